@@ -1,0 +1,150 @@
+"""Delete all but the newest objects under a prefix, such as build caches that nobody will read again.
+
+Trigger: schedule, daily. Reads: S3 listings, the list of prefixes in SSM. Writes: deletes S3 objects.
+Reports: prefixes that cannot be pruned, that reached the cap of a run, or that a dry run would prune.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from heapq import heappush, heappushpop
+from itertools import islice
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from fleet import aws
+from fleet.findings import Finding, Severity, cut
+from fleet.runtime.scheduled import Run, scheduled
+from fleet.runtime.telemetry import logger
+from fleet.settings import entries, load
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+BATCH = 1_000  # DeleteObjects takes no more
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    entries_parameter: str
+    max_deletions: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One prefix to prune. It stays a dry run until it says `dry_run: false`."""
+
+    bucket: str
+    prefix: str
+    keep_newest: int
+    older_than: timedelta = timedelta(0)
+    dry_run: bool = True
+
+    def __post_init__(self) -> None:  # what is kept is held in memory
+        if not 1 <= self.keep_newest <= 10_000:
+            raise ValueError(f"keep_newest must be 1 to 10000, got {self.keep_newest}")
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stored:
+    modified: datetime
+    key: str
+    size: int
+
+
+@dataclass(slots=True)
+class Pruned:
+    """What became of an entry: the objects chosen, whether the cap left more, and which ones S3 kept, and why."""
+
+    objects: int = 0
+    bytes: int = 0
+    capped: bool = False
+    kept: list[str] = field(default_factory=list)
+
+
+def surplus(stored: Iterable[Stored], keep_newest: int, before: datetime) -> Iterator[Stored]:
+    """Yield all but the `keep_newest` newest objects, if modified before `before`; holds only what it keeps."""
+    newest: list[Stored] = []
+    for candidate in stored:
+        if len(newest) < keep_newest:
+            heappush(newest, candidate)
+        elif (oldest := heappushpop(newest, candidate)).modified < before:
+            yield oldest
+
+
+def judged(entry: Entry, pruned: Pruned) -> Iterator[Finding]:
+    """Yield what people should know of an entry's run."""
+    detail = {"objects": pruned.objects, "bytes": pruned.bytes, "keep_newest": entry.keep_newest}
+    link = aws.console_url(f"s3/buckets/{entry.bucket}?prefix={quote(entry.prefix)}")
+    if pruned.capped:
+        title = f"{entry} has more to delete: the run's cap stopped it after {pruned.objects} objects"
+        yield Finding(str(entry), title, Severity.WARNING, detail, link)
+    elif entry.dry_run and pruned.objects:
+        title = f"{entry} would lose {pruned.objects} objects ({pruned.bytes / 1e6:.1f} MB) if dry_run were false"
+        yield Finding(str(entry), title, Severity.INFO, detail, link)
+
+
+def unusable(subject: str, reason: object) -> Finding:
+    return Finding(subject, f"{subject} cannot be pruned", Severity.WARNING, {"reason": str(reason)})
+
+
+def listed(s3: "S3Client", entry: Entry) -> Iterator[Stored]:
+    """Read the current objects under the prefix, page by page."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=entry.bucket, Prefix=entry.prefix):
+        for item in page.get("Contents", ()):
+            yield Stored(item["LastModified"], item["Key"], item["Size"])
+
+
+def delete(s3: "S3Client", bucket: str, keys: list[str]) -> Iterator[str]:
+    """Delete up to 1,000 objects; yield each key that S3 kept, and why.
+
+    In a versioned bucket this adds delete markers: the data stays recoverable until a lifecycle rule removes it.
+    """
+    fit: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys if not aws.UNFIT_FOR_XML.search(key)]
+    if fit:
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": fit, "Quiet": True})
+        yield from (f"{kept.get('Key')!r} ({kept.get('Code')})" for kept in answer.get("Errors", ()))
+    for key in filter(aws.UNFIT_FOR_XML.search, keys):
+        s3.delete_object(Bucket=bucket, Key=key)
+
+
+def prune(s3: "S3Client", entry: Entry, now: datetime, cap: int, pruned: Pruned) -> None:
+    """Delete an entry's surplus, at most `cap` objects, or only count it in a dry run.
+
+    An object written anew between its listing and its deletion (seconds later) goes with its new content.
+    """
+    spare = surplus(listed(s3, entry), entry.keep_newest, now - entry.older_than)
+    chosen = spare if entry.dry_run else islice(spare, cap)
+    while batch := list(islice(chosen, BATCH)):
+        if not entry.dry_run:
+            pruned.kept += delete(s3, entry.bucket, [stored.key for stored in batch])
+        pruned.objects += len(batch)
+        pruned.bytes += sum(stored.size for stored in batch)
+    pruned.capped = next(spare, None) is not None
+
+
+@scheduled
+def handler(run: Run) -> Iterator[Finding]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    settings = load(Settings)
+    wanted = entries(settings.entries_parameter, Entry)
+    yield from (unusable(f"entry {fault.number}", fault.reason) for fault in wanted.faults)
+    s3, cap, kept = aws.client("s3"), settings.max_deletions, list[str]()
+    for entry in wanted.usable:
+        pruned = Pruned()
+        try:
+            prune(s3, entry, run.scheduled_at, cap, pruned)
+            yield from judged(entry, pruned)
+        except (BotoCoreError, ClientError) as error:
+            yield unusable(str(entry), error)
+        logger.info("pruned", entry=str(entry), dry_run=entry.dry_run, objects=pruned.objects, bytes=pruned.bytes)
+        cap -= 0 if entry.dry_run else pruned.objects
+        kept += (f"{entry.bucket}: {key}" for key in pruned.kept)
+    if kept:
+        logger.error("not deleted", keys=kept)
+        raise RuntimeError(cut(f"S3 did not delete {len(kept)} objects: {'; '.join(kept)}", 2_000))

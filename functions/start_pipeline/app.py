@@ -1,0 +1,151 @@
+"""Start CodePipeline executions when an image is pushed to ECR, or when an event asks for one.
+
+Trigger: queue, fed by ECR image pushes and by `fleet` / `Start Pipeline` events. Reads: routes in SSM.
+Writes: CodePipeline executions, one per event and pipeline.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from string import Template
+from typing import TYPE_CHECKING, Literal
+
+from fleet import aws
+from fleet.errors import Permanent, Transient
+from fleet.events import Event
+from fleet.runtime.queued import Message, queued
+from fleet.runtime.telemetry import logger
+from fleet.settings import Entries, Fault, SettingsError, entries, load, structure
+
+if TYPE_CHECKING:
+    from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_codepipeline.type_defs import StartPipelineExecutionInputTypeDef
+
+HOPELESS = ("PipelineNotFoundException", "ValidationException")
+TOKENS = uuid.UUID("0f7b6f0c-6f9b-4d0e-9d2c-6a1f6a0c9f51")
+
+
+FACTS = ("image_uri", "repository", "tag", "digest")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    routes_parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which pushes start which pipeline: globs of repository and tag.
+
+    The default tag is any but none (the parts of a multi-platform image have none). `variables` may use $image_uri,
+    $repository, $tag and $digest. `source_action` names the ECR source action that is to take the pushed digest.
+    """
+
+    repository: str
+    pipeline: str
+    tag: str = "?*"
+    variables: dict[str, str] = field(default_factory=dict)
+    source_action: str = ""
+
+    def __post_init__(self) -> None:
+        for name, text in self.variables.items():
+            template = Template(text)
+            if not template.is_valid() or not set(template.get_identifiers()) <= set(FACTS):
+                raise ValueError(f"the variable {name} may use {', '.join(f'${fact}' for fact in FACTS)}; got {text!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    action: str
+    type: Literal["COMMIT_ID", "IMAGE_DIGEST", "S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An execution to start: what a route makes of a push, or the detail of a `Start Pipeline` event."""
+
+    pipeline: str
+    variables: dict[str, str] = field(default_factory=dict)
+    source_revisions: tuple[Revision, ...] = ()
+
+
+def push_facts(event: Event) -> dict[str, str]:
+    """What a route can match and use of a push. Raises `Permanent` for an event that lacks it."""
+    match event.detail:
+        case {"repository-name": str(repository), "image-digest": str(digest)}:
+            tag = event.detail.get("image-tag") or ""
+            suffix = "amazonaws.com.cn" if aws.partition(event.region) == "aws-cn" else "amazonaws.com"
+            image = f"{event.account}.dkr.ecr.{event.region}.{suffix}/{repository}"
+            uri = f"{image}:{tag}" if tag else f"{image}@{digest}"
+            return dict(zip(FACTS, (uri, repository, tag, digest), strict=True))
+    raise Permanent(f"the ECR event names no repository and digest: {dict(event.detail)!r:.200}")
+
+
+def routed(push: Mapping[str, str], routes: Iterable[Route]) -> Iterator[Start]:
+    """Yield what the matching routes make of a push; of several routes to one pipeline, the first counts."""
+    matching = [r for r in routes if fnmatchcase(push["repository"], r.repository) and fnmatchcase(push["tag"], r.tag)]
+    for route in {route.pipeline: route for route in reversed(matching)}.values():
+        variables = {name: Template(text).substitute(push) for name, text in route.variables.items()}
+        revision = Revision(route.source_action, "IMAGE_DIGEST", push["digest"])
+        yield Start(route.pipeline, variables, (revision,) if route.source_action else ())
+
+
+def misrouted(push: Mapping[str, str], faults: Iterable[Fault]) -> Iterator[Permanent]:
+    """Yield an error for each unusable route that this push might have been meant for."""
+    for fault in faults:
+        repository = fault.entry.get("repository") if isinstance(fault.entry, dict) else None
+        if not isinstance(repository, str) or fnmatchcase(push["repository"], repository):
+            yield Permanent(fault.reason)
+
+
+def plan(event: Event, routes: Callable[[], Entries[Route]]) -> tuple[list[Start], list[Permanent]]:
+    """Decide what an event starts, and what is wrong with the routes to it. Raises `Permanent` for a wrong event."""
+    match event.source, event.type:
+        case "aws.ecr", "ECR Image Action":
+            push, known = push_facts(event), routes()
+            return list(routed(push, known.usable)), list(misrouted(push, known.faults))
+        case "fleet", "Start Pipeline":
+            try:
+                return [structure(event.detail, Start, "the event's detail")], []
+            except SettingsError as error:
+                raise Permanent(str(error)) from error
+    raise Permanent(f"an event of {event.source} / {event.type} starts no pipeline")
+
+
+def start(codepipeline: "CodePipelineClient", wanted: Start, event_id: str) -> None:
+    """Start one execution; the same event and pipeline always bear the same token, and so start it once."""
+    from botocore.exceptions import ClientError, ParamValidationError
+
+    request: StartPipelineExecutionInputTypeDef = {
+        "name": wanted.pipeline,
+        "clientRequestToken": str(uuid.uuid5(TOKENS, f"{event_id} {wanted.pipeline}")),
+        "sourceRevisions": [
+            {"actionName": r.action, "revisionType": r.type, "revisionValue": r.value} for r in wanted.source_revisions
+        ],
+    }
+    if wanted.variables:
+        request["variables"] = [{"name": name, "value": value} for name, value in wanted.variables.items()]
+    try:
+        execution = codepipeline.start_pipeline_execution(**request)
+    except (ParamValidationError, ClientError) as error:
+        hopeless = isinstance(error, ParamValidationError) or aws.error_code(error) in HOPELESS
+        raise (Permanent if hopeless else Transient)(f"{wanted.pipeline!r} was not started: {error}") from error
+    logger.info("started", pipeline=wanted.pipeline, execution=execution["pipelineExecutionId"], event_id=event_id)
+
+
+@queued
+def handler(message: Message) -> None:
+    settings = load(Settings)
+    failures: list[Permanent | Transient] = []
+    for event in message.events():
+        starts, faults = plan(event, lambda: entries(settings.routes_parameter, Route))
+        failures += faults
+        for wanted in starts:
+            try:
+                start(aws.client("codepipeline"), wanted, event.id)
+            except (Permanent, Transient) as error:
+                failures.append(error)
+    if failures:  # what may yet succeed is tried again first: what has been started is not started twice
+        raise next((error for error in failures if isinstance(error, Transient)), failures[0])

@@ -1,0 +1,71 @@
+"""Clients of AWS, made when first needed and kept for the life of the process."""
+
+import functools
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from boto3 import client as client  # noqa: PLC0414 - boto3's stubs know each service's client by its name
+    from botocore.exceptions import ClientError
+else:
+
+    @functools.cache
+    def client(service: str) -> Any:
+        """Return the one client of `service`: short time-outs (5 s, 20 s), and retries with a backoff."""
+        import boto3
+        from botocore.config import Config
+
+        config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 4})
+        return boto3.client(service, config=config)
+
+
+# Every code for which botocore's standard mode waits and tries again, having given up by the time we see it.
+THROTTLING = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+
+CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+
+# XML 1.0 cannot carry these characters at all: SQS refuses messages and S3 refuses lists of keys that hold one.
+UNFIT_FOR_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def error_code(error: "ClientError") -> str:
+    """The code by which AWS names the error, such as `AccessDeniedException`."""
+    return error.response.get("Error", {}).get("Code", "Unknown")
+
+
+def is_throttling(error: "ClientError") -> bool:
+    """Whether AWS asked us to slow down (and kept asking while botocore retried)."""
+    return error_code(error) in THROTTLING
+
+
+def partition(region: str) -> str:
+    """The partition of a region: `aws`, `aws-cn` or `aws-us-gov`."""
+    return next((f"aws-{prefix[:-1]}" for prefix in ("cn-", "us-gov-") if region.startswith(prefix)), "aws")
+
+
+def console_url(path: str, region: str | None = None) -> str:
+    """The address of a page of AWS's console; `path` is already URL-encoded. The default region is the function's."""
+    region = region or os.environ.get("AWS_REGION", "us-east-1")
+    return f"https://{region}.{CONSOLES[partition(region)]}/{path}"

@@ -1,0 +1,56 @@
+"""Park a message whose work cannot be done, with the reason, in the one queue where everything that failed ends."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from fleet import aws, secrets
+from fleet.findings import cut
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
+
+REASON_CHARACTERS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A message that failed: its body as it came, whose it was, and why it is here.
+
+    `attempts` counts its receipts; `source_arn` is the queue that it came from, to which a redrive returns it.
+    """
+
+    body: str
+    job: str
+    reason: str
+    error_type: str
+    attempts: int
+    first_seen: datetime
+    source_arn: str
+
+    def attributes(self) -> "dict[str, MessageAttributeValueTypeDef]":
+        """The SQS message attributes; redrive and the console read them, so their names are fixed."""
+        facts = {
+            "job": self.job,
+            "reason": cut(secrets.redact(self.reason), REASON_CHARACTERS),
+            "error_type": self.error_type,
+            "first_seen": self.first_seen.isoformat(),
+            "source_arn": self.source_arn,
+        }
+        return {
+            "attempts": {"DataType": "Number", "StringValue": str(self.attempts)},
+            **{
+                name: {"DataType": "String", "StringValue": aws.UNFIT_FOR_XML.sub("\ufffd", fact) or "unknown"}
+                for name, fact in facts.items()
+            },
+        }
+
+
+def park(message: Parked) -> None:
+    """Send the message to the queue at `DEAD_LETTERS_URL`. Raises what SQS raises; the message is then not parked."""
+    aws.client("sqs").send_message(
+        QueueUrl=os.environ["DEAD_LETTERS_URL"],
+        MessageBody=message.body,
+        MessageAttributes=message.attributes(),
+    )

@@ -1,0 +1,144 @@
+"""Unwrap whatever arrives: every nesting of EventBridge, SNS, S3 and SQS, down to the inner events, all of them.
+
+Shapes are those of the AWS documentation: EventBridge "event structure", SNS "raw message delivery" and message
+format, S3 "event message structure" (object keys are URL-encoded there, and are not in S3 events of EventBridge).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote_plus
+
+from fleet.errors import Permanent
+
+# Real nestings have three levels; the bound keeps a hostile document from exhausting the stack.
+DEEPEST = 8
+SHOWN_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One inner event, whatever carried it.
+
+    `source` and `type` are EventBridge's source and detail type; S3 notifications become `aws.s3` and their event
+    name (`ObjectCreated:Put`), with `detail` shaped as S3's EventBridge events are; an SNS message that is no event
+    itself becomes `aws.sns` / `Notification`, with `message` (text, or the decoded JSON), `subject` and `topic`.
+    `id` stays the same when the event is delivered again, so idempotency keys derive from it. `time` is ISO 8601.
+    """
+
+    source: str
+    type: str
+    id: str
+    account: str = ""
+    region: str = ""
+    time: str = ""
+    resources: tuple[str, ...] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def unwrap(body: str | Mapping[str, Any]) -> list[Event]:
+    """Return all inner events of a message's body, in their order.
+
+    An S3 test message holds no event, so it gives none. Raises `Permanent` for what is no JSON or no known shape.
+    """
+    return list(_inner(_decoded(body) if isinstance(body, str) else body, DEEPEST))
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Permanent(f"the body is not JSON ({error}): {_shown(text)}") from None
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return repr(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}… ({len(text)} characters)")
+
+
+def _inner(document: Any, depth: int) -> Iterator[Event]:
+    if depth == 0:
+        raise Permanent(f"the body nests more than {DEEPEST} envelopes")
+    match document:
+        case {"detail-type": str(), "source": str(), "detail": dict()}:
+            yield _eventbridge(document)
+        case {"Type": "Notification", "Message": str(message), "TopicArn": str()}:
+            yield from _sns(document, message, depth)
+        case {"Records": list() as records}:
+            for record in records:
+                yield from _record(record, depth)
+        case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
+            return
+        case _:
+            raise Permanent(f"the body is no event of EventBridge, SNS, S3 or SQS: {_shown(document)}")
+
+
+def _eventbridge(event: Mapping[str, Any]) -> Event:
+    return Event(
+        source=event["source"],
+        type=event["detail-type"],
+        id=str(event.get("id", "")),
+        account=str(event.get("account", "")),
+        region=str(event.get("region", "")),
+        time=str(event.get("time", "")),
+        resources=tuple(map(str, event.get("resources") or ())),
+        detail=event["detail"],
+    )
+
+
+def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Event]:
+    try:
+        content: Any = json.loads(message)
+    except (ValueError, RecursionError):
+        content = message
+    try:
+        events = list(_inner(content, depth - 1))
+    except Permanent:
+        topic = envelope["TopicArn"]
+        region, account = f"{topic}:::::".split(":")[3:5]
+        yield Event(
+            source="aws.sns",
+            type="Notification",
+            id=str(envelope.get("MessageId", "")),
+            account=account,
+            region=region,
+            time=str(envelope.get("Timestamp", "")),
+            resources=(topic,),
+            detail={"message": content, "subject": envelope.get("Subject") or "", "topic": topic},
+        )
+    else:
+        yield from events
+
+
+def _record(record: Any, depth: int) -> Iterator[Event]:
+    match record:
+        case {"eventSource": "aws:s3", "eventName": str(), "s3": {"bucket": {"name": str()}, "object": {"key": str()}}}:
+            yield _s3(record)
+        case {"EventSource": "aws:sns", "Sns": dict(envelope)}:
+            yield from _inner({**envelope, "Type": "Notification"}, depth - 1)
+        case {"eventSource": "aws:sqs", "body": str(body)}:
+            yield from _inner(_decoded(body), depth - 1)
+        case _:
+            raise Permanent(f"a record is of no known shape: {_shown(record)}")
+
+
+def _s3(record: Mapping[str, Any]) -> Event:
+    bucket, stored = record["s3"]["bucket"], record["s3"]["object"]
+    key = unquote_plus(stored["key"])
+    # S3 gives its notifications no id. The sequencer orders, and so tells apart, the events of one key.
+    identity = (bucket["name"], key, stored.get("versionId"), record["eventName"], stored.get("sequencer"))
+    return Event(
+        source="aws.s3",
+        type=record["eventName"],
+        id="/".join(str(part) for part in identity if part),
+        region=str(record.get("awsRegion", "")),
+        time=str(record.get("eventTime", "")),
+        resources=(str(bucket.get("arn", "")),),
+        detail={"bucket": {"name": bucket["name"]}, "object": {**_as_in_eventbridge(stored), "key": key}},
+    )
+
+
+def _as_in_eventbridge(stored: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"eTag": "etag", "versionId": "version-id"}
+    return {names.get(name, name): value for name, value in stored.items()}

@@ -1,0 +1,152 @@
+"""What a scheduled job finds, and the report that carries it."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+SOURCE = "fleet"
+REPORT = "Job Report"
+
+# PutEvents refuses an entry of more than 256 KB, and the event is always larger than its entry
+# (EventBridge User Guide, "Calculating PutEvents event entry size"); SQS carries 256 KiB everywhere.
+REPORT_BYTES = 240_000
+SUBJECT_CHARACTERS = 1_024
+TITLE_CHARACTERS = 256
+FACT_CHARACTERS = 2_048
+
+Fact = str | int | float | bool
+
+
+class Severity(StrEnum):
+    """How much a finding matters: `info` is kept, `warning` reaches a channel, `critical` wakes somebody."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong now.
+
+    `subject` is stable within its job: the same trouble bears the same subject in every report, and its absence
+    from a report means that the trouble is over. `detail` is a flat mapping of facts for people. Title and facts
+    are cut to what a report can carry, and the cut says so.
+    """
+
+    subject: str
+    title: str
+    severity: Severity = Severity.WARNING
+    detail: Mapping[str, Fact] = field(default_factory=dict)
+    link: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.subject) <= SUBJECT_CHARACTERS:
+            raise ValueError(f"a subject has 1 to {SUBJECT_CHARACTERS} characters, not {len(self.subject)}")
+        object.__setattr__(self, "title", cut(self.title, TITLE_CHARACTERS))
+        object.__setattr__(
+            self,
+            "detail",
+            {
+                cut(name, TITLE_CHARACTERS): cut(fact, FACT_CHARACTERS) if isinstance(fact, str) else fact
+                for name, fact in self.detail.items()
+            },
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as it stands in a report."""
+        return {
+            "subject": self.subject,
+            "title": self.title,
+            "severity": self.severity.value,
+            "detail": dict(self.detail),
+            "link": self.link,
+        }
+
+
+def cut(text: str, characters: int) -> str:
+    """Return `text` in at most `characters`, saying so where some were cut."""
+    if len(text) <= characters:
+        return text
+    notice = f"… (cut from {len(text)} characters)"
+    return text[: characters - len(notice)] + notice
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run found among the subjects after `after`, through `through` (None: without bound).
+
+    A report is complete for its range of subjects: what was reported there last time and is missing now has been
+    resolved. A run that finds more than one event can carry publishes several reports whose ranges meet, and each
+    can be applied by itself, in any order, any number of times.
+    """
+
+    job: str
+    scheduled_at: datetime
+    findings: tuple[Finding, ...]
+    after: str | None = None
+    through: str | None = None
+
+    def as_json(self) -> str:
+        """The `detail` of a `Job Report` event, as ASCII text: one character is one byte."""
+        return json.dumps(
+            {
+                "job": self.job,
+                "scheduled_at": self.scheduled_at.isoformat(),
+                "findings": [finding.as_json() for finding in self.findings],
+                "after": self.after,
+                "through": self.through,
+            }
+        )
+
+
+def reports(job: str, scheduled_at: datetime, findings: Iterable[Finding], limit: int = REPORT_BYTES) -> list[Report]:
+    """Put a run's findings, sorted by subject, into as few reports of at most `limit` bytes as they need.
+
+    Without findings this is one empty report. Raises `ValueError` when two findings share a subject.
+    """
+    ordered = sorted(findings, key=lambda finding: finding.subject)
+    for one, other in pairwise(ordered):
+        if one.subject == other.subject:
+            raise ValueError(f"two findings of {job} share the subject {one.subject!r}: make the subjects distinct")
+    room = limit - len(Report(job, scheduled_at, (), "", "").as_json()) - 2 * SUBJECT_CHARACTERS * 6
+    groups = list(_groups((_fitting(finding, room) for finding in ordered), room)) or [()]
+    bounds = [None, *(group[-1].subject for group in groups[:-1]), None]
+    return [
+        Report(job, scheduled_at, group, after, through)
+        for group, (after, through) in zip(groups, pairwise(bounds), strict=True)
+    ]
+
+
+def _size(finding: Finding) -> int:
+    return len(json.dumps(finding.as_json())) + len(", ")
+
+
+def _groups(findings: Iterable[Finding], room: int) -> Iterator[tuple[Finding, ...]]:
+    group: list[Finding] = []
+    used = 0
+    for finding in findings:
+        size = _size(finding)
+        if group and used + size > room:
+            yield tuple(group)
+            group, used = [], 0
+        group.append(finding)
+        used += size
+    if group:
+        yield tuple(group)
+
+
+def _fitting(finding: Finding, room: int) -> Finding:
+    if _size(finding) <= room:
+        return finding
+    facts = dict(finding.detail)
+    dropped = 0
+    while facts and _size(finding) > room:
+        facts.popitem()
+        dropped += 1
+        finding = replace(finding, detail={**facts, "left out": f"{dropped} facts, too large for a report"})
+    return finding

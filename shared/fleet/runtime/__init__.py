@@ -1,0 +1,1 @@
+"""The two kinds of handler: `scheduled` looks and reports, `queued` reacts to messages."""

@@ -1,0 +1,172 @@
+"""Queue jobs: react to each message of a batch by itself, and lose none."""
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from fleet import aws, events
+from fleet.dead_letters import Parked, park
+from fleet.errors import Permanent, Transient
+from fleet.runtime.telemetry import count, instrumented, job_name, logger
+
+# The redrive policy of every queue; a test holds the template to it.
+MAX_RECEIVES = 5
+# What ends an invocation properly: the last visibility changes, metrics and the answer.
+RESERVE_SECONDS = 3.0
+# SQS allows a visibility time-out of 12 hours at most (SQS quotas).
+LONGEST_WAIT_SECONDS = 43_200
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the job's queue. `attempts` counts its receipts, this one included; `first_seen` is UTC."""
+
+    id: str
+    body: str
+    attempts: int
+    first_seen: datetime
+    source_arn: str
+
+    def events(self) -> list[events.Event]:
+        """All events inside the body, whatever wraps them. Raises `Permanent` when there is none to be made out."""
+        return events.unwrap(self.body)
+
+
+class _NotBegun(Exception):
+    """Too little time is left to begin this message."""
+
+
+def queued(react: Callable[[Message], None]) -> Callable[[Any, Any], dict[str, Any]]:
+    """Make a Lambda handler, with partial batch responses, of a function that reacts to one message.
+
+    - `react` returns: the message is done.
+    - `Permanent`: it is parked in the dead letters at once.
+    - `Transient`, or anything else: it becomes visible again after a wait, until the last permitted attempt parks it
+      with the reason (the queue's own redrive would move it without one).
+    - Little time left: what has not begun goes back at once. Messages nearest to their last attempt come first.
+
+    Delivery is at least once: a process that dies between its effect, or the parking, and the answer does it again,
+    so `react` must be idempotent by something inside the message (the message id changes when it is redriven).
+    """
+
+    @functools.wraps(react)
+    def handler(event: Any, context: Any) -> dict[str, Any]:
+        records = sorted(_records(event), key=_attempts, reverse=True)
+        deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+        attend = functools.partial(_attend, react, _Pace(deadline))
+        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+        with processor(records, attend):
+            processor.process()
+        return dict(processor.response())
+
+    return instrumented(handler)  # type: ignore[no-any-return]
+
+
+def _records(event: Any) -> list[dict[str, Any]]:
+    match event:
+        case {"Records": [*records]} if all(
+            isinstance(record, dict) and {"messageId", "body", "attributes", "eventSourceARN"} <= record.keys()
+            for record in records
+        ):
+            return records
+    raise ValueError(f"expected an SQS event (Records with messageId, body, attributes, ...), got {event!r:.200}")
+
+
+class _Pace:
+    """Whether another message can be begun: there must be time for one as slow as the slowest so far."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.slowest = 0.0
+        self.begun = False
+
+    def allows(self) -> bool:
+        return not self.begun or time.monotonic() + self.slowest < self.deadline
+
+    def __enter__(self) -> None:
+        self.begun = True
+        self.started = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self.slowest = max(self.slowest, time.monotonic() - self.started)
+
+
+def _attend(react: Callable[[Message], None], pace: _Pace, record: SQSRecord) -> None:
+    if not pace.allows():
+        _return(record, 0)
+        count(HandedBack=1)
+        raise _NotBegun
+    message = _message(record)
+    try:
+        with pace:
+            react(message)
+        count(Done=1)
+    except Permanent as error:
+        _park(message, error)
+    except (Exception, SystemExit) as error:  # SystemExit would take the whole batch with it
+        if message.attempts >= MAX_RECEIVES:
+            _park(message, error)
+            return
+        wait = _wait(error, message.attempts)
+        logger.warning("will be tried again", message_id=message.id, attempt=message.attempts, wait=wait, exc_info=True)
+        _return(record, wait)
+        count(Retried=1)
+        raise Transient(str(error)) from error
+
+
+def _message(record: SQSRecord) -> Message:
+    sent = int(record.attributes.sent_timestamp) / 1000
+    return Message(
+        id=record.message_id,
+        body=record.body,
+        attempts=_attempts(record.raw_event),
+        first_seen=datetime.fromtimestamp(sent, UTC),
+        source_arn=record.event_source_arn,
+    )
+
+
+def _attempts(record: dict[str, Any]) -> int:
+    return int(record["attributes"]["ApproximateReceiveCount"])
+
+
+def _wait(error: BaseException, attempts: int) -> int:
+    """Seconds until the next attempt: as the error asks, or 5, 20, 80, 320."""
+    asked = error.retry_after if isinstance(error, Transient) else None
+    return round(min(LONGEST_WAIT_SECONDS, max(0, 5 * 4 ** (attempts - 1) if asked is None else asked)))
+
+
+def _return(record: SQSRecord, wait: int) -> None:
+    """Make the message visible after `wait` seconds. Without that it is, after the queue's visibility time-out."""
+    try:
+        aws.client("sqs").change_message_visibility(
+            QueueUrl=record.queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=wait
+        )
+    except Exception:
+        logger.warning("visibility not changed", message_id=record.message_id, exc_info=True)
+
+
+def _park(message: Message, error: BaseException) -> None:
+    cause = error.__cause__ if isinstance(error, Transient) and error.__cause__ else error
+    parked = Parked(
+        body=message.body,
+        job=job_name(),
+        reason=str(error) or type(error).__name__,
+        error_type=type(cause).__name__,
+        attempts=message.attempts,
+        first_seen=message.first_seen,
+        source_arn=message.source_arn,
+    )
+    try:
+        park(parked)
+    except Exception:
+        # It fails, so it returns to its queue, whose redrive policy is the second way to the dead letters.
+        logger.exception("could not be parked", message_id=message.id, reason=parked.reason)
+        raise
+    logger.error("parked", message_id=message.id, attempt=message.attempts, reason=parked.reason, exc_info=error)
+    count(Parked=1)

@@ -1,0 +1,194 @@
+"""Configuration: a few values from the environment, and the lists that people edit from YAML in SSM parameters.
+
+Whatever is wrong is said in one message that names every fault, the value and what was expected.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from datetime import timedelta
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+T = TypeVar("T")
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+CACHE_SECONDS = 300
+
+
+class SettingsError(ValueError):
+    """What people wrote cannot be used; the message names every fault at once."""
+
+
+def load(settings: type[T], environment: Mapping[str, str] | None = None) -> T:
+    """Read a dataclass from environment variables: the field `paused_hours` from `PAUSED_HOURS`.
+
+    Fields are `str`, `int`, `float`, `bool` or `timedelta` (`90s`, `12h`, `30d`). Raises `SettingsError`.
+    """
+    environment = os.environ if environment is None else environment
+    values = {f.name: environment[f.name.upper()] for f in fields(settings) if f.name.upper() in environment}  # type: ignore[arg-type]
+    return _structured(_converter(_FROM_TEXT), values, settings, "the environment", str.upper)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One entry of a list that cannot be used: which one (counted from 1), why, and what it says."""
+
+    number: int
+    reason: str
+    entry: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Entries(Generic[T]):
+    """A list as people wrote it: what can be used, and what cannot."""
+
+    usable: tuple[T, ...]
+    faults: tuple[Fault, ...]
+
+
+def entries(parameter: str, kind: type[T]) -> Entries[T]:
+    """Read the SSM parameter of this name, a YAML list, as entries of the dataclass `kind`.
+
+    It is cached for 300 seconds. An entry that is wrong becomes a fault and leaves the others usable.
+    Raises `SettingsError` when there is no such parameter, or when it is no YAML list.
+    """
+    return parse_entries(_parameter(parameter), kind, f"the SSM parameter {parameter}")
+
+
+def parse_entries(text: str, kind: type[T], where: str) -> Entries[T]:
+    """Like `entries`, of a text at hand; `where` names it in errors."""
+    import yaml
+
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{where} is not YAML: {error}") from None
+    if not isinstance(document, list | None):
+        raise SettingsError(f"{where} must be a YAML list, and is a {type(document).__name__}: {document!r:.200}")
+    usable: list[T] = []
+    faults: list[Fault] = []
+    for number, entry in enumerate(document or (), start=1):
+        try:
+            usable.append(structure(entry, kind, f"entry {number} of {where}"))
+        except SettingsError as error:
+            faults.append(Fault(number, str(error), entry))
+    return Entries(tuple(usable), tuple(faults))
+
+
+def structure(value: Any, kind: type[T], where: str) -> T:
+    """Make the dataclass `kind` of a decoded YAML or JSON mapping. Raises `SettingsError`; `where` names the mapping.
+
+    Types must be right as they are, and unknown keys are refused: a misspelt option must not pass for its default.
+    """
+    return _structured(_converter(_FROM_YAML), value, kind, where)
+
+
+def _parameter(name: str) -> str:
+    from aws_lambda_powertools.utilities.parameters import get_parameter
+    from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+    try:
+        return str(get_parameter(name, max_age=CACHE_SECONDS))
+    except GetParameterError as error:
+        raise SettingsError(f"the SSM parameter {name} cannot be read: {error}") from error
+
+
+def duration(text: str) -> timedelta:
+    """Read `90s`, `15m`, `12h`, `30d` or `2w`."""
+    if not (match := re.fullmatch(r"(\d{1,6})\s*([smhdw])", text)):
+        raise ValueError(f"expected a duration such as 12h or 30d, got {text!r}")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def _boolean(text: str) -> bool:
+    known = {"true": True, "false": False}
+    if text.lower() not in known:
+        raise ValueError(f"expected true or false, got {text!r}")
+    return known[text.lower()]
+
+
+def _number(kind: type[int] | type[float], words: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(f"expected {words}, got {text!r}") from None
+
+    return read
+
+
+def _only(kind: type, words: str) -> Callable[[Any], Any]:
+    """Take a value as YAML typed it: `"5"` is no number, and `true` is no 1."""
+
+    def read(value: Any) -> Any:
+        if type(value) is kind or (kind is float and type(value) is int):
+            return value
+        raise ValueError(f"expected {words}, got {value!r}")
+
+    return read
+
+
+def _yaml_duration(value: Any) -> timedelta:
+    return duration(value if isinstance(value, str) else repr(value))
+
+
+_FROM_TEXT: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (str, str),
+    (bool, _boolean),
+    (int, _number(int, "a whole number")),
+    (float, _number(float, "a number")),
+    (timedelta, duration),
+)
+_FROM_YAML: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (str, _only(str, "text")),
+    (bool, _only(bool, "true or false")),
+    (int, _only(int, "a whole number")),
+    (float, _only(float, "a number")),
+    (timedelta, _yaml_duration),
+)
+
+
+@cache
+def _converter(readers: tuple[tuple[type, Callable[[Any], Any]], ...]) -> "Converter":
+    from cattrs import Converter
+
+    converter = Converter(forbid_extra_keys=True)
+    for kind, read in readers:
+        converter.register_structure_hook(kind, partial(_without_type, read))
+    return converter
+
+
+def _without_type(read: Callable[[Any], Any], value: Any, _kind: type) -> Any:
+    return read(value)
+
+
+def _structured(converter: "Converter", value: Any, kind: type[T], where: str, name: Callable[[str], str] = str) -> T:
+    from cattrs import transform_error
+    from cattrs.errors import ForbiddenExtraKeysError
+    from cattrs.v import format_exception
+
+    def described(error: BaseException, expected: type | None) -> str:
+        match error:
+            case ForbiddenExtraKeysError():
+                known = ", ".join(name(f.name) for f in fields(kind))  # type: ignore[arg-type]
+                return f"unknown: {', '.join(sorted(error.extra_fields))} (known: {known})"
+            case ValueError():
+                return str(error)
+        return format_exception(error, expected)
+
+    if not isinstance(value, Mapping):
+        required = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]
+        raise SettingsError(f"{where}: expected a mapping with {', '.join(required) or 'settings'}, got {value!r:.200}")
+    try:
+        return converter.structure(value, kind)
+    except Exception as error:  # noqa: BLE001 - cattrs wraps whatever a reader or a dataclass raises
+        faults = []
+        for fault in transform_error(error, format_exception=described):
+            reason, _, path = fault.rpartition(" @ $")
+            faults.append(f"{name(path.lstrip('.'))}: {reason}" if path else reason)
+        raise SettingsError(f"{where}: {'; '.join(faults)}") from None
