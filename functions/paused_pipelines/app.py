@@ -10,6 +10,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from botocore.exceptions import ClientError
+
 from fleet import aws
 from fleet.findings import Finding, Severity
 from fleet.runtime.scheduled import Run, scheduled
@@ -71,8 +73,6 @@ def console(pipeline: str) -> str:
 
 def paused_stages(codepipeline: "CodePipelineClient") -> Iterator[PausedStage | Unreadable]:
     """Read every pipeline's paused stages, page by page; a pipeline that is deleted meanwhile has none."""
-    from botocore.exceptions import ClientError
-
     for page in codepipeline.get_paginator("list_pipelines").paginate():
         for pipeline in page["pipelines"]:
             name = pipeline["name"]

@@ -12,6 +12,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from fleet import aws
 from fleet.findings import Finding, Severity, cut
 from fleet.runtime.scheduled import Run, scheduled
@@ -129,8 +131,6 @@ def prune(s3: "S3Client", entry: Entry, now: datetime, cap: int, pruned: Pruned)
 
 @scheduled
 def handler(run: Run) -> Iterator[Finding]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
     settings = load(Settings)
     wanted = entries(settings.entries_parameter, Entry)
     yield from (unusable(f"entry {fault.number}", fault.reason) for fault in wanted.faults)

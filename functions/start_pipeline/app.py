@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 from string import Template
 from typing import TYPE_CHECKING, Literal
 
+from botocore.exceptions import ClientError, ParamValidationError
+
 from fleet import aws
 from fleet.errors import Permanent, Transient
 from fleet.events import Event
@@ -116,8 +118,6 @@ def plan(event: Event, routes: Callable[[], Entries[Route]]) -> tuple[list[Start
 
 def start(codepipeline: "CodePipelineClient", wanted: Start, event_id: str) -> None:
     """Start one execution; the same event and pipeline always bear the same token, and so start it once."""
-    from botocore.exceptions import ClientError, ParamValidationError
-
     request: StartPipelineExecutionInputTypeDef = {
         "name": wanted.pipeline,
         "clientRequestToken": str(uuid.uuid5(TOKENS, f"{event_id} {wanted.pipeline}")),

@@ -1,23 +1,27 @@
-"""Clients of AWS, made when first needed and kept for the life of the process."""
+"""Clients of AWS, made when first needed and kept for the life of the process.
+
+Every job calls AWS, so boto3 is imported at once: Lambda runs a function's imports with more CPU than its invocations.
+"""
 
 import functools
 import os
 import re
 from typing import TYPE_CHECKING, Any
 
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
 if TYPE_CHECKING:
     from boto3 import client as client  # noqa: PLC0414 - boto3's stubs know each service's client by its name
-    from botocore.exceptions import ClientError
 else:
+    # Connecting and answering within seconds, and retries with a backoff.
+    CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 4})
 
     @functools.cache
     def client(service: str) -> Any:
-        """Return the one client of `service`: short time-outs (5 s, 20 s), and retries with a backoff."""
-        import boto3
-        from botocore.config import Config
-
-        config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 4})
-        return boto3.client(service, config=config)
+        """Return the one client of `service`."""
+        return boto3.client(service, config=CONFIG)
 
 
 # Every code for which botocore's standard mode waits and tries again, having given up by the time we see it.
@@ -50,12 +54,12 @@ CONSOLES = {
 UNFIT_FOR_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def error_code(error: "ClientError") -> str:
+def error_code(error: ClientError) -> str:
     """The code by which AWS names the error, such as `AccessDeniedException`."""
     return error.response.get("Error", {}).get("Code", "Unknown")
 
 
-def is_throttling(error: "ClientError") -> bool:
+def is_throttling(error: ClientError) -> bool:
     """Whether AWS asked us to slow down (and kept asking while botocore retried)."""
     return error_code(error) in THROTTLING
 

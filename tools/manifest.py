@@ -1,0 +1,59 @@
+"""The fleet's jobs, as the template declares them and their docstrings explain them."""
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode.cfn_yaml import load
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One function of the fleet. `trigger` says in words when it runs; `docstring` is its module's."""
+
+    name: str
+    logical_id: str
+    kind: str
+    trigger: str
+    docstring: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring, and the function's description."""
+        return self.docstring.splitlines()[0]
+
+
+def template(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
+    """Return the template with its intrinsic functions in their long form."""
+    return dict(load(str(path)))
+
+
+def jobs() -> list[Job]:
+    """Return every function of the template, in its order."""
+    resources = template()["Resources"]
+    return [
+        _job(logical_id, resource["Properties"])
+        for logical_id, resource in resources.items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    ]
+
+
+def snake_case(logical_id: str) -> str:
+    """Return the job's name for its logical id: `PausedPipelines` gives `paused_pipelines`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", logical_id).lower()
+
+
+def _job(logical_id: str, function: dict[str, Any]) -> Job:
+    source = (ROOT / function["CodeUri"] / "app.py").read_text()
+    docstring = ast.get_docstring(ast.parse(source)) or ""
+    (event,) = function["Events"].values()
+    scheduled = event["Type"] == "ScheduleV2"
+    words = re.search(r"Trigger: (.+?)\.(?:\s|$)", docstring, re.DOTALL)
+    trigger = " ".join(words[1].split()) if words else event["Type"]
+    if scheduled:
+        trigger += f" (`{event['Properties']['ScheduleExpression']}`)"
+    return Job(snake_case(logical_id), logical_id, "schedule" if scheduled else "queue", trigger, docstring)
