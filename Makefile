@@ -1,0 +1,90 @@
+# Verbs of this repository; `make` alone lists them. Python 3.11 or newer, make and git are all that a machine needs.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+PYTHON ?= python3
+ENVIRONMENT := $(PYTHON) tools/environment.py
+DEV := .venv/dev/bin
+SAM := .venv/sam/bin/sam
+CONFIG ?= dev
+export PATH := $(CURDIR)/.venv/uv/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help
+help: ## Show these verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: local-environments ## Run the whole fleet on this machine and show its log lines until Ctrl-C: [DOCKER=1]
+	@$(DEV)/python -m tools.local run $(if $(DOCKER),--docker)
+
+.PHONY: demo
+demo: local-environments ## Run the whole fleet once; exit 0 only if every job did what it should
+	@$(DEV)/python -m tools.local demo
+
+.PHONY: invoke
+invoke: local-environments ## Invoke one job in the running fleet: JOB=name [EVENT=file]
+	@$(DEV)/python -m tools.local invoke "$(JOB)" $(if $(EVENT),"$(EVENT)")
+
+.PHONY: deploy-local
+deploy-local: local-environments ## Bring what you edited into the running fleet, within seconds
+	@$(DEV)/python -m tools.local deploy
+
+.PHONY: test
+test: local-environments ## Run all tests: [ARGS="tests/unit -k name"]
+	@$(DEV)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: local-environments ## Check style, types, imports and the template
+	@$(ENVIRONMENT) checkov
+	@$(DEV)/ruff check .
+	@$(DEV)/ruff format --check .
+	@$(DEV)/mypy
+	@PYTHONPATH=shared $(DEV)/lint-imports
+	@AWS_DEFAULT_REGION=eu-west-1 $(SAM) validate --lint
+	@$(DEV)/cfn-lint --append-rules cfn_lint_serverless.rules --template template.yaml
+	@mkdir -p build
+	@.venv/sam/bin/python tools/translate.py template.yaml >build/cloudformation.json
+	@.venv/checkov/bin/checkov --file build/cloudformation.json
+
+.PHONY: build
+build: local-environments ## Build the template and the layer with sam
+	@$(DEV)/python -m tools.local build
+
+.PHONY: deploy
+deploy: build ## Deploy to AWS with your credentials: [CONFIG=dev|prod]
+	@$(SAM) deploy --config-env $(CONFIG)
+
+.PHONY: new
+new: dev-environment ## Add a job: JOB=name TRIGGER=schedule|queue
+	@$(DEV)/python -m tools.new_job "$(JOB)" $(if $(TRIGGER),--trigger "$(TRIGGER)")
+
+.PHONY: docs
+docs: dev-environment ## Generate the parts of the documentation that come from the template
+	@$(DEV)/python -m tools.docs
+
+.PHONY: bench
+bench: dev-environment ## Measure what importing each handler costs
+	@$(DEV)/python -m tools.bench
+
+.PHONY: lock
+lock: ## Pin the requirements anew: [UPGRADE=1]
+	@$(ENVIRONMENT) uv
+	@for name in uv dev emulator sam checkov; do $(COMPILE) --python-version 3.11 requirements/$$name.in -o requirements/$$name.txt || exit; done
+	@$(COMPILE) --python-version 3.13 shared/requirements.in -o shared/requirements.txt
+
+COMPILE = UV_PYTHON_DOWNLOADS=never UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal \
+	--generate-hashes --no-emit-index-url $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## Remove what was built, and the environments
+	@rm -rf build .aws-sam .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+.PHONY: dev-environment
+dev-environment:
+	@$(ENVIRONMENT) dev
+
+.PHONY: local-environments
+local-environments:
+	@$(ENVIRONMENT) dev emulator sam

@@ -1,0 +1,182 @@
+"""`python -m tools.local run | demo | build | invoke | deploy`; the Makefile's verbs call it."""
+
+import argparse
+import base64
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from types import FrameType
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from tools.local import aws, docker, emulator, gaps, logs, play, registry, stack
+from tools.local.account import Account
+from tools.local.errors import FleetError
+from tools.local.fleet import Fleet
+from tools.local.paths import ROOT
+from tools.local.scenarios import scenario
+
+POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+console = Console()
+
+
+def say(text: str) -> None:
+    """Print a line of progress at once."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def running_fleet() -> Iterator[Account]:
+    """Build, start and deploy; yield the account in which the fleet then is; remove everything at the end."""
+    _build()
+    port = emulator.free_port()
+    with registry.state() as state, gaps.serving(f"http://127.0.0.1:{port}") as services:
+        say("starting the AWS emulator ...")
+        with emulator.running(port, state, services) as endpoint:
+            account = Account(endpoint, services)
+            say(f"  it answers at {endpoint}")
+            say("deploying with sam ...")
+            deployed = stack.deploy(account)
+            registry.Running(os.getpid(), time.time(), endpoint, services, stack.STACK, deployed).announce()
+            yield account
+
+
+def demo(_: argparse.Namespace) -> int:
+    """Run the whole fleet once and say whether every job did what it should."""
+
+    def explain(account: Account, since_ms: int, failed: bool) -> None:
+        if failed:
+            say("what the fleet logged:")
+            for _, _, line in logs.lines(account, since_ms):
+                say(f"  {logs.readable(line)}")
+
+    return _play_then(explain)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Run the whole fleet and stay up, showing its log lines, until Ctrl-C."""
+
+    def stay(account: Account, since_ms: int, _: bool) -> None:
+        say("the fleet stays up; its log lines follow. Ctrl-C ends it. `make invoke JOB=...` runs a job again.")
+        with docker.reachable(account) if asked.docker else nullcontext():
+            with suppress(KeyboardInterrupt):
+                for line in logs.follow(account, since_ms):
+                    say(line)
+            say("ending the fleet ...")
+
+    _play_then(stay)
+    return 0
+
+
+def _play_then(go_on: Callable[[Account, int, bool], None]) -> int:
+    started = time.monotonic()
+    play.RESULT.unlink(missing_ok=True)
+    for job in stack.jobs():
+        scenario(job)  # a job that has none is found out before anything is started
+    with running_fleet() as account:
+        ready = time.monotonic() - started
+        say(f"ready after {ready:.1f} s; running each job through its trigger ...")
+        began_ms = int(time.time() * 1000)
+        outcomes = play.play_all(Fleet(account), console)
+        play.write(outcomes, ready)
+        console.print(play.table(outcomes))
+        failed = any(outcome.outcome != "ok" for outcome in outcomes)
+        go_on(account, began_ms, failed)
+        return int(failed)
+
+
+def build(_: argparse.Namespace) -> int:
+    """Build the template and the layer."""
+    _build()
+    return 0
+
+
+def _build() -> None:
+    say("building the template and the layer ...")
+    if not stack.build():
+        say("  nothing has changed since the last build")
+
+
+def invoke(arguments: argparse.Namespace) -> int:
+    """Invoke one job in the running fleet and print its log and its result."""
+    known = stack.jobs()
+    if arguments.job not in known:
+        raise FleetError(f"there is no job {arguments.job!r}; known: {', '.join(known)}")
+    event: Path = arguments.event or ROOT / "tests" / "events" / f"{arguments.job}.json"
+    try:
+        payload = json.dumps(json.loads(event.read_text()))
+    except OSError as error:
+        raise FleetError(f"the event {event} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise FleetError(f"the event {event} is not JSON: {error}") from None
+    fleet = registry.newest()
+    account = Account(fleet.endpoint, fleet.services)
+    answer = account.lambda_.invoke(FunctionName=f"{fleet.stack}-{arguments.job}", Payload=payload, LogType="Tail")
+    for line in base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").splitlines():
+        if not line.startswith(logs.LEFT_OUT):
+            print(logs.readable(line), file=sys.stderr)
+    print(json.dumps(json.loads(answer["Payload"].read() or "null"), indent=2))
+    return 1 if "FunctionError" in answer else 0
+
+
+def deploy(_: argparse.Namespace) -> int:
+    """Bring what changed into the running fleet."""
+    started = time.monotonic()
+    fleet = registry.newest()
+    deployed = stack.fingerprints()
+    changed = stack.update(Account(fleet.endpoint, fleet.services), fleet.deployed)
+    fleet.with_deployed(deployed).announce()
+    say(f"{', '.join(changed) or 'nothing'} changed; live after {time.monotonic() - started:.1f} s")
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tools.local", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (run, demo, build, invoke, deploy):
+        summary = (command.__doc__ or "").strip()
+        added = commands.add_parser(command.__name__, help=summary, description=summary)
+        added.set_defaults(command=command)
+        if command is run:
+            added.add_argument("--docker", action="store_true", help="let `sam local invoke` reach the fleet")
+        if command is invoke:
+            added.add_argument("job", help="a folder of functions/")
+            added.add_argument("event", nargs="?", type=Path, help="a JSON file; tests/events/JOB.json without one")
+    return parser.parse_args()
+
+
+def interrupted(_: int, __: FrameType | None) -> None:
+    """Treat every polite request to end like Ctrl-C, and let nothing interrupt the cleaning up that follows."""
+    for polite in POLITE:
+        signal.signal(polite, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run one command."""
+    asked = arguments()
+    aws.isolate()
+    for polite in POLITE:
+        signal.signal(polite, interrupted)
+    try:
+        return int(asked.command(asked))
+    except FleetError as error:
+        console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        console.print(f"the local AWS account: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,212 @@
+"""CodePipeline operations that moto lacks, for the local fleet and for unit tests.
+
+`install()` adds them to moto's own response class; the other functions put a pipeline into the state that a test needs.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from moto.codepipeline.exceptions import PipelineNotFoundException
+from moto.codepipeline.models import CodePipeline, CodePipelineBackend, codepipeline_backends
+from moto.codepipeline.responses import CodePipelineResponse
+from moto.core.exceptions import JsonRESTError
+
+from tools.local.aws import ACCOUNT, REGION
+
+PAGE = 100
+"""Pipelines in one answer of ListPipelines when the caller names no number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The way into a stage, as the last enable or disable left it."""
+
+    enabled: bool
+    changed_at: datetime
+    changed_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One call of StartPipelineExecution; `execution` is None when it was throttled."""
+
+    at: datetime
+    execution: str | None
+    token: str
+    variables: dict[str, str]
+    source_revisions: list[dict[str, str]]
+
+
+@dataclass(slots=True)
+class _State:
+    transitions: dict[str, Transition] = field(default_factory=dict)
+    executions: dict[str, str] = field(default_factory=dict)
+    starts: list[Start] = field(default_factory=list)
+    throttled_attempts: int = 0
+    throttled: bool = False
+
+
+_states: WeakKeyDictionary[CodePipeline, _State] = WeakKeyDictionary()
+"""What moto's pipelines do not hold; it goes when moto resets its own."""
+
+
+def install() -> None:
+    """Add the operations to moto; doing so twice does no harm."""
+    for operation in (
+        disable_stage_transition,
+        enable_stage_transition,
+        get_pipeline_state,
+        list_pipelines,
+        start_pipeline_execution,
+    ):
+        setattr(CodePipelineResponse, operation.__name__, operation)
+
+
+def add_pipeline(name: str, stages: tuple[str, ...] = ("Source", "Build", "Deploy"), region: str = REGION) -> None:
+    """Create a pipeline of `stages` without the IAM role and the actions that CreatePipeline asks for."""
+    definition = {"name": name, "stages": [{"name": stage, "actions": []} for stage in stages]}
+    _backend(region).pipelines[name] = CodePipeline(ACCOUNT, region, definition)
+
+
+def pause(name: str, stage: str, reason: str, since: datetime, region: str = REGION) -> None:
+    """Disable the transition into `stage` as though someone had done so at `since`."""
+    _change(_backend(region), name, stage, Transition(False, since, f"arn:aws:iam::{ACCOUNT}:user/operator", reason))
+
+
+def throttle(name: str, attempts: int, region: str = REGION) -> None:
+    """Make the next attempts to start this pipeline fail with ThrottlingException, with all retries of botocore."""
+    _state(_pipeline(_backend(region), name)).throttled_attempts = attempts
+
+
+def starts(name: str, region: str = REGION) -> list[Start]:
+    """Return every call of StartPipelineExecution for this pipeline, oldest first."""
+    return list(_state(_pipeline(_backend(region), name)).starts)
+
+
+def executions(name: str, region: str = REGION) -> list[Start]:
+    """Return the call that began each execution of this pipeline; a repeated client request token begins none."""
+    begun = {start.execution: start for start in reversed(starts(name, region)) if start.execution}
+    return list(reversed(begun.values()))
+
+
+def get_pipeline_state(response: CodePipelineResponse) -> str:
+    """Answer GetPipelineState."""
+    pipeline = _pipeline(response.codepipeline_backend, _asked(response)["name"])
+    transitions = _state(pipeline).transitions
+    stages = [stage["name"] for stage in pipeline.pipeline["stages"]]
+    return json.dumps(
+        {
+            "pipelineName": pipeline.pipeline["name"],
+            "pipelineVersion": pipeline.pipeline["version"],
+            # Nothing leads into the first stage, so AWS shows no transition there.
+            "stageStates": [{"stageName": stages[0], "actionStates": []}]
+            + [
+                {"stageName": stage, "actionStates": [], "inboundTransitionState": _shape(transitions.get(stage))}
+                for stage in stages[1:]
+            ],
+            "created": pipeline.metadata["created"],
+            "updated": pipeline.metadata["updated"],
+        }
+    )
+
+
+def disable_stage_transition(response: CodePipelineResponse) -> str:
+    """Answer DisableStageTransition for inbound transitions."""
+    _change_now(response, enabled=False)
+    return ""
+
+
+def enable_stage_transition(response: CodePipelineResponse) -> str:
+    """Answer EnableStageTransition for inbound transitions."""
+    _change_now(response, enabled=True)
+    return ""
+
+
+def start_pipeline_execution(response: CodePipelineResponse) -> str:
+    """Answer StartPipelineExecution; the same client request token gives the same execution."""
+    backend, asked = response.codepipeline_backend, _asked(response)
+    name, token, variables = asked["name"], asked.get("clientRequestToken", ""), asked.get("variables", [])
+    state = _state(_pipeline(backend, name))
+    # botocore numbers the calls of one attempt here; a call from anything else is an attempt by itself.
+    if re.search(r"attempt=1\b", response.headers.get("amz-sdk-request", "attempt=1")):
+        state.throttled, state.throttled_attempts = state.throttled_attempts > 0, max(0, state.throttled_attempts - 1)
+    known = state.executions.get(token)
+    execution = None if state.throttled else known or backend.start_pipeline_execution(name, variables)
+    state.starts.append(
+        Start(
+            at=datetime.now(UTC),
+            execution=execution,
+            token=token,
+            variables={variable["name"]: variable["value"] for variable in variables},
+            source_revisions=asked.get("sourceRevisions", []),
+        )
+    )
+    if execution is None:
+        raise JsonRESTError("ThrottlingException", "Rate exceeded")
+    if token:
+        state.executions[token] = execution
+    return json.dumps({"pipelineExecutionId": execution})
+
+
+def list_pipelines(response: CodePipelineResponse) -> str:
+    """Answer ListPipelines page by page; the token is the name of the last pipeline shown."""
+    asked = _asked(response)
+    after, size = asked.get("nextToken", ""), asked.get("maxResults", PAGE)
+    left = [pipeline for pipeline in response.codepipeline_backend.list_pipelines() if pipeline["name"] > after]
+    page = left[:size]
+    more = {"nextToken": page[-1]["name"]} if len(left) > size else {}
+    return json.dumps({"pipelines": page, **more})
+
+
+def _asked(response: CodePipelineResponse) -> dict[str, Any]:
+    asked: dict[str, Any] = json.loads(response.body)
+    return asked
+
+
+def _backend(region: str) -> CodePipelineBackend:
+    return codepipeline_backends[ACCOUNT][region]
+
+
+def _pipeline(backend: CodePipelineBackend, name: str) -> CodePipeline:
+    pipeline = backend.pipelines.get(name)
+    if pipeline is None:
+        raise PipelineNotFoundException(f"Account '{ACCOUNT}' does not have a pipeline with name '{name}'")
+    return pipeline
+
+
+def _state(pipeline: CodePipeline) -> _State:
+    return _states.setdefault(pipeline, _State())
+
+
+def _change_now(response: CodePipelineResponse, enabled: bool) -> None:
+    asked = _asked(response)
+    transition = Transition(
+        enabled=enabled,
+        changed_at=datetime.now(UTC),
+        changed_by=f"arn:aws:iam::{ACCOUNT}:root",
+        reason=asked.get("reason", ""),
+    )
+    _change(response.codepipeline_backend, asked["pipelineName"], asked["stageName"], transition)
+
+
+def _change(backend: CodePipelineBackend, name: str, stage: str, transition: Transition) -> None:
+    pipeline = _pipeline(backend, name)
+    if stage not in [each["name"] for each in pipeline.pipeline["stages"][1:]]:
+        raise JsonRESTError("StageNotFoundException", f"Nothing leads into a stage '{stage}' of pipeline '{name}'")
+    _state(pipeline).transitions[stage] = transition
+
+
+def _shape(transition: Transition | None) -> dict[str, Any]:
+    if transition is None:
+        return {"enabled": True}
+    shape = {
+        "enabled": transition.enabled,
+        "lastChangedBy": transition.changed_by,
+        "lastChangedAt": transition.changed_at.timestamp(),
+    }
+    return shape if transition.enabled else shape | {"disabledReason": transition.reason}

@@ -1,0 +1,173 @@
+"""A running fleet as a scenario sees it: its jobs, their triggers, and what they publish."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mypy_boto3_sqs import SQSClient
+from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+from tools.local.account import Account
+from tools.local.paths import ROOT
+from tools.local.stack import STACK
+
+PATIENCE_SECONDS = 25.0
+
+
+class Failed(Exception):
+    """A job did not do what its scenario expects; the message says what was seen."""
+
+
+def expect(condition: object, otherwise: str) -> None:
+    """Raise `Failed` with the message `otherwise` unless the condition holds."""
+    if not condition:
+        raise Failed(otherwise)
+
+
+def eventually(condition: Callable[[], Any], otherwise: str, seconds: float = PATIENCE_SECONDS) -> Any:
+    """Return the first true result of the condition; raise `Failed` when there is none within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        if time.monotonic() > deadline:
+            raise Failed(f"{otherwise} (waited {seconds:.0f} s)")
+        time.sleep(0.2)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A queue that gets a copy of every event that matches a pattern."""
+
+    sqs: SQSClient
+    url: str
+
+    def next(self, otherwise: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
+        """Return the next event; raise `Failed` when there is none within `seconds`."""
+        message: MessageTypeDef = eventually(self._receive, otherwise, seconds)
+        self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        event: dict[str, Any] = json.loads(message["Body"])
+        return event
+
+    def _receive(self) -> MessageTypeDef | None:
+        messages = self.sqs.receive_message(QueueUrl=self.url, WaitTimeSeconds=1).get("Messages", [])
+        return messages[0] if messages else None
+
+
+class Fleet:
+    """The deployed fleet."""
+
+    def __init__(self, account: Account) -> None:
+        """Find the stack in this account."""
+        self.account = account
+        (stack,) = account.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    def jobs(self) -> list[str]:
+        """Return the names of the deployed jobs."""
+        prefix = f"{STACK}-"
+        return sorted(name.removeprefix(prefix) for name in self.account.functions() if name.startswith(prefix))
+
+    def setting(self, job: str, name: str) -> str:
+        """Return an environment variable of the job."""
+        function = self.account.lambda_.get_function_configuration(FunctionName=f"{STACK}-{job}")
+        return function["Environment"]["Variables"][name]
+
+    def configure(self, parameter: str, yaml: str) -> None:
+        """Write the SSM parameter in which people keep a job's list."""
+        self.account.ssm.put_parameter(Name=parameter, Value=yaml, Type="String", Overwrite=True)
+
+    def publish(self, event: dict[str, Any]) -> None:
+        """Publish an event on the default bus; EventBridge gives it an id and a time of its own."""
+        answer = self.account.events.put_events(
+            Entries=[
+                {
+                    "Source": event["source"],
+                    "DetailType": event["detail-type"],
+                    "Detail": json.dumps(event["detail"]),
+                    "Resources": event.get("resources", []),
+                }
+            ]
+        )
+        expect(not answer["FailedEntryCount"], f"the event was refused: {answer['Entries']}")
+
+    def send(self, queue_url: str, event: dict[str, Any]) -> None:
+        """Put an event on a queue as a second delivery of it would: the same body under another message id."""
+        self.account.sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(event))
+
+    @contextmanager
+    def tap(self, name: str, pattern: dict[str, Any]) -> Iterator[Tap]:
+        """Copy the matching events of the default bus to a queue for a while."""
+        sqs, events = self.account.sqs, self.account.events
+        url = sqs.create_queue(QueueName=f"tap-{name}")["QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        events.put_rule(Name=f"tap-{name}", EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=f"tap-{name}", Targets=[{"Id": "tap", "Arn": attributes["QueueArn"]}])
+        try:
+            yield Tap(sqs, url)
+        finally:
+            events.remove_targets(Rule=f"tap-{name}", Ids=["tap"])
+            events.delete_rule(Name=f"tap-{name}")
+            sqs.delete_queue(QueueUrl=url)
+
+    def report(self, job: str) -> list[dict[str, Any]]:
+        """Run a scheduled job once and return the findings that it reports.
+
+        A schedule of its own fires a second from now and has the role, target and input of the job's own.
+        """
+        target = self._schedule(job)["Target"]
+        due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+        planned = f"{due:%Y-%m-%dT%H:%M:%SZ}"
+        with self.tap(job, {"source": ["fleet"], "detail-type": ["Job Report"], "detail": {"job": [job]}}) as tap:
+            self.account.scheduler.create_schedule(
+                Name=f"once-{job}",
+                ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
+                FlexibleTimeWindow={"Mode": "OFF"},
+                ActionAfterCompletion="DELETE",
+                Target={
+                    "Arn": target["Arn"],
+                    "RoleArn": target["RoleArn"],
+                    # The emulator leaves the keyword as it stands; AWS puts the planned time there.
+                    "Input": target.get("Input", "{}").replace("<aws.scheduler.scheduled-time>", planned),
+                },
+            )
+            report = tap.next(f"{job} was due at {planned} and has not reported")["detail"]
+        expect(
+            datetime.fromisoformat(report["scheduled_at"]) == due,
+            f"the report is of {report['scheduled_at']}, not of the run due at {planned}",
+        )
+        findings: list[dict[str, Any]] = report["findings"]
+        return findings
+
+    def dead_letters(self, job: str) -> list[dict[str, str]]:
+        """Return the attributes of the job's dead letters, which stay where they are, with their `body`."""
+        found: dict[str, dict[str, str]] = {}
+        url = self.outputs["DeadLettersUrl"]
+        while True:
+            answer = self.account.sqs.receive_message(
+                QueueUrl=url, MessageAttributeNames=["All"], MaxNumberOfMessages=10, VisibilityTimeout=1
+            )
+            if not answer.get("Messages"):
+                break
+            for message in answer["Messages"]:
+                attributes = message.get("MessageAttributes", {})
+                values = {name: attribute.get("StringValue", "") for name, attribute in attributes.items()}
+                found[message["MessageId"]] = values | {"body": message["Body"]}
+        return [letter for letter in found.values() if letter.get("job") == job]
+
+    def _schedule(self, job: str) -> Any:
+        for schedule in self.account.schedules():
+            if schedule["Target"]["Arn"].endswith(f":function:{STACK}-{job}"):
+                return schedule
+        raise Failed(f"the template has no schedule for {job}")
+
+
+def sample(job: str) -> dict[str, Any]:
+    """Return the event inside `tests/events/JOB.json`, out of the queue message that carries it."""
+    event: dict[str, Any] = json.loads((ROOT / "tests" / "events" / f"{job}.json").read_text())
+    if "Records" in event:
+        event = json.loads(event["Records"][0]["body"])
+    return event

@@ -1,0 +1,67 @@
+"""Run every job once through its real trigger and show what each did."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from queue import SimpleQueue
+from threading import Thread
+
+from rich.console import Console
+from rich.table import Table
+
+from tools.local.fleet import Failed, Fleet
+from tools.local.paths import BUILD
+from tools.local.scenarios import Scenario, scenario
+
+RESULT = BUILD / "demo.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one job."""
+
+    job: str
+    trigger: str
+    outcome: str
+    detail: str
+
+
+def play_all(fleet: Fleet, show: Console) -> list[Outcome]:
+    """Play all scenarios at once."""
+    scenarios = {job: scenario(job) for job in fleet.jobs()}
+    done: SimpleQueue[Outcome] = SimpleQueue()
+    for job, each in scenarios.items():
+        # Daemons, so that Ctrl-C need not wait until each has lost patience.
+        Thread(target=lambda job=job, each=each: done.put(_play(fleet, job, each)), daemon=True).start()
+    outcomes = []
+    for _ in scenarios:
+        outcomes.append(done.get())
+        show.print(f"  {outcomes[-1].job}: {outcomes[-1].outcome}", highlight=False)
+    return sorted(outcomes, key=lambda outcome: outcome.job)
+
+
+def _play(fleet: Fleet, job: str, each: Scenario) -> Outcome:
+    try:
+        each.seed(fleet)
+        return Outcome(job, each.TRIGGER, "ok", each.play(fleet))
+    except Failed as failure:
+        return Outcome(job, each.TRIGGER, "failed", str(failure))
+    except Exception as error:  # noqa: BLE001 - one broken scenario must not hide what the other jobs did
+        return Outcome(job, each.TRIGGER, "failed", f"the scenario broke: {type(error).__name__}: {error}")
+
+
+def table(outcomes: Iterable[Outcome]) -> Table:
+    """Return the table that the user sees."""
+    shown = Table(title="The fleet, each job run once", title_justify="left")
+    for column in ("job", "trigger", "outcome", "detail"):
+        shown.add_column(column, no_wrap=column != "detail")
+    for outcome in outcomes:
+        colour = "green" if outcome.outcome == "ok" else "red"
+        shown.add_row(outcome.job, outcome.trigger, f"[{colour}]{outcome.outcome}[/]", outcome.detail)
+    return shown
+
+
+def write(outcomes: Iterable[Outcome], ready_seconds: float) -> None:
+    """Write `build/demo.json`: seconds until the fleet was ready, and what became of each job."""
+    document = {"ready_s": round(ready_seconds, 1), "jobs": [asdict(each) for each in outcomes], "deliveries": []}
+    RESULT.write_text(json.dumps(document, indent=2) + "\n")

@@ -1,0 +1,173 @@
+"""Build the template with sam, deploy it to the emulator, and bring later changes there quickly."""
+
+import hashlib
+import io
+import os
+import re
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tools.local import roles
+from tools.local.account import Account
+from tools.local.aws import isolated
+from tools.local.errors import FleetError
+from tools.local.paths import BUILD, ROOT
+from tools.local.registry import locked
+
+STACK = "fleet-local"
+ARTIFACTS = "fleet-local-artifacts"
+BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
+LOCK = BUILD / "build.lock"
+STAMP = BUILD / "built"
+
+
+def jobs() -> list[str]:
+    """Return the names of all jobs: the folders in `functions/`."""
+    return sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
+
+
+def logical_id(job: str) -> str:
+    """Return the job's name in the template."""
+    return "".join(word.capitalize() for word in job.split("_"))
+
+
+def fingerprints() -> dict[str, str]:
+    """Return a fingerprint of each source: the template, the layer (`shared`) and every job."""
+    sources = {job: [ROOT / "functions" / job] for job in jobs()}
+    sources["shared"] = [ROOT / "shared"]
+    sources["template"] = [ROOT / "template.yaml", ROOT / "samconfig.toml"]
+    return {name: _digest(paths) for name, paths in sources.items()}
+
+
+def build() -> bool:
+    """Build the template and the layer unless that has been done already; say whether it was needed."""
+    with locked(LOCK):
+        wanted = str(sorted(fingerprints().items()))
+        if BUILT.exists() and STAMP.exists() and STAMP.read_text() == wanted:
+            return False
+        _sam("build", {})
+        STAMP.write_text(wanted)
+    return True
+
+
+def deploy(account: Account) -> dict[str, str]:
+    """Deploy what was built; return the fingerprints of what is deployed now.
+
+    Raises `FleetError` when the deployment fails, or when AWS would have refused what the emulator accepted.
+    """
+    account.make_bucket(ARTIFACTS)
+    with locked(LOCK, shared=True):
+        deployed = fingerprints()
+        try:
+            _sam("deploy", account.environment)
+        except FleetError:
+            if reasons := "\n".join(_reasons(account)):
+                raise FleetError(f"sam could not deploy the template:\n{reasons}") from None
+            raise
+    roles.check(account)
+    return deployed
+
+
+def update(account: Account, deployed: Mapping[str, str]) -> list[str]:
+    """Bring the code of changed sources into the running fleet; return their names.
+
+    Only code is brought over in place. When the template changed, everything is built and deployed again.
+    """
+    now = fingerprints()
+    changed = [name for name, digest in now.items() if deployed.get(name) != digest]
+    if "template" in changed or set(now) != set(deployed):
+        build()
+        deploy(account)
+        return changed
+    for job in (name for name in changed if name != "shared"):
+        account.lambda_.update_function_code(
+            FunctionName=f"{STACK}-{job}", ZipFile=_zipped(ROOT / "functions" / job), Publish=False
+        )
+    if "shared" in changed:
+        _update_layer(account)
+    return changed
+
+
+def _update_layer(account: Account) -> None:
+    functions = account.functions().values()
+    layers = {layer["Arn"].rsplit(":", 1)[0] for function in functions for layer in function.get("Layers", [])}
+    if len(layers) != 1:
+        raise FleetError(f"expected the fleet to have one layer and found {len(layers)}: {sorted(layers)}")
+    (layer,) = layers
+    with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
+        target = _make_target()
+        _run(["make", "-C", str(ROOT / "shared"), target], {"ARTIFACTS_DIR": scratch})
+        published = account.lambda_.publish_layer_version(
+            LayerName=layer.rsplit(":", 1)[-1], Content={"ZipFile": _zipped(Path(scratch))}
+        )
+    for function in functions:
+        if function.get("Layers"):
+            account.lambda_.update_function_configuration(
+                FunctionName=function["FunctionName"], Layers=[published["LayerVersionArn"]]
+            )
+
+
+def _make_target() -> str:
+    """Return the target of `shared/Makefile` that sam calls, which bears the layer's logical id."""
+    found = re.search(r"^(build-\w+):", (ROOT / "shared" / "Makefile").read_text(), re.MULTILINE)
+    if found is None:
+        raise FleetError("shared/Makefile has no target build-<layer>")
+    return found[1]
+
+
+def _sam(command: str, environment: Mapping[str, str]) -> None:
+    _run([str(ROOT / ".venv/sam/bin/sam"), command, "--config-env", "local"], environment)
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> None:
+    """Run a command in the root, with uv on its path; its output is shown only when it fails."""
+    path = f"{ROOT / '.venv/uv/bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    own = {"PATH": path, "SAM_CLI_POLL_DELAY": "0.2"}
+    # sam leaves temporary directories behind.
+    with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=ROOT,
+            env={**isolated(os.environ), **own, "TMPDIR": scratch, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode:
+        shown = " ".join([Path(command[0]).name, *command[1:]])
+        output = [line for line in f"{done.stdout}{done.stderr}".splitlines() if line and "Uploading to" not in line]
+        raise FleetError("\n".join([f"`{shown}` failed with exit code {done.returncode}:", *output[-30:]]))
+
+
+def _reasons(account: Account) -> Iterable[str]:
+    try:
+        events = account.cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+    except account.cloudformation.exceptions.ClientError:
+        return
+    for event in reversed(events):
+        if event["ResourceStatus"].endswith("FAILED") and event.get("ResourceStatusReason"):
+            yield f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+
+
+def _files(path: Path) -> list[Path]:
+    found = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sorted(file for file in found if file.suffix != ".pyc")
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in (file for path in paths for file in _files(path)):
+        digest.update(f"{file.relative_to(ROOT)}\0{file.stat().st_size}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _zipped(directory: Path) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for file in _files(directory):
+            archive.write(file, file.relative_to(directory))
+    return buffer.getvalue()

@@ -1,0 +1,68 @@
+"""Start MiniStack as the local fleet needs it. Run by the emulator environment's Python, never imported.
+
+- It ends, with every function process, when its standard input closes: no way of killing the fleet leaves it behind.
+- The operator may publish events in the name of AWS services; MiniStack itself emits none for ECR and others.
+- A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`.
+- Scheduler looks for due schedules each second instead of every ten.
+"""
+# ruff: noqa: SLF001 - MiniStack's insides are what this changes; its version is pinned.
+
+import json
+import os
+import signal
+import sys
+import threading
+from contextvars import ContextVar
+from typing import Any
+
+from ministack import app  # type: ignore[import-not-found]  # of another environment
+from ministack.core import iam_actions  # type: ignore[import-not-found]
+from ministack.core.router import extract_access_key_id  # type: ignore[import-not-found]
+from ministack.services import eventbridge, scheduler  # type: ignore[import-not-found]
+
+OPERATOR = "test"
+
+_by_operator = ContextVar("by_operator", default=False)
+_condition_keys = iam_actions.request_tag_context
+_handle_request = eventbridge.handle_request
+_put_events = eventbridge._put_events
+
+
+async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+    """Answer an EventBridge request, remembering who sent it."""
+    _by_operator.set(extract_access_key_id(headers, query) == OPERATOR)
+    return await _handle_request(method, path, headers, body, query)
+
+
+def put_events(data: dict[str, Any]) -> Any:
+    """Answer PutEvents."""
+    return _put_events(data, allow_aws_source=_by_operator.get())
+
+
+def condition_keys(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a request that a policy's conditions may test."""
+    keys: dict[str, Any] = _condition_keys(service, action, body, parameters)
+    if action == "events:PutEvents":
+        entries = json.loads(body)["Entries"]
+        for key, member in (("events:source", "Source"), ("events:detail-type", "DetailType")):
+            # AWS checks entry by entry; here a request whose entries differ has no such key, so a condition refuses it.
+            values = {entry.get(member) for entry in entries}
+            keys |= {key: values.pop()} if len(values) == 1 else {}
+    return keys
+
+
+def end_with_parent() -> None:
+    """Kill this process group once the other end of standard input is gone."""
+    sys.stdin.read()
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    iam_actions.request_tag_context = condition_keys
+    eventbridge.handle_request = handle_request
+    eventbridge._put_events = put_events
+    scheduler._SCHEDULE_TICK_INTERVAL = 1
+    # It would set the level of the functions' logs as well; MiniStack has read it by now.
+    del os.environ["LOG_LEVEL"]
+    app.main()
