@@ -5,7 +5,7 @@ Trigger: schedule, every 12 hours. Reads: CodePipeline. Reports: one finding per
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -52,9 +52,13 @@ def forgotten(stages: Iterable[PausedStage], now: datetime, limit: timedelta) ->
             subject=pipeline,
             title=f"{pipeline} has been paused before {names} for {days} d {rest // timedelta(hours=1)} h",
             severity=Severity.WARNING,
-            detail={s.stage: f"since {s.since:%Y-%m-%d %H:%M %Z} by {s.by}: {s.reason or 'no reason'}" for s in paused},
+            detail={stage.stage: told(stage) for stage in paused},
             link=console(pipeline),
         )
+
+
+def told(stage: PausedStage) -> str:
+    return f"since {stage.since.astimezone(UTC):%Y-%m-%d %H:%M %Z} by {stage.by}: {stage.reason or 'no reason'}"
 
 
 def unread(pipeline: Unreadable) -> Finding:
@@ -72,14 +76,14 @@ def console(pipeline: str) -> str:
 
 
 def paused_stages(codepipeline: "CodePipelineClient") -> Iterator[PausedStage | Unreadable]:
-    """Read every pipeline's paused stages, page by page; a pipeline that is deleted meanwhile has none."""
+    """Read every pipeline's paused stages, page by page."""
     for page in codepipeline.get_paginator("list_pipelines").paginate():
         for pipeline in page["pipelines"]:
             name = pipeline["name"]
             try:
                 state = codepipeline.get_pipeline_state(name=name)
             except codepipeline.exceptions.PipelineNotFoundException:
-                continue
+                continue  # it was deleted meanwhile, and is not paused
             except ClientError as error:
                 yield Unreadable(name, str(error))
                 continue

@@ -18,11 +18,10 @@ from fleet import aws
 from fleet.findings import Finding, Severity, cut
 from fleet.runtime.scheduled import Run, scheduled
 from fleet.runtime.telemetry import logger
-from fleet.settings import entries, load
+from fleet.settings import entries, load, within
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 BATCH = 1_000  # DeleteObjects takes no more
 
@@ -31,6 +30,9 @@ BATCH = 1_000  # DeleteObjects takes no more
 class Settings:
     entries_parameter: str
     max_deletions: int = 10_000
+
+    def __post_init__(self) -> None:
+        within("max_deletions", self.max_deletions, 0, 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,9 @@ class Entry:
     dry_run: bool = True
 
     def __post_init__(self) -> None:  # what is kept is held in memory
-        if not 1 <= self.keep_newest <= 10_000:
-            raise ValueError(f"keep_newest must be 1 to 10000, got {self.keep_newest}")
+        within("keep_newest", self.keep_newest, 1, 10_000)
+        within("older_than", self.older_than, timedelta(0), timedelta(days=3_650))
+        within("the length of bucket and prefix", len(str(self)), 1, 1_024)
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
@@ -94,24 +97,19 @@ def unusable(subject: str, reason: object) -> Finding:
     return Finding(subject, f"{subject} cannot be pruned", Severity.WARNING, {"reason": str(reason)})
 
 
-def listed(s3: "S3Client", entry: Entry) -> Iterator[Stored]:
-    """Read the current objects under the prefix, page by page."""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=entry.bucket, Prefix=entry.prefix):
-        for item in page.get("Contents", ()):
-            yield Stored(item["LastModified"], item["Key"], item["Size"])
-
-
 def delete(s3: "S3Client", bucket: str, keys: list[str]) -> Iterator[str]:
     """Delete up to 1,000 objects; yield each key that S3 kept, and why.
 
     In a versioned bucket this adds delete markers: the data stays recoverable until a lifecycle rule removes it.
     """
-    fit: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys if not aws.UNFIT_FOR_XML.search(key)]
-    if fit:
-        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": fit, "Quiet": True})
+    if fit := [key for key in keys if not aws.UNFIT_FOR_XML.search(key)]:
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in fit], "Quiet": True})
         yield from (f"{kept.get('Key')!r} ({kept.get('Code')})" for kept in answer.get("Errors", ()))
     for key in filter(aws.UNFIT_FOR_XML.search, keys):
-        s3.delete_object(Bucket=bucket, Key=key)
+        try:
+            s3.delete_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            yield f"{key!r} ({aws.error_code(error)})"
 
 
 def prune(s3: "S3Client", entry: Entry, now: datetime, cap: int, pruned: Pruned) -> None:
@@ -119,20 +117,23 @@ def prune(s3: "S3Client", entry: Entry, now: datetime, cap: int, pruned: Pruned)
 
     An object written anew between its listing and its deletion (seconds later) goes with its new content.
     """
-    spare = surplus(listed(s3, entry), entry.keep_newest, now - entry.older_than)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=entry.bucket, Prefix=entry.prefix)
+    found = (item for page in pages for item in page.get("Contents", ()))
+    stored = (Stored(item["LastModified"], item["Key"], item["Size"]) for item in found)
+    spare = surplus(stored, entry.keep_newest, now - entry.older_than)
     chosen = spare if entry.dry_run else islice(spare, cap)
     while batch := list(islice(chosen, BATCH)):
         if not entry.dry_run:
-            pruned.kept += delete(s3, entry.bucket, [stored.key for stored in batch])
+            pruned.kept += delete(s3, entry.bucket, [each.key for each in batch])
         pruned.objects += len(batch)
-        pruned.bytes += sum(stored.size for stored in batch)
+        pruned.bytes += sum(each.size for each in batch)
     pruned.capped = next(spare, None) is not None
 
 
 @scheduled
 def handler(run: Run) -> Iterator[Finding]:
     settings = load(Settings)
-    wanted = entries(settings.entries_parameter, Entry)
+    wanted = entries(settings.entries_parameter, Entry, key=str)
     yield from (unusable(f"entry {fault.number}", fault.reason) for fault in wanted.faults)
     s3, cap, kept = aws.client("s3"), settings.max_deletions, list[str]()
     for entry in wanted.usable:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 HOPELESS = ("PipelineNotFoundException", "ValidationException")
 TOKENS = uuid.UUID("0f7b6f0c-6f9b-4d0e-9d2c-6a1f6a0c9f51")
-
-
 FACTS = ("image_uri", "repository", "tag", "digest")
 
 
@@ -38,10 +36,9 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Which pushes start which pipeline: globs of repository and tag.
+    """Which pushes start which pipeline; the default tag is any but none, as a multi-platform image's parts have none.
 
-    The default tag is any but none (the parts of a multi-platform image have none). `variables` may use $image_uri,
-    $repository, $tag and $digest. `source_action` names the ECR source action that is to take the pushed digest.
+    `variables` may use the facts, as $tag; `source_action` names the ECR source action that takes the pushed digest.
     """
 
     repository: str
@@ -52,8 +49,7 @@ class Route:
 
     def __post_init__(self) -> None:
         for name, text in self.variables.items():
-            template = Template(text)
-            if not template.is_valid() or not set(template.get_identifiers()) <= set(FACTS):
+            if not (template := Template(text)).is_valid() or not set(template.get_identifiers()) <= set(FACTS):
                 raise ValueError(f"the variable {name} may use {', '.join(f'${fact}' for fact in FACTS)}; got {text!r}")
 
 
@@ -75,19 +71,23 @@ class Start:
 
 def push_facts(event: Event) -> dict[str, str]:
     """What a route can match and use of a push. Raises `Permanent` for an event that lacks it."""
-    match event.detail:
-        case {"repository-name": str(repository), "image-digest": str(digest)}:
-            tag = event.detail.get("image-tag") or ""
-            suffix = "amazonaws.com.cn" if aws.partition(event.region) == "aws-cn" else "amazonaws.com"
-            image = f"{event.account}.dkr.ecr.{event.region}.{suffix}/{repository}"
-            uri = f"{image}:{tag}" if tag else f"{image}@{digest}"
+    match [event.detail.get(name) or "" for name in ("repository-name", "image-tag", "image-digest")]:
+        case [str(repository), str(tag), str(digest)] if repository and digest:
+            registry = f"{event.account}.dkr.ecr.{event.region}.{aws.domain(event.region)}"
+            uri = f"{registry}/{repository}" + (f":{tag}" if tag else f"@{digest}")
             return dict(zip(FACTS, (uri, repository, tag, digest), strict=True))
     raise Permanent(f"the ECR event names no repository and digest: {dict(event.detail)!r:.200}")
 
 
+def fits(push: Mapping[str, str], repository: object, tag: object) -> bool:
+    """Whether the globs match; one that is no text might have."""
+    globs = {"repository": repository, "tag": tag}
+    return all(fnmatchcase(push[fact], glob) for fact, glob in globs.items() if isinstance(glob, str))
+
+
 def routed(push: Mapping[str, str], routes: Iterable[Route]) -> Iterator[Start]:
     """Yield what the matching routes make of a push; of several routes to one pipeline, the first counts."""
-    matching = [r for r in routes if fnmatchcase(push["repository"], r.repository) and fnmatchcase(push["tag"], r.tag)]
+    matching = [route for route in routes if fits(push, route.repository, route.tag)]
     for route in {route.pipeline: route for route in reversed(matching)}.values():
         variables = {name: Template(text).substitute(push) for name, text in route.variables.items()}
         revision = Revision(route.source_action, "IMAGE_DIGEST", push["digest"])
@@ -97,8 +97,8 @@ def routed(push: Mapping[str, str], routes: Iterable[Route]) -> Iterator[Start]:
 def misrouted(push: Mapping[str, str], faults: Iterable[Fault]) -> Iterator[Permanent]:
     """Yield an error for each unusable route that this push might have been meant for."""
     for fault in faults:
-        repository = fault.entry.get("repository") if isinstance(fault.entry, dict) else None
-        if not isinstance(repository, str) or fnmatchcase(push["repository"], repository):
+        entry = fault.entry if isinstance(fault.entry, dict) else {}
+        if fits(push, entry.get("repository"), entry.get("tag")):
             yield Permanent(fault.reason)
 
 
@@ -117,7 +117,9 @@ def plan(event: Event, routes: Callable[[], Entries[Route]]) -> tuple[list[Start
 
 
 def start(codepipeline: "CodePipelineClient", wanted: Start, event_id: str) -> None:
-    """Start one execution; the same event and pipeline always bear the same token, and so start it once."""
+    """Start one execution, once: the same event and pipeline always bear the same token."""
+    if not event_id:
+        raise Permanent("the event has no id, and so could start its pipeline twice")
     request: StartPipelineExecutionInputTypeDef = {
         "name": wanted.pipeline,
         "clientRequestToken": str(uuid.uuid5(TOKENS, f"{event_id} {wanted.pipeline}")),
@@ -138,14 +140,17 @@ def start(codepipeline: "CodePipelineClient", wanted: Start, event_id: str) -> N
 @queued
 def handler(message: Message) -> None:
     settings = load(Settings)
-    failures: list[Permanent | Transient] = []
+    failures: list[Exception] = []
     for event in message.events():
-        starts, faults = plan(event, lambda: entries(settings.routes_parameter, Route))
+        try:
+            starts, faults = plan(event, lambda: entries(settings.routes_parameter, Route))
+        except Permanent as error:
+            starts, faults = [], [error]
         failures += faults
         for wanted in starts:
             try:
                 start(aws.client("codepipeline"), wanted, event.id)
             except (Permanent, Transient) as error:
                 failures.append(error)
-    if failures:  # what may yet succeed is tried again first: what has been started is not started twice
+    if failures:  # what may yet succeed comes first: what has been started is not started twice
         raise next((error for error in failures if isinstance(error, Transient)), failures[0])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from boto3 import client as client  # noqa: PLC0414 - boto3's stubs know each service's client by its name
 else:
     # Connecting and answering within seconds, and retries with a backoff.
-    CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 4})
+    CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
 
     @functools.cache
     def client(service: str) -> Any:
@@ -67,6 +67,11 @@ def is_throttling(error: ClientError) -> bool:
 def partition(region: str) -> str:
     """The partition of a region: `aws`, `aws-cn` or `aws-us-gov`."""
     return next((f"aws-{prefix[:-1]}" for prefix in ("cn-", "us-gov-") if region.startswith(prefix)), "aws")
+
+
+def domain(region: str) -> str:
+    """The domain of a region's endpoints."""
+    return "amazonaws.com.cn" if partition(region) == "aws-cn" else "amazonaws.com"
 
 
 def console_url(path: str, region: str | None = None) -> str:

@@ -53,7 +53,10 @@ def _decoded(text: str) -> Any:
 
 
 def _shown(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value)
+    except RecursionError:
+        text = f"a {type(value).__name__}, too deep to show"
     return repr(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}… ({len(text)} characters)")
 
 
@@ -82,7 +85,7 @@ def _eventbridge(event: Mapping[str, Any]) -> Event:
         account=str(event.get("account", "")),
         region=str(event.get("region", "")),
         time=str(event.get("time", "")),
-        resources=tuple(map(str, event.get("resources") or ())),
+        resources=tuple(map(str, resources)) if isinstance(resources := event.get("resources"), list) else (),
         detail=event["detail"],
     )
 
@@ -91,10 +94,10 @@ def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Even
     try:
         content: Any = json.loads(message)
     except (ValueError, RecursionError):
-        content = message
+        content = message  # plain text is a message too
     try:
         events = list(_inner(content, depth - 1))
-    except Permanent:
+    except Permanent:  # no event inside, so the message itself is the event
         topic = envelope["TopicArn"]
         region, account = f"{topic}:::::".split(":")[3:5]
         yield Event(

@@ -17,6 +17,7 @@ REPORT_BYTES = 240_000
 SUBJECT_CHARACTERS = 1_024
 TITLE_CHARACTERS = 256
 FACT_CHARACTERS = 2_048
+LINK_CHARACTERS = 2_048
 
 Fact = str | int | float | bool
 
@@ -35,7 +36,7 @@ class Finding:
 
     `subject` is stable within its job: the same trouble bears the same subject in every report, and its absence
     from a report means that the trouble is over. `detail` is a flat mapping of facts for people. Title and facts
-    are cut to what a report can carry, and the cut says so.
+    are cut to what a report can carry, and the cut says so; a link that is too long is left out.
     """
 
     subject: str
@@ -47,6 +48,8 @@ class Finding:
     def __post_init__(self) -> None:
         if not 0 < len(self.subject) <= SUBJECT_CHARACTERS:
             raise ValueError(f"a subject has 1 to {SUBJECT_CHARACTERS} characters, not {len(self.subject)}")
+        if len(self.link) > LINK_CHARACTERS:
+            object.__setattr__(self, "link", "")
         object.__setattr__(self, "title", cut(self.title, TITLE_CHARACTERS))
         object.__setattr__(
             self,
@@ -113,7 +116,8 @@ def reports(job: str, scheduled_at: datetime, findings: Iterable[Finding], limit
     for one, other in pairwise(ordered):
         if one.subject == other.subject:
             raise ValueError(f"two findings of {job} share the subject {one.subject!r}: make the subjects distinct")
-    room = limit - len(Report(job, scheduled_at, (), "", "").as_json()) - 2 * SUBJECT_CHARACTERS * 6
+    longest = max((len(json.dumps(finding.subject)) for finding in ordered), default=0)
+    room = limit - len(Report(job, scheduled_at, (), "", "").as_json()) - 2 * longest
     groups = list(_groups((_fitting(finding, room) for finding in ordered), room)) or [()]
     bounds = [None, *(group[-1].subject for group in groups[:-1]), None]
     return [

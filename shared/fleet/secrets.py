@@ -19,14 +19,14 @@ def using(name: str, attempt: Callable[[str], T]) -> T:
     """
     try:
         return attempt(_fetch(name))
-    except Refused:
+    except Refused:  # it may have been rotated since
         return attempt(_fetch(name, anew=True))
 
 
 def redact(text: str) -> str:
     """Return `text` with every secret fetched by this process replaced, as it is and as JSON writes it."""
     for value in sorted(_fetched, key=len, reverse=True):
-        for written in (value, json.dumps(value)[1:-1]):
+        for written in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
             text = text.replace(written, "[secret]")
     return text
 

@@ -5,7 +5,7 @@ Whatever is wrong is said in one message that names every fault, the value and w
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
 from functools import cache, partial
@@ -51,32 +51,38 @@ class Entries(Generic[T]):
     faults: tuple[Fault, ...]
 
 
-def entries(parameter: str, kind: type[T]) -> Entries[T]:
+def entries(parameter: str, kind: type[T], key: Callable[[T], Hashable] | None = None) -> Entries[T]:
     """Read the SSM parameter of this name, a YAML list, as entries of the dataclass `kind`.
 
-    It is cached for 300 seconds. An entry that is wrong becomes a fault and leaves the others usable.
-    Raises `SettingsError` when there is no such parameter, or when it is no YAML list.
+    It is cached for 300 seconds. An entry that is wrong becomes a fault and leaves the others usable, as does one
+    whose `key` an earlier entry has. Raises `SettingsError` when there is no such parameter, or it is no YAML list.
     """
-    return parse_entries(_parameter(parameter), kind, f"the SSM parameter {parameter}")
+    return parse_entries(_parameter(parameter), kind, f"the SSM parameter {parameter}", key)
 
 
-def parse_entries(text: str, kind: type[T], where: str) -> Entries[T]:
+def parse_entries(text: str, kind: type[T], where: str, key: Callable[[T], Hashable] | None = None) -> Entries[T]:
     """Like `entries`, of a text at hand; `where` names it in errors."""
     import yaml
 
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2026-13-01
         raise SettingsError(f"{where} is not YAML: {error}") from None
     if not isinstance(document, list | None):
         raise SettingsError(f"{where} must be a YAML list, and is a {type(document).__name__}: {document!r:.200}")
     usable: list[T] = []
     faults: list[Fault] = []
+    first: dict[Hashable, int] = {}
     for number, entry in enumerate(document or (), start=1):
         try:
-            usable.append(structure(entry, kind, f"entry {number} of {where}"))
+            read = structure(entry, kind, f"entry {number} of {where}")
         except SettingsError as error:
             faults.append(Fault(number, str(error), entry))
+            continue
+        if key and (earlier := first.setdefault(key(read), number)) != number:
+            faults.append(Fault(number, f"entry {number} of {where} repeats entry {earlier}: {key(read)}", entry))
+        else:
+            usable.append(read)
     return Entries(tuple(usable), tuple(faults))
 
 
@@ -86,6 +92,12 @@ def structure(value: Any, kind: type[T], where: str) -> T:
     Types must be right as they are, and unknown keys are refused: a misspelt option must not pass for its default.
     """
     return _structured(_converter(_FROM_YAML), value, kind, where)
+
+
+def within(name: str, value: Any, least: Any, most: Any) -> None:
+    """Check a setting's range, in `__post_init__`. Raises `ValueError` that names it, its value and the range."""
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be {least} to {most}, got {value}")
 
 
 def _parameter(name: str) -> str:
@@ -175,11 +187,13 @@ def _structured(converter: "Converter", value: Any, kind: type[T], where: str, n
     def described(error: BaseException, expected: type | None) -> str:
         match error:
             case ForbiddenExtraKeysError():
-                known = ", ".join(name(f.name) for f in fields(kind))  # type: ignore[arg-type]
-                return f"unknown: {', '.join(sorted(error.extra_fields))} (known: {known})"
-            case ValueError():
-                return str(error)
-        return format_exception(error, expected)
+                known = ", ".join(name(f.name) for f in fields(error.cl))
+                return f"unknown: {', '.join(sorted(map(str, error.extra_fields)))} (known: {known})"
+            case AttributeError():
+                return "expected a mapping"
+            case _ if type(error) in (Exception, ValueError):  # cattrs raises a bare Exception for a choice
+                return str(error).replace("typing.", "")
+        return format_exception(error, expected).replace("invalid type (", f"expected {expected}: (")
 
     if not isinstance(value, Mapping):
         required = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]

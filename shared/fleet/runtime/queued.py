@@ -19,8 +19,9 @@ from fleet.runtime.telemetry import count, instrumented, job_name, logger
 MAX_RECEIVES = 5
 # What ends an invocation properly: the last visibility changes, metrics and the answer.
 RESERVE_SECONDS = 3.0
-# SQS allows a visibility time-out of 12 hours at most (SQS quotas).
-LONGEST_WAIT_SECONDS = 43_200
+# SQS hides a message for 12 hours at most, counted from its receipt (SQS Developer Guide, visibility time-out); what
+# the invocation has already used of them is at most 15 minutes.
+LONGEST_WAIT_SECONDS = 43_200 - 900
 
 
 @dataclass(frozen=True, slots=True)

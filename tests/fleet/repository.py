@@ -1,0 +1,26 @@
+"""The files of the repository, as git sees them."""
+
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+from tools.manifest import ROOT
+
+
+@cache
+def files() -> list[Path]:
+    """Return every file that is tracked, or would be: what is ignored is left out."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if listing.returncode:
+        pytest.skip(f"this is no git checkout: {listing.stderr.strip()}")
+    return sorted(path for name in listing.stdout.split("\0") if name and (path := ROOT / name).is_file())
+
+
+def text(path: Path) -> str:
+    """Return the file's text; what is no text has none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""

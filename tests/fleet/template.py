@@ -1,0 +1,86 @@
+"""The template as plain data, and copies of it with one thing wrong."""
+
+import copy
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from tools import manifest
+
+Properties = dict[str, Any]
+Template = dict[str, Any]
+
+REMOVED = object()
+
+
+@cache
+def real() -> Template:
+    """Return the fleet's template; nobody changes it, see `seeded`."""
+    return dict(json.loads(json.dumps(manifest.template())))
+
+
+def seeded(path: str, value: object) -> Template:
+    """Return a copy of the template with `value` at `path`, or without it when that is `REMOVED`.
+
+    The path is of names and indexes; `-` at its end appends to a list.
+    """
+    changed = copy.deepcopy(real())
+    *parents, last = path.split("/")
+    place: Any = changed
+    for name in parents:
+        place = place[int(name)] if isinstance(place, list) else place.setdefault(name, {})
+    if last == "-":
+        place.append(value)
+    elif value is REMOVED:
+        del place[int(last) if isinstance(place, list) else last]
+    else:
+        place[int(last) if isinstance(place, list) else last] = value
+    return changed
+
+
+def resources(template: Template, *types: str) -> Iterator[tuple[str, Properties]]:
+    """Yield logical id and properties of each resource of these types."""
+    for logical_id, resource in template["Resources"].items():
+        if resource["Type"] in types:
+            yield logical_id, resource.get("Properties", {})
+
+
+def functions(template: Template) -> Iterator[tuple[str, Properties]]:
+    """Yield logical id and properties of each function, with what `Globals` says."""
+    for logical_id, properties in resources(template, "AWS::Serverless::Function"):
+        yield logical_id, merged(template.get("Globals", {}).get("Function", {}), properties)
+
+
+def merged(common: Properties, own: Properties) -> Properties:
+    """Return what SAM makes of `Globals` and a function: its own values win, mappings are merged."""
+    both = {**common, **own}
+    for name in common.keys() & own.keys():
+        if isinstance(common[name], dict) and isinstance(own[name], dict):
+            both[name] = merged(common[name], own[name])
+    return both
+
+
+def events(function: Properties, *types: str) -> Iterator[Properties]:
+    """Yield the properties of the function's events of these types."""
+    for event in function.get("Events", {}).values():
+        if event["Type"] in types:
+            yield event["Properties"]
+
+
+def named(value: object) -> str:
+    """Return the logical id that `!Ref` or `!GetAtt` names, or nothing."""
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
+            return name
+    return ""
+
+
+def listed(value: object) -> list[Any]:
+    """Return a value that may stand alone as the list that it stands for."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def statements(document: Properties) -> list[Properties]:
+    """Return the statements of a policy document."""
+    return listed(document.get("Statement"))

@@ -1,0 +1,140 @@
+"""What belongs to the fleet and what does not, as far as the template shows it."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from tests.fleet.template import REMOVED, Template, events, functions, real, resources, seeded
+
+LONGEST_SECONDS = 300
+HTTP_EVENTS = ("Api", "HttpApi", "ALB", "Cognito")
+HTTP_RESOURCES = re.compile(
+    r"AWS::(Serverless::(Api|HttpApi|GraphQLApi|WebSocketApi)|Lambda::Url|ApiGateway(V2)?::.*|AppSync::.*|ElasticLoadBalancing(V2)?::.*)"
+)
+RATE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
+# Minutes, hours, day of month, month, day of week, year: EventBridge's finest step is a minute.
+CRON = re.compile(r"cron\((\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\)")
+FIELD = re.compile(r"\*|\?|[0-9A-Z*]+([-,/#][0-9A-Z]+)*[LW]?|L|LW")
+
+
+def violations(template: Template) -> list[str]:
+    """Return what is too long, too often, or an application's."""
+    return [*of_functions(template), *of_http(template), *of_schedules(template)]
+
+
+def of_functions(template: Template) -> Iterator[str]:
+    for job, function in functions(template):
+        if not 0 < function.get("Timeout", 0) <= LONGEST_SECONDS:
+            yield f"{job}: its Timeout is not within {LONGEST_SECONDS} s: a job that runs longer does not belong here"
+        if "VpcConfig" in function:
+            yield f"{job}: is in a VPC: a job that needs one does not belong here"
+
+
+def of_http(template: Template) -> Iterator[str]:
+    for job, function in functions(template):
+        if "FunctionUrlConfig" in function or any(True for _ in events(function, *HTTP_EVENTS)):
+            yield f"{job}: answers HTTP: a job that does is an application, and does not belong here"
+    for name, resource in template["Resources"].items():
+        if HTTP_RESOURCES.fullmatch(resource["Type"]):
+            yield f"{name}: {resource['Type']} answers HTTP: that does not belong here"
+
+
+def of_schedules(template: Template) -> Iterator[str]:
+    for job, function in functions(template):
+        for event in events(function, "Schedule", "ScheduleV2"):
+            if fault := schedule_fault(event.get("ScheduleExpression") or event.get("Schedule")):
+                yield f"{job}: its schedule {fault}"
+    for name, schedule in resources(template, "AWS::Scheduler::Schedule", "AWS::Events::Rule"):
+        if "ScheduleExpression" in schedule and (fault := schedule_fault(schedule["ScheduleExpression"])):
+            yield f"{name}: its schedule {fault}"
+
+
+def schedule_fault(expression: object) -> str:
+    """Say what is wrong with a schedule, or nothing: only a rate or cron of whole minutes is right."""
+    if not isinstance(expression, str):
+        return f"is {expression!r}: write it out, so that it can be checked"
+    if RATE.fullmatch(expression):
+        return ""
+    if not (cron := CRON.fullmatch(expression)):
+        return f"{expression!r} is no rate of whole minutes, and no cron of six fields"
+    minutes, hours, day, _, weekday, _ = cron.groups()
+    if bad := [field for field in cron.groups() if not FIELD.fullmatch(field)]:
+        return f"{expression!r} has fields that cron does not know: {', '.join(bad)}"
+    if (day == "?") == (weekday == "?"):
+        return f"{expression!r} must have ? as day of the month or as day of the week"
+    late = [
+        number
+        for field, most in ((minutes, 59), (hours, 23))
+        for number in re.findall(r"\d+", field)
+        if int(number) > most
+    ]
+    return f"{expression!r} names a time that no clock shows: {', '.join(late)}" if late else ""
+
+
+def test_every_job_belongs_to_the_fleet() -> None:
+    assert violations(real()) == []
+
+
+PRUNE = "Resources/PruneObjects/Properties"
+SCHEDULE = f"{PRUNE}/Events/Schedule/Properties/ScheduleExpression"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        pytest.param(f"{PRUNE}/Timeout", 301, "PruneObjects: its Timeout", id="long"),
+        pytest.param("Globals/Function/Timeout", REMOVED, "StartPipeline: its Timeout", id="left to a default"),
+        pytest.param("Globals/Function/VpcConfig", {"SubnetIds": []}, "PruneObjects: is in a VPC", id="VPC"),
+        pytest.param(f"{PRUNE}/FunctionUrlConfig", {"AuthType": "NONE"}, "PruneObjects: answers HTTP", id="URL"),
+        pytest.param(f"{PRUNE}/Events/Ask", {"Type": "HttpApi", "Properties": {}}, "answers HTTP", id="event"),
+        pytest.param(
+            "Resources/Door", {"Type": "AWS::Serverless::HttpApi"}, "Door: AWS::Serverless::HttpApi", id="API"
+        ),
+        pytest.param(
+            "Resources/Door", {"Type": "AWS::Lambda::Url"}, "Door: AWS::Lambda::Url answers", id="URL resource"
+        ),
+        pytest.param(SCHEDULE, "rate(30 seconds)", "PruneObjects: its schedule", id="seconds"),
+        pytest.param(SCHEDULE, "cron(* * * * *)", "no cron of six fields", id="malformed"),
+        pytest.param(
+            "Resources/Tick",
+            {"Type": "AWS::Events::Rule", "Properties": {"ScheduleExpression": "rate(0 minutes)"}},
+            "Tick: its schedule",
+            id="rule",
+        ),
+    ],
+)
+def test_what_does_not_belong_is_named(path: str, value: object, said: str) -> None:
+    assert said in "\n".join(violations(seeded(path, value)))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "rate(1 minute)",
+        "rate(12 hours)",
+        "cron(0 8,20 * * ? *)",
+        "cron(0/5 8-17 ? * MON-FRI *)",
+        "cron(0 9 L * ? 2027)",
+    ],
+)
+def test_a_right_schedule_has_no_fault(expression: str) -> None:
+    assert schedule_fault(expression) == ""
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "rate(1 minutes)",
+        "rate(0 minutes)",
+        "rate(0.5 hours)",
+        "cron(0 8 * * * *)",
+        "cron(0 8 ? * ? *)",
+        "cron(60 8 * * ? *)",
+        "cron(0 24 * * ? *)",
+        "cron(0 8 * * ? *, 5)",
+        "at(2027-01-01T00:00:00)",
+        {"Ref": "Schedule"},
+    ],
+)
+def test_a_wrong_schedule_has_a_fault(expression: object) -> None:
+    assert schedule_fault(expression)

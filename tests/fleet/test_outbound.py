@@ -1,0 +1,84 @@
+"""Nothing goes out but through AWS's clients and, for other destinations, the guarded `fleet.http`."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+from tests.fleet.source import deployed, dotted, imported, modules
+
+GUARDED = "shared/fleet/http.py"
+CLIENTS = "shared/fleet/aws.py"
+NETWORK = {
+    *("aiohttp", "asyncio", "ftplib", "http", "httpx", "imaplib", "poplib", "requests", "smtplib", "socket"),
+    *("socketserver", "ssl", "telnetlib", "urllib3", "webbrowser", "websockets", "xmlrpc"),
+    *(
+        "urllib.request",
+        "urllib.robotparser",
+        "botocore.httpsession",
+        "botocore.vendored",
+        "multiprocessing.connection",
+    ),
+}
+PROCESSES = {"subprocess", "os.system", "os.popen", "os.execv", "pty"}
+DYNAMIC = {"__import__", "importlib.import_module", "eval", "exec"}
+MAKERS = {"boto3.client", "boto3.resource", "boto3.Session", "boto3.session.Session"}
+
+
+def violations(path: str, text: str) -> Iterator[str]:
+    """Yield how a module could reach the network by a way of its own."""
+    tree = ast.parse(text)
+    names = imported(tree)
+    used = {name: line for name, line, _ in modules(tree)}
+    used |= {whole: 0 for whole in names.values() if whole in NETWORK}
+    if path != GUARDED:
+        for name in sorted(used):
+            if _within(name, NETWORK):
+                yield f"{path}: imports {name}: call out through fleet.http, which guards against private addresses"
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Name | ast.Attribute):
+            continue
+        name = dotted(node, names)
+        if name in MAKERS and path != CLIENTS:
+            yield f"{path}:{node.lineno}: {name} sets no time-outs: use fleet.aws.client"
+        elif _within(name, PROCESSES):
+            yield f"{path}:{node.lineno}: {name} starts a process, which nothing guards: use a library"
+        elif name in DYNAMIC:
+            yield f"{path}:{node.lineno}: {name} hides what is imported: import it by name"
+
+
+def _within(name: str, packages: set[str]) -> bool:
+    parts = name.split(".")
+    return any(".".join(parts[:count]) in packages for count in range(1, len(parts) + 1))
+
+
+@pytest.mark.parametrize("path", deployed())
+def test_the_module_has_no_way_out_of_its_own(path: str) -> None:
+    assert list(violations(path, deployed()[path])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("import socket", "imports socket", id="socket"),
+        pytest.param("import http.client", "imports http.client", id="http"),
+        pytest.param("from http import client", "imports http", id="from http"),
+        pytest.param("import urllib.request", "imports urllib.request", id="urllib.request"),
+        pytest.param("from urllib import request", "imports urllib.request", id="from urllib"),
+        pytest.param("def f():\n    from urllib.request import urlopen", "imports urllib.request", id="inside"),
+        pytest.param("import urllib3", "imports urllib3", id="urllib3"),
+        pytest.param("from requests.sessions import Session", "imports requests.sessions", id="requests"),
+        pytest.param("from botocore.httpsession import URLLib3Session", "imports botocore.httpsession", id="botocore"),
+        pytest.param("import importlib\nimportlib.import_module('socket')", "hides what is imported", id="dynamic"),
+        pytest.param("import subprocess\nsubprocess.run(['curl'])", "starts a process", id="process"),
+        pytest.param("from os import system\nsystem('curl')", "os.system starts a process", id="shell"),
+        pytest.param("import boto3\nboto3.client('s3')", "boto3.client sets no time-outs", id="client"),
+        pytest.param("from boto3.session import Session\nSession()", "sets no time-outs", id="session"),
+    ],
+)
+def test_a_way_out_is_named(text: str, said: str) -> None:
+    assert said in "\n".join(violations("functions/job/app.py", text))
+
+
+def test_only_the_guarded_module_opens_connections() -> None:
+    assert list(violations(GUARDED, "import socket, http.client")) == []
+    assert list(violations("shared/fleet/urls.py", "from urllib.parse import quote")) == []

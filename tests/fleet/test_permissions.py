@@ -1,0 +1,286 @@
+"""Every job has a role of its own that permits what the job calls, and nothing else."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from tests.fleet.operations import OF_THE_LAYER, Unclear, actions
+from tests.fleet.source import deployed, job_source
+from tests.fleet.template import (
+    REMOVED,
+    Properties,
+    Template,
+    events,
+    functions,
+    listed,
+    named,
+    real,
+    resources,
+    seeded,
+    statements,
+)
+from tools.manifest import ROOT, snake_case
+
+# What Lambda itself does with a function's role.
+LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+READING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+FAILING = {"sqs:SendMessage"}
+
+MAKER = "shared/fleet/aws.py"
+
+ANYTHING = re.compile(r"""(\bResource:\s*\[?|^\s*-)\s*(["']?)\*\2\s*([\],}]|$)""")
+
+
+def violations(template: Template, sources: dict[str, str]) -> list[str]:
+    """Return where roles and policies permit too little, too much, or whom they should not."""
+    of_all = (of_roles(template), of_calls(template, sources), of_resources(template), of_wildcards(template))
+    return [*(violation for found in of_all for violation in found), *of_principals(template)]
+
+
+def of_roles(template: Template) -> Iterator[str]:
+    for job, function in functions(template):
+        if function.get("Role") != {"Fn::GetAtt": [f"{job}Role", "Arn"]}:
+            yield f"{job}: its role is not its own: set Role: !GetAtt {job}Role.Arn"
+        if "Policies" in function:
+            yield f"{job}: Policies are ignored beside a Role: move them to {job}Role"
+
+
+def of_calls(template: Template, sources: dict[str, str]) -> Iterator[str]:
+    for job, function in functions(template):
+        role = f"{job}Role"
+        try:
+            called = actions(sources[snake_case(job)])
+        except Unclear as unclear:
+            yield f"{job}: {unclear}"
+            continue
+        needed = called | LOGGING | FAILING | (READING if any(events(function, "SQS")) else set())
+        needed |= TRACING if function.get("Tracing") == "Active" else set()
+        permitted = {action for grant in grants(template, role) for action in listed(grant["Action"])}
+        for action in sorted(needed - permitted):
+            yield f"{role}: {job} calls {action} and may not: permit it"
+        for action in sorted(permitted - needed):
+            yield f"{role}: permits {action}, which {job} never calls: remove it"
+
+
+def of_resources(template: Template) -> Iterator[str]:
+    """What a job reads is its own: its queue, and the parameters that its environment names."""
+    parameters = {name for name, _ in resources(template, "AWS::SSM::Parameter")}
+    for job, function in functions(template):
+        given = {named(value) for value in function["Environment"]["Variables"].values()} & parameters
+        read: set[str] = set()
+        for grant in grants(template, f"{job}Role"):
+            if "sqs:ReceiveMessage" in listed(grant["Action"]) and named(grant["Resource"]) != f"{job}Queue":
+                yield f"{job}Role: reads a queue of others: set Resource: !GetAtt {job}Queue.Arn"
+            if "ssm:GetParameter" in listed(grant["Action"]):
+                read |= {name for name in parameters if f"${{{name}}}" in str(grant["Resource"])}
+        for name in sorted(given - read):
+            yield f"{job}Role: may not read {name}, which its environment names: permit ssm:GetParameter"
+        for name in sorted(read - given):
+            yield f"{job}Role: may read {name}, which its environment does not name: remove it"
+
+
+def of_wildcards(template: Template) -> Iterator[str]:
+    for name, document in documents(template):
+        for statement in statements(document):
+            if "NotAction" in statement or "NotResource" in statement:
+                yield f"{name}: permits all but some: list what is permitted"
+            for action in listed(statement.get("Action")):
+                if re.search(r"[*?]", action):
+                    yield f"{name}: {action} permits more than is called: list the actions"
+
+
+def of_principals(template: Template) -> Iterator[str]:
+    """A service may act only for this account and the resources that are named. Lambda's role trust has no source."""
+    for name, document in documents(template):
+        for statement in statements(document):
+            principal = statement.get("Principal")
+            if principal is None or principal == {"Service": "lambda.amazonaws.com"}:
+                continue
+            if not (isinstance(principal, dict) and principal.keys() == {"Service"}):
+                yield f"{name}: its principal {principal!r} is no service: name one"
+            conditions = statement.get("Condition", {})
+            keys = {key for operator, pairs in conditions.items() if "IfExists" not in operator for key in pairs}
+            for key in sorted({"aws:SourceArn", "aws:SourceAccount"} - keys):
+                yield f"{name}: lets {principal} act for anybody: add the condition {key}"
+
+
+def of_comments(text: str) -> Iterator[str]:
+    """Yield each line of the template that permits an action on everything without saying why."""
+    for number, reason in stars(text):
+        if len(reason.split()) < 3:
+            yield f'template.yaml:{number}: Resource "*": name the resource, or say in a comment why none can be named'
+
+
+def stars(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the number of each line with `Resource: "*"`, and its comment."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        code, _, comment = line.partition(" #")
+        if ANYTHING.search(code):
+            yield number, comment
+
+
+def grants(template: Template, role: str) -> list[Properties]:
+    """Return the statements of a role's own and managed policies."""
+    properties = template["Resources"].get(role, {}).get("Properties", {})
+    inline = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+    managed = [template["Resources"][named(arn)]["Properties"] for arn in properties.get("ManagedPolicyArns", [])]
+    return [grant for document in [*inline, *(p["PolicyDocument"] for p in managed)] for grant in statements(document)]
+
+
+def documents(template: Template) -> Iterator[tuple[str, Properties]]:
+    """Yield every policy document with the resource that it stands in."""
+    for name, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        for place in (properties, *properties.get("Policies", []) * (resource["Type"] == "AWS::IAM::Role")):
+            for key in ("PolicyDocument", "AssumeRolePolicyDocument"):
+                if key in place:
+                    yield name, place[key]
+
+
+def sources() -> dict[str, str]:
+    return {snake_case(job): job_source(snake_case(job)) for job, _ in functions(real())}
+
+
+def test_roles_permit_what_is_called_and_nothing_else() -> None:
+    assert violations(real(), sources()) == []
+
+
+def test_every_star_says_why() -> None:
+    text = (ROOT / "template.yaml").read_text()
+    permitted = [grant for _, document in documents(real()) for grant in statements(document)]
+
+    assert list(of_comments(text)) == []
+    assert len(list(stars(text))) == sum("*" in listed(grant.get("Resource")) for grant in permitted)
+
+
+def test_it_is_known_what_the_layer_calls() -> None:
+    layer = [text for path, text in deployed().items() if path.startswith("shared/") and path != MAKER]
+    called = set().union(*map(actions, layer))
+
+    assert called == set().union(*OF_THE_LAYER.values()), "OF_THE_LAYER must say which name of the layer calls it"
+
+
+PRUNE = "Resources/PruneObjectsRole/Properties"
+START = "Resources/StartPipelineRole/Properties"
+JOB = "Policies/0/PolicyDocument/Statement"
+QUEUE_POLICY = "Resources/StartPipelineQueuePolicy/Properties/PolicyDocument/Statement/0"
+TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        pytest.param(f"{PRUNE}/{JOB}/1", REMOVED, "PruneObjects calls s3:ListBucket and may not", id="list"),
+        pytest.param(f"{PRUNE}/{JOB}/2", REMOVED, "PruneObjects calls s3:DeleteObject and may not", id="delete"),
+        pytest.param(f"{PRUNE}/{JOB}/0", REMOVED, "calls ssm:GetParameter and may not", id="entries"),
+        pytest.param(f"{PRUNE}/{JOB}/0", REMOVED, "may not read PruneObjectsEntries", id="parameter"),
+        pytest.param(f"{PRUNE}/ManagedPolicyArns/1", REMOVED, "calls events:PutEvents and may not", id="report"),
+        pytest.param(f"{PRUNE}/ManagedPolicyArns/0", REMOVED, "calls logs:PutLogEvents and may not", id="logs"),
+        pytest.param(f"{START}/{JOB}/0/Action/0", REMOVED, "calls sqs:ReceiveMessage and may not", id="receive"),
+        pytest.param(f"{START}/{JOB}/0/Action/3", REMOVED, "calls sqs:ChangeMessageVisibility and", id="visibility"),
+        pytest.param(f"{START}/{JOB}/2", REMOVED, "calls codepipeline:StartPipelineExecution and", id="start"),
+        pytest.param(
+            "Resources/PausedPipelinesRole/Properties/Policies/0/PolicyDocument/Statement/0/Action/0",
+            REMOVED,
+            "PausedPipelines calls codepipeline:ListPipelines and may not",
+            id="paginator",
+        ),
+        pytest.param(
+            f"{START}/ManagedPolicyArns/-",
+            {"Ref": "ReportPolicy"},
+            "StartPipelineRole: permits events:PutEvents, which StartPipeline never calls",
+            id="report of a queue job",
+        ),
+        pytest.param(
+            f"{PRUNE}/{JOB}/1/Action", ["s3:ListBucket", "s3:GetObject"], "permits s3:GetObject, which", id="unused"
+        ),
+        pytest.param("Globals/Function/Tracing", "PassThrough", "permits xray:PutTrace", id="traces of nothing"),
+        pytest.param(f"{PRUNE}/{JOB}/2/Action", "s3:Delete*", "s3:Delete* permits more", id="wildcard"),
+        pytest.param(f"{PRUNE}/{JOB}/2/NotAction", "s3:PutObject", "permits all but some", id="all but some"),
+        pytest.param(
+            "Resources/PruneObjects/Properties/Role",
+            {"Fn::GetAtt": ["StartPipelineRole", "Arn"]},
+            "own",
+            id="shared role",
+        ),
+        pytest.param("Resources/PruneObjects/Properties/Policies", [], "Policies are ignored", id="policies"),
+        pytest.param(
+            f"{START}/{JOB}/0/Resource", {"Fn::GetAtt": ["DeadLetters", "Arn"]}, "reads a queue of others", id="queue"
+        ),
+        pytest.param(
+            f"{START}/{JOB}/1/Resource",
+            {"Fn::Sub": "arn:aws:ssm:::parameter${PruneObjectsEntries}"},
+            "StartPipelineRole: may read PruneObjectsEntries",
+            id="parameter of others",
+        ),
+        pytest.param(f"{QUEUE_POLICY}/Condition/StringEquals", REMOVED, "condition aws:SourceAccount", id="account"),
+        pytest.param(f"{QUEUE_POLICY}/Condition/ArnEquals", REMOVED, "condition aws:SourceArn", id="source"),
+        pytest.param(f"{QUEUE_POLICY}/Principal", "*", "'*' is no service", id="anybody"),
+        pytest.param(f"{TRUST}/Condition", REMOVED, "SchedulerRole: lets", id="trust"),
+    ],
+)
+def test_what_a_policy_gets_wrong_is_named(path: str, value: object, said: str) -> None:
+    assert said in "\n".join(violations(seeded(path, value), sources()))
+
+
+@pytest.mark.parametrize(
+    ("job", "right", "wrong", "said"),
+    [
+        pytest.param(
+            "paused_pipelines",
+            "get_pipeline_state(",
+            "get_pipeline(",
+            "calls codepipeline:GetPipeline and",
+            id="new call",
+        ),
+        pytest.param(
+            "paused_pipelines",
+            "get_pipeline_state(",
+            "get_pipeline(",
+            "permits codepipeline:GetPipelineState,",
+            id="old",
+        ),
+        pytest.param("prune_objects", "s3.delete_object(", "s3.remove(", "s3 has no operation remove", id="no call"),
+        pytest.param("prune_objects", '"list_objects_v2"', "BATCH", "as a literal string", id="computed"),
+        pytest.param("prune_objects", 'aws.client("s3")', 'boto3.client("s3")', "use fleet.aws.client", id="boto3"),
+    ],
+)
+def test_what_a_job_calls_otherwise_is_named(job: str, right: str, wrong: str, said: str) -> None:
+    assert right in sources()[job]
+    changed = {**sources(), job: sources()[job].replace(right, wrong)}
+
+    assert said in "\n".join(violations(real(), changed))
+
+
+S3_TYPED = "if TYPE_CHECKING:\n    from mypy_boto3_s3 import S3Client\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{S3_TYPED}def read(s3: 'S3Client'):\n    s3.get_object()",
+        f"{S3_TYPED}class Reader:\n    store: S3Client\n    def read(self):\n        self.store.get_object()",
+        "from fleet import aws\naws.client('s3').get_object()",
+        "from fleet.aws import client\ns3, limit = client('s3'), 3\ns3.get_object()",
+        "from fleet import aws\n(s3 := aws.client('s3')).can_paginate('x')\nread = partial(s3.get_object, Key='x')",
+    ],
+)
+def test_a_call_is_seen_however_its_client_is_held(text: str) -> None:
+    assert actions(text) == {"s3:GetObject"}
+
+
+@pytest.mark.parametrize(
+    "line", ['Resource: "*"', "Resource: '*' # all", "{Resource: ['*']}", "Resource: *", '  - "*"']
+)
+def test_a_star_without_a_reason_is_named(line: str) -> None:
+    assert list(of_comments(f"Statement:\n{line}\n")) == [
+        'template.yaml:2: Resource "*": name the resource, or say in a comment why none can be named'
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ['Resource: "*" # X-Ray has no resources', "Resource: !Sub arn:${A}:s3:::*", 'Ref: "*"']
+)
+def test_a_reason_or_a_narrower_resource_is_enough(line: str) -> None:
+    assert list(of_comments(line)) == []

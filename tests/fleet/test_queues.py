@@ -1,0 +1,289 @@
+"""Nothing is lost on its way: every queue, rule, schedule, subscription and function ends in `DeadLetters`."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from tests.fleet.template import (
+    REMOVED,
+    Properties,
+    Template,
+    events,
+    functions,
+    listed,
+    named,
+    real,
+    resources,
+    seeded,
+    statements,
+)
+
+from fleet.runtime.queued import MAX_RECEIVES
+from fleet.runtime.scheduled import SCHEDULED_TIME
+
+DEAD_LETTERS = "DeadLetters"
+FOURTEEN_DAYS = 14 * 24 * 3600
+SENDERS = {"AWS::Events::Rule": "events.amazonaws.com", "AWS::SNS::Topic": "sns.amazonaws.com"}
+
+
+def violations(template: Template) -> list[str]:
+    """Return what could lose an event."""
+    rules = (of_dead_letters, of_queues, of_events, of_rules, of_schedules, of_functions, of_subscriptions, of_policies)
+    return [violation for rule in rules for violation in rule(template)]
+
+
+def of_dead_letters(template: Template) -> Iterator[str]:
+    queue = template["Resources"][DEAD_LETTERS]
+    if queue["Properties"].get("MessageRetentionPeriod") != FOURTEEN_DAYS:
+        yield f"{DEAD_LETTERS}: keeps messages for less than 14 days: set MessageRetentionPeriod {FOURTEEN_DAYS}"
+    if {queue.get("DeletionPolicy"), queue.get("UpdateReplacePolicy")} != {"Retain"}:
+        yield f"{DEAD_LETTERS}: goes with the stack: set DeletionPolicy and UpdateReplacePolicy to Retain"
+
+
+def of_queues(template: Template) -> Iterator[str]:
+    for name, queue in resources(template, "AWS::SQS::Queue"):
+        if not (queue.get("SqsManagedSseEnabled") is True or queue.get("KmsMasterKeyId")):
+            yield f"{name}: is not encrypted: set SqsManagedSseEnabled: true"
+        if name == DEAD_LETTERS:
+            continue
+        if not _dead_lettered(queue.get("RedrivePolicy", {}), "deadLetterTargetArn"):
+            yield f"{name}: does not end in {DEAD_LETTERS}: give its RedrivePolicy that deadLetterTargetArn"
+        if queue.get("RedrivePolicy", {}).get("maxReceiveCount") != MAX_RECEIVES:
+            yield f"{name}: the runtime parks at receive {MAX_RECEIVES}: set maxReceiveCount to {MAX_RECEIVES}"
+        yield from _read(template, name, queue)
+
+
+def _read(template: Template, name: str, queue: Properties) -> Iterator[str]:
+    job = name.removesuffix("Queue")
+    readers = [
+        (reader, function["Timeout"], event)
+        for reader, function in functions(template)
+        for event in events(function, "SQS")
+        if named(event["Queue"]) == name
+    ]
+    if [reader for reader, _, _ in readers] != [job]:
+        found = ", ".join(reader for reader, _, _ in readers) or "no job"
+        yield f"{name}: is read by {found}: the queue <Job>Queue is read by its <Job>, and by no other"
+    for reader, timeout, event in readers:
+        if queue.get("VisibilityTimeout", 30) < 6 * timeout:
+            yield f"{name}: a message at work would reappear: set VisibilityTimeout to {6 * timeout} or more"
+        if event.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{reader}: one failure repeats the whole batch: set FunctionResponseTypes: [ReportBatchItemFailures]"
+        if not event.get("ScalingConfig", {}).get("MaximumConcurrency"):
+            yield f"{reader}: a flood of messages takes all the account's concurrency: set MaximumConcurrency"
+    if named(template["Outputs"].get(name, {}).get("Value")) != name:
+        yield f"{name}: tools cannot find it: add the output {name} with its !Ref"
+
+
+def of_events(template: Template) -> Iterator[str]:
+    for job, function in functions(template):
+        for event in function.get("Events", {}).values():
+            if event["Type"] not in ("ScheduleV2", "SQS"):
+                yield f"{job}: an event of type {event['Type']} can be lost: let it cross a queue (type SQS)"
+
+
+def of_rules(template: Template) -> Iterator[str]:
+    for name, rule in resources(template, "AWS::Events::Rule"):
+        if "ScheduleExpression" in rule:
+            yield f"{name}: a rule has no time zone: schedule with ScheduleV2"
+        for target in rule.get("Targets", []):
+            yield from _delivered(f"{name}: target {target.get('Id')}", target)
+
+
+def of_schedules(template: Template) -> Iterator[str]:
+    scheduled = {job: event for job, function in functions(template) for event in events(function, "ScheduleV2")}
+    for job, event in scheduled.items():
+        yield from _delivered(f"{job}: its schedule", event)
+        if "ScheduleExpressionTimezone" not in event:
+            yield f"{job}: its schedule names no time zone: set ScheduleExpressionTimezone"
+        if _text_input(event) != {"scheduled_at": SCHEDULED_TIME}:
+            yield f'{job}: a repeated run would not know its time: set Input to {{"scheduled_at": "{SCHEDULED_TIME}"}}'
+        if named(event.get("RoleArn")) != "SchedulerRole":
+            yield f"{job}: its schedule needs RoleArn: !GetAtt SchedulerRole.Arn"
+    yield from _scheduler_permits(template, set(scheduled))
+
+
+def _scheduler_permits(template: Template, scheduled: set[str]) -> Iterator[str]:
+    role = template["Resources"]["SchedulerRole"]["Properties"]
+    grants = [statement for policy in role["Policies"] for statement in statements(policy["PolicyDocument"])]
+    invoked = {named(arn) for grant in grants if _permits(grant, "lambda:InvokeFunction") for arn in _resources(grant)}
+    sent = {named(arn) for grant in grants if _permits(grant, "sqs:SendMessage") for arn in _resources(grant)}
+    for job in sorted(scheduled - invoked):
+        yield f"SchedulerRole: may not invoke {job}: add !GetAtt {job}.Arn"
+    for job in sorted(invoked - scheduled):
+        yield f"SchedulerRole: may invoke {job or 'something'}, which has no schedule: remove it"
+    if sent != {DEAD_LETTERS}:
+        yield f"SchedulerRole: may not leave what it could not deliver: permit sqs:SendMessage to {DEAD_LETTERS} only"
+
+
+def of_functions(template: Template) -> Iterator[str]:
+    for job, function in functions(template):
+        invocation = function.get("EventInvokeConfig", {})
+        yield from _retried(f"{job}: its EventInvokeConfig", invocation)
+        failure = invocation.get("DestinationConfig", {}).get("OnFailure", {})
+        if failure.get("Type") != "SQS" or not _dead_lettered(failure, "Destination"):
+            yield f"{job}: a failed asynchronous invocation is lost: set OnFailure to {DEAD_LETTERS}"
+
+
+def of_subscriptions(template: Template) -> Iterator[str]:
+    for name, subscription in resources(template, "AWS::SNS::Subscription"):
+        if subscription.get("Protocol") != "sqs":
+            yield f"{name}: {subscription.get('Protocol')} can lose messages: subscribe a queue"
+        if not _dead_lettered(subscription.get("RedrivePolicy", {}), "deadLetterTargetArn"):
+            yield f"{name}: does not end in {DEAD_LETTERS}: give its RedrivePolicy that deadLetterTargetArn"
+
+
+def of_policies(template: Template) -> Iterator[str]:
+    """Who sends to a queue is permitted to, and nobody else."""
+    senders: dict[str, set[str]] = {name: set() for name, _ in resources(template, "AWS::SQS::Queue")}
+    for name, rule in resources(template, "AWS::Events::Rule"):
+        for target in rule.get("Targets", []):
+            senders.get(named(target.get("Arn")), set()).add(name)
+            senders[DEAD_LETTERS].add(name)
+    for _, subscription in resources(template, "AWS::SNS::Subscription"):
+        topic = named(subscription.get("TopicArn"))
+        senders.get(named(subscription.get("Endpoint")), set()).add(topic)
+        senders[DEAD_LETTERS].add(topic)
+    permitted: dict[str, set[str]] = {name: set() for name in senders}
+    for _, policy in resources(template, "AWS::SQS::QueuePolicy"):
+        for statement in statements(policy["PolicyDocument"]):
+            sources = {
+                named(arn)
+                for condition in ("ArnEquals", "ArnLike")
+                for arn in listed(statement.get("Condition", {}).get(condition, {}).get("aws:SourceArn"))
+            }
+            fit = {name for name in sources if statement["Principal"] == {"Service": _service(template, name)}}
+            for queue in _resources(statement):
+                permitted[named(queue)] |= fit
+    for queue, wanted in senders.items():
+        for name in sorted(wanted - permitted[queue]):
+            yield f"{name}: may not send to {queue}: add its ARN to the policy {queue}Policy"
+        for name in sorted(permitted[queue] - wanted):
+            yield f"{queue}Policy: lets {name} send, which never does: remove it"
+
+
+def _delivered(place: str, target: Properties) -> Iterator[str]:
+    yield from _retried(place, target.get("RetryPolicy", {}))
+    if not _dead_lettered(target.get("DeadLetterConfig", {}), "Arn"):
+        yield f"{place}: does not end in {DEAD_LETTERS}: set DeadLetterConfig: {{Arn: !GetAtt {DEAD_LETTERS}.Arn}}"
+
+
+def _retried(place: str, policy: Properties) -> Iterator[str]:
+    for setting in ("MaximumRetryAttempts", "MaximumEventAgeInSeconds"):
+        if not isinstance(policy.get(setting), int):
+            yield f"{place}: retries are left to a default: set {setting}"
+
+
+def _dead_lettered(config: Properties, key: str) -> bool:
+    return config.get(key) == {"Fn::GetAtt": [DEAD_LETTERS, "Arn"]}
+
+
+def _text_input(event: Properties) -> object:
+    try:
+        return json.loads(event.get("Input", "null"))
+    except ValueError:
+        return None
+
+
+def _permits(statement: Properties, action: str) -> bool:
+    return statement["Effect"] == "Allow" and action in listed(statement["Action"])
+
+
+def _resources(statement: Properties) -> list[object]:
+    return listed(statement["Resource"])
+
+
+def _service(template: Template, name: str) -> str:
+    return SENDERS.get(template["Resources"].get(name, {}).get("Type", ""), "")
+
+
+def test_nothing_is_lost_on_its_way() -> None:
+    assert violations(real()) == []
+
+
+PAUSED = "Resources/PausedPipelines/Properties"
+STARTED = "Resources/StartPipeline/Properties"
+QUEUE = "Resources/StartPipelineQueue/Properties"
+LETTERS = "Resources/DeadLetters/Properties"
+TARGET = "Resources/StartPipelineOnPush/Properties/Targets/0"
+SCHEDULE = f"{PAUSED}/Events/Schedule/Properties"
+ASYNC = "Globals/Function/EventInvokeConfig"
+LETTERS_POLICY = "Resources/DeadLettersPolicy/Properties/PolicyDocument/Statement/0"
+QUEUE_POLICY = "Resources/StartPipelineQueuePolicy/Properties/PolicyDocument/Statement/0"
+INVOKED = "Resources/SchedulerRole/Properties/Policies/0/PolicyDocument/Statement/0/Resource"
+ELSEWHERE = {"Fn::GetAtt": ["StartPipelineQueue", "Arn"]}
+TOPIC = {"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "sqs", "TopicArn": {"Ref": "AlertsTopic"}}}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        pytest.param(f"{LETTERS}/MessageRetentionPeriod", 345600, "DeadLetters: keeps", id="short memory"),
+        pytest.param("Resources/DeadLetters/DeletionPolicy", REMOVED, "DeadLetters: goes with", id="deleted letters"),
+        pytest.param(f"{LETTERS}/SqsManagedSseEnabled", REMOVED, "DeadLetters: is not encrypted", id="plain letters"),
+        pytest.param(f"{QUEUE}/SqsManagedSseEnabled", False, "StartPipelineQueue: is not encrypted", id="plain queue"),
+        pytest.param(f"{QUEUE}/RedrivePolicy", REMOVED, "StartPipelineQueue: does not end", id="no redrive"),
+        pytest.param(f"{QUEUE}/RedrivePolicy/deadLetterTargetArn", ELSEWHERE, "Queue: does not end", id="redrive away"),
+        pytest.param(f"{QUEUE}/RedrivePolicy/maxReceiveCount", 3, "set maxReceiveCount to 5", id="three receives"),
+        pytest.param(f"{QUEUE}/VisibilityTimeout", 359, "set VisibilityTimeout to 360", id="short visibility"),
+        pytest.param(f"{STARTED}/Timeout", 61, "set VisibilityTimeout to 366", id="long function"),
+        pytest.param("Globals/Function/Timeout", 90, "set VisibilityTimeout to 540", id="long functions"),
+        pytest.param(
+            f"{STARTED}/Events/Messages/Properties/FunctionResponseTypes",
+            REMOVED,
+            "StartPipeline: one",
+            id="whole batch",
+        ),
+        pytest.param(f"{STARTED}/Events/Messages/Properties/ScalingConfig", REMOVED, "a flood of", id="flood"),
+        pytest.param(f"{STARTED}/Events", {}, "StartPipelineQueue: is read by no job", id="unread queue"),
+        pytest.param("Outputs/StartPipelineQueue", REMOVED, "add the output StartPipelineQueue", id="no output"),
+        pytest.param(f"{STARTED}/Events/Push", {"Type": "EventBridgeRule"}, "type EventBridgeRule", id="no queue"),
+        pytest.param(f"{TARGET}/RetryPolicy", REMOVED, "OnPush: target queue: retries", id="rule retries by default"),
+        pytest.param(f"{TARGET}/RetryPolicy/MaximumEventAgeInSeconds", REMOVED, "set MaximumEventAge", id="rule's age"),
+        pytest.param(f"{TARGET}/DeadLetterConfig", REMOVED, "OnPush: target queue: does not end", id="rule loses"),
+        pytest.param(
+            f"{SCHEDULE}/RetryPolicy", REMOVED, "PausedPipelines: its schedule: retries", id="schedule retries"
+        ),
+        pytest.param(f"{SCHEDULE}/DeadLetterConfig/Arn", ELSEWHERE, "its schedule: does not end", id="schedule loses"),
+        pytest.param(f"{SCHEDULE}/ScheduleExpressionTimezone", REMOVED, "names no time zone", id="no time zone"),
+        pytest.param(f"{SCHEDULE}/Input", "{}", "would not know its time", id="input without time"),
+        pytest.param(f"{SCHEDULE}/Input", "scheduled_at", "would not know its time", id="input no JSON"),
+        pytest.param(INVOKED, [], "SchedulerRole: may not invoke PausedPipelines", id="not invoked"),
+        pytest.param(
+            f"{INVOKED}/-", {"Fn::GetAtt": ["StartPipeline", "Arn"]}, "may invoke StartPipeline,", id="invoked in vain"
+        ),
+        pytest.param(f"{INVOKED}/-", "*", "may invoke something", id="anything invoked"),
+        pytest.param(
+            f"{ASYNC}/MaximumRetryAttempts", REMOVED, "PruneObjects: its EventInvokeConfig", id="async retries"
+        ),
+        pytest.param(f"{ASYNC}/DestinationConfig", REMOVED, "PausedPipelines: a failed asynchronous", id="async loses"),
+        pytest.param(
+            f"{PAUSED}/EventInvokeConfig/DestinationConfig/OnFailure/Destination",
+            ELSEWHERE,
+            "PausedPipelines: a failed asynchronous",
+            id="async overridden",
+        ),
+        pytest.param("Resources/Alarms", TOPIC, "Alarms: does not end in DeadLetters", id="subscription loses"),
+        pytest.param("Resources/Alarms", TOPIC, "AlertsTopic: may not send to DeadLetters", id="topic not permitted"),
+        pytest.param(
+            f"{LETTERS_POLICY}/Condition/ArnEquals/aws:SourceArn",
+            [],
+            "StartPipelineOnRequest: may not send to DeadLetters",
+            id="rule's letters refused",
+        ),
+        pytest.param(
+            f"{QUEUE_POLICY}/Condition/ArnEquals/aws:SourceArn/0",
+            REMOVED,
+            "StartPipelineOnPush: may not send to StartPipelineQueue",
+            id="rule refused",
+        ),
+        pytest.param(
+            f"{QUEUE_POLICY}/Principal/Service", "sns.amazonaws.com", "OnPush: may not send", id="wrong service"
+        ),
+        pytest.param(
+            "Resources/StartPipelineOnRequest/Properties/Targets", [], "StartPipelineQueuePolicy: lets", id="no sender"
+        ),
+    ],
+)
+def test_what_could_lose_an_event_is_named(path: str, value: object, said: str) -> None:
+    assert said in "\n".join(violations(seeded(path, value)))
