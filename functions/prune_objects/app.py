@@ -23,8 +23,6 @@ from fleet.settings import entries, load, within
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-BATCH = 1_000  # DeleteObjects takes no more
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -122,7 +120,7 @@ def prune(s3: "S3Client", entry: Entry, now: datetime, cap: int, pruned: Pruned)
     stored = (Stored(item["LastModified"], item["Key"], item["Size"]) for item in found)
     spare = surplus(stored, entry.keep_newest, now - entry.older_than)
     chosen = spare if entry.dry_run else islice(spare, cap)
-    while batch := list(islice(chosen, BATCH)):
+    while batch := list(islice(chosen, 1_000)):  # DeleteObjects takes no more
         if not entry.dry_run:
             pruned.kept += delete(s3, entry.bucket, [each.key for each in batch])
         pruned.objects += len(batch)

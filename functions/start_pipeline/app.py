@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from string import Template
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +17,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from fleet import aws
 from fleet.errors import Permanent, Transient
 from fleet.events import Event
-from fleet.runtime.queued import Message, queued
+from fleet.runtime.queued import Message, for_each, queued
 from fleet.runtime.telemetry import logger
 from fleet.settings import Entries, Fault, SettingsError, entries, load, structure
 
@@ -94,26 +95,27 @@ def routed(push: Mapping[str, str], routes: Iterable[Route]) -> Iterator[Start]:
         yield Start(route.pipeline, variables, (revision,) if route.source_action else ())
 
 
-def misrouted(push: Mapping[str, str], faults: Iterable[Fault]) -> Iterator[Permanent]:
-    """Yield an error for each unusable route that this push might have been meant for."""
-    for fault in faults:
-        entry = fault.entry if isinstance(fault.entry, dict) else {}
-        if fits(push, entry.get("repository"), entry.get("tag")):
-            yield Permanent(fault.reason)
+def misrouted(push: Mapping[str, str], faults: Iterable[Fault]) -> list[str]:
+    """Say what is wrong with each unusable route that this push might have been meant for."""
+    entries = ((fault.reason, fault.entry if isinstance(fault.entry, dict) else {}) for fault in faults)
+    return [reason for reason, entry in entries if fits(push, entry.get("repository"), entry.get("tag"))]
 
 
-def plan(event: Event, routes: Callable[[], Entries[Route]]) -> tuple[list[Start], list[Permanent]]:
-    """Decide what an event starts, and what is wrong with the routes to it. Raises `Permanent` for a wrong event."""
+def plan(event: Event, routes: Callable[[], Entries[Route]]) -> Iterator[Start]:
+    """Yield what an event starts. Raises `Permanent`, at last, for what is wrong with it or with the routes for it."""
     match event.source, event.type:
         case "aws.ecr", "ECR Image Action":
             push, known = push_facts(event), routes()
-            return list(routed(push, known.usable)), list(misrouted(push, known.faults))
+            yield from routed(push, known.usable)
+            if reasons := misrouted(push, known.faults):
+                raise Permanent("; ".join(reasons))
         case "fleet", "Start Pipeline":
             try:
-                return [structure(event.detail, Start, "the event's detail")], []
+                yield structure(event.detail, Start, "the event's detail")
             except SettingsError as error:
                 raise Permanent(str(error)) from error
-    raise Permanent(f"an event of {event.source} / {event.type} starts no pipeline")
+        case _:
+            raise Permanent(f"an event of {event.source} / {event.type} starts no pipeline")
 
 
 def start(codepipeline: "CodePipelineClient", wanted: Start, event_id: str) -> None:
@@ -139,18 +141,10 @@ def start(codepipeline: "CodePipelineClient", wanted: Start, event_id: str) -> N
 
 @queued
 def handler(message: Message) -> None:
-    settings = load(Settings)
-    failures: list[Exception] = []
-    for event in message.events():
-        try:
-            starts, faults = plan(event, lambda: entries(settings.routes_parameter, Route))
-        except Permanent as error:
-            starts, faults = [], [error]
-        failures += faults
-        for wanted in starts:
-            try:
-                start(aws.client("codepipeline"), wanted, event.id)
-            except (Permanent, Transient) as error:
-                failures.append(error)
-    if failures:  # what may yet succeed comes first: what has been started is not started twice
-        raise next((error for error in failures if isinstance(error, Transient)), failures[0])
+    routes = partial(entries, load(Settings).routes_parameter, Route)
+    codepipeline = aws.client("codepipeline")
+
+    def attend(event: Event) -> None:
+        for_each(plan(event, routes), lambda wanted: start(codepipeline, wanted, event.id))
+
+    for_each(message.events(), attend)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from boto3 import client as client  # noqa: PLC0414 - boto3's stubs know each service's client by its name
 else:
     # Connecting and answering within seconds, and retries with a backoff.
-    CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
+    CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 
     @functools.cache
     def client(service: str) -> Any:

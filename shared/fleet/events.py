@@ -55,7 +55,7 @@ def _decoded(text: str) -> Any:
 def _shown(value: object) -> str:
     try:
         text = value if isinstance(value, str) else json.dumps(value)
-    except RecursionError:
+    except RecursionError:  # too deep to write is too deep to read
         text = f"a {type(value).__name__}, too deep to show"
     return repr(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}… ({len(text)} characters)")
 

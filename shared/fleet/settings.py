@@ -181,7 +181,7 @@ def _without_type(read: Callable[[Any], Any], value: Any, _kind: type) -> Any:
 
 def _structured(converter: "Converter", value: Any, kind: type[T], where: str, name: Callable[[str], str] = str) -> T:
     from cattrs import transform_error
-    from cattrs.errors import ForbiddenExtraKeysError
+    from cattrs.errors import CattrsError, ForbiddenExtraKeysError
     from cattrs.v import format_exception
 
     def described(error: BaseException, expected: type | None) -> str:
@@ -191,9 +191,11 @@ def _structured(converter: "Converter", value: Any, kind: type[T], where: str, n
                 return f"unknown: {', '.join(sorted(map(str, error.extra_fields)))} (known: {known})"
             case AttributeError():
                 return "expected a mapping"
-            case _ if type(error) in (Exception, ValueError):  # cattrs raises a bare Exception for a choice
-                return str(error).replace("typing.", "")
-        return format_exception(error, expected).replace("invalid type (", f"expected {expected}: (")
+            case TypeError():
+                return f"expected a list, as {expected}"
+            case CattrsError() | ValueError():
+                return str(error).replace("not in literal typing.Literal", "is none of ")
+        return format_exception(error, expected)
 
     if not isinstance(value, Mapping):
         required = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]

@@ -2,10 +2,10 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -14,6 +14,8 @@ from fleet import aws, events
 from fleet.dead_letters import Parked, park
 from fleet.errors import Permanent, Transient
 from fleet.runtime.telemetry import count, instrumented, job_name, logger
+
+T = TypeVar("T")
 
 # The redrive policy of every queue; a test holds the template to it.
 MAX_RECEIVES = 5
@@ -37,6 +39,9 @@ class Message:
     def events(self) -> list[events.Event]:
         """All events inside the body, whatever wraps them. Raises `Permanent` when there is none to be made out."""
         return events.unwrap(self.body)
+
+
+_END: Any = object()
 
 
 class _NotBegun(Exception):
@@ -67,6 +72,25 @@ def queued(react: Callable[[Message], None]) -> Callable[[Any, Any], dict[str, A
         return dict(processor.response())
 
     return instrumented(handler)  # type: ignore[no-any-return]
+
+
+def for_each(items: Iterable[T], act: Callable[[T], None]) -> None:
+    """Do `act` for every item, whatever fails on the way; then raise the failure that most deserves another attempt.
+
+    That is a `Transient` before a `Permanent`: what is done by then is idempotent, what is hopeless will say so again.
+    A generator that raises one of them ends, and what it yielded before has been done.
+    """
+    failures: list[Permanent | Transient] = []
+    iterator = iter(items)
+    while True:
+        try:
+            if (item := next(iterator, _END)) is _END:
+                break
+            act(item)
+        except (Permanent, Transient) as error:
+            failures.append(error)
+    if failures:
+        raise next((error for error in failures if isinstance(error, Transient)), failures[0])
 
 
 def _records(event: Any) -> list[dict[str, Any]]:

@@ -1,0 +1,129 @@
+"""What the tests share: an AWS account that is nobody's, and what Lambda hands to a handler."""
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities.parameters import clear_caches
+from hypothesis import settings
+from moto import mock_aws
+from tools.local.aws import ACCOUNT, ISOLATED, REGION
+
+from fleet import aws, secrets
+from fleet.runtime.telemetry import logger
+
+# The same examples in every run, on however slow a machine.
+settings.register_profile("fleet", deadline=None, derandomize=True, max_examples=200)
+settings.load_profile("fleet")
+
+Event = dict[str, Any]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The runtime ignores this too, but pytest sets the filters anew for each test.
+    config.addinivalue_line("filterwarnings", "ignore:No application metrics to publish")
+
+
+@dataclass
+class Context:
+    """Lambda's context object, as far as the runtime reads it."""
+
+    function_name: str = "fleet-test-job"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:fleet-test-job"
+    aws_request_id: str = "8f507cfc-xmpl-4697-b07a-ac58fc914c95"
+    remaining_ms: int = 60_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep real accounts out of reach, and what one test made or cached from the next."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in ISOLATED.items():
+        monkeypatch.setenv(name, value)
+    aws.client.cache_clear()  # type: ignore[attr-defined] # boto3's stubs stand in for the cached function
+    clear_caches()  # type: ignore[no-untyped-call]
+    secrets._fetched.clear()
+
+
+@pytest.fixture
+def moto() -> Iterator[None]:
+    """An empty account; S3, SQS, SSM, EventBridge and CodePipeline answer from memory."""
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def context() -> Context:
+    return Context()
+
+
+@pytest.fixture
+def dead_letters(moto: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Event]]:
+    """The queue of dead letters; call it to receive what it holds, with all attributes."""
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+    monkeypatch.setenv("DEAD_LETTERS_URL", url)
+
+    def received() -> list[Event]:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        return [dict(message) for message in answer.get("Messages", [])]
+
+    return received
+
+
+@pytest.fixture
+def published(moto: None) -> Callable[[], list[Event]]:
+    """The default bus; call it to read, in their order, the fleet's events that were put there."""
+    queue = aws.client("sqs").create_queue(QueueName="published")["QueueUrl"]
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:published"
+    aws.client("events").put_rule(Name="published", EventPattern='{"source": ["fleet"]}')
+    aws.client("events").put_targets(Rule="published", Targets=[{"Id": "queue", "Arn": arn}])
+
+    def events() -> list[Event]:
+        answer = aws.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    return events
+
+
+@pytest.fixture
+def sqs_event() -> Callable[..., Event]:
+    """Make the event by which Lambda hands over messages m0, m1, ... with these bodies, as a job's queue has them."""
+
+    def make(*bodies: str, attempts: int | list[int] = 1, queue: str = "jobs") -> Event:
+        receipts = attempts if isinstance(attempts, list) else [attempts] * len(bodies)
+        return {
+            "Records": [
+                {
+                    "messageId": f"m{number}",
+                    "receiptHandle": f"receipt-{number}",
+                    "body": body,
+                    "attributes": {"ApproximateReceiveCount": str(count), "SentTimestamp": "1795139674500"},
+                    "messageAttributes": {},
+                    "eventSource": "aws:sqs",
+                    "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",
+                    "awsRegion": REGION,
+                }
+                for number, (body, count) in enumerate(zip(bodies, receipts, strict=True))
+            ]
+        }
+
+    return make
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the job's logger writes."""
+    written = io.StringIO()
+    for handler in logger.handlers:
+        monkeypatch.setattr(handler, "stream", written)
+    return written

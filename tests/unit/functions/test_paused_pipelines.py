@@ -1,0 +1,221 @@
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from functions.paused_pipelines.app import PausedStage, Unreadable, console, forgotten, handler, paused_stages, unread
+from tests.conftest import Context
+from tools.local import codepipeline
+
+from fleet import aws
+from fleet.findings import Finding, Severity
+
+EVENT = json.loads((Path(__file__).parents[2] / "events" / "paused_pipelines.json").read_text())
+NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
+LIMIT = timedelta(hours=24)
+Published = Callable[[], list[dict[str, Any]]]
+
+
+def paused(
+    pipeline: str = "web", stage: str = "Deploy", for_: timedelta = timedelta(days=3), **facts: str
+) -> PausedStage:
+    return PausedStage(pipeline, stage, NOW - for_, **{"by": "ann", "reason": "freeze", **facts})
+
+
+def judged(*stages: PausedStage) -> list[Finding]:
+    return list(forgotten(stages, NOW, LIMIT))
+
+
+@pytest.mark.parametrize(
+    ("beyond", "found"),
+    [(-timedelta(seconds=1), 0), (timedelta(0), 0), (timedelta(seconds=1), 1)],
+    ids=["a second less", "exactly", "a second more"],
+)
+def test_a_stage_is_forgotten_when_paused_for_longer_than_the_limit(beyond: timedelta, found: int) -> None:
+    assert len(judged(paused(for_=LIMIT + beyond))) == found
+
+
+def test_a_forgotten_pipeline_is_a_finding_that_tells_people_what_to_decide() -> None:
+    assert judged(paused(for_=timedelta(days=3, hours=5, minutes=59))) == [
+        Finding(
+            subject="web",
+            title="web has been paused before Deploy for 3 d 5 h",
+            severity=Severity.WARNING,
+            detail={"Deploy": "since 2026-11-17 02:01 UTC by ann: freeze"},
+            link="https://eu-west-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/web/view",
+        )
+    ]
+
+
+def test_a_pause_without_a_reason_says_so() -> None:
+    (finding,) = judged(paused(reason=""))
+    assert str(finding.detail["Deploy"]).endswith("by ann: no reason")
+
+
+def test_stages_of_one_pipeline_are_one_finding_oldest_first() -> None:
+    days = {"Deploy": 2, "Test": 4, "Approve": 3}
+    (finding,) = judged(*(paused(stage=stage, for_=timedelta(days=count)) for stage, count in days.items()))
+    assert finding.title == "web has been paused before Test, Approve, Deploy for 4 d 0 h"
+    assert list(finding.detail) == ["Test", "Approve", "Deploy"]
+
+
+def test_only_the_forgotten_stages_are_named() -> None:
+    (finding,) = judged(paused(stage="Test"), paused(stage="Deploy", for_=timedelta(hours=1)))
+    assert list(finding.detail) == ["Test"]
+
+
+def test_each_forgotten_pipeline_is_a_finding_however_their_stages_are_mixed() -> None:
+    found = judged(paused("web", "Test"), paused("api"), paused("web", "Deploy"), paused("new", for_=LIMIT))
+    assert [(finding.subject, len(finding.detail)) for finding in found] == [("api", 1), ("web", 2)]
+
+
+def test_a_time_is_told_in_utc_whatever_zone_it_came_in() -> None:
+    since = (NOW - timedelta(days=3)).astimezone(timezone(timedelta(hours=9), "JST"))
+    (finding,) = judged(PausedStage("web", "Deploy", since, "ann", "freeze"))
+    assert finding.detail["Deploy"] == "since 2026-11-17 08:00 UTC by ann: freeze"
+
+
+def test_a_pipeline_that_cannot_be_read_bears_the_pipelines_own_subject() -> None:
+    finding = unread(Unreadable("web", "AccessDenied"))
+    assert finding.subject == judged(paused("web"))[0].subject
+    assert (finding.severity, finding.detail) == (Severity.WARNING, {"error": "AccessDenied"})
+    assert "cannot be read" in finding.title
+
+
+@pytest.mark.parametrize(
+    ("region", "name", "address"),
+    [
+        ("eu-west-1", "web-1.2_x", "https://eu-west-1.console.aws.amazon.com/.../web-1.2_x/view"),
+        ("eu-west-1", "team@web", "https://eu-west-1.console.aws.amazon.com/.../team%40web/view"),
+        ("eu-west-1", "a/b?c#d e", "https://eu-west-1.console.aws.amazon.com/.../a%2Fb%3Fc%23d%20e/view"),
+        ("eu-west-1", "übung", "https://eu-west-1.console.aws.amazon.com/.../%C3%BCbung/view"),
+        ("cn-north-1", "web", "https://cn-north-1.console.amazonaws.cn/.../web/view"),
+        ("us-gov-east-1", "web", "https://us-gov-east-1.console.amazonaws-us-gov.com/.../web/view"),
+    ],
+    ids=["plain", "at sign", "reserved", "not ASCII", "China", "GovCloud"],
+)
+def test_the_link_leads_to_the_pipeline(region: str, name: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", region)
+    assert console(name) == address.replace("...", "codesuite/codepipeline/pipelines")
+
+
+@pytest.fixture
+def pipelines(moto: None) -> None:
+    codepipeline.install()
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, name: str, code: str) -> None:
+    """Let GetPipelineState of one pipeline fail."""
+    client = aws.client("codepipeline")
+    read = client.get_pipeline_state
+    kind: Any = client.exceptions.from_code(code)
+
+    def get_pipeline_state(**request: str) -> Any:
+        if request["name"] == name:
+            raise kind({"Error": {"Code": code, "Message": "no"}}, "GetPipelineState")
+        return read(name=request["name"])
+
+    monkeypatch.setattr(client, "get_pipeline_state", get_pipeline_state)
+
+
+@pytest.mark.usefixtures("pipelines")
+def test_paused_stages_are_read_with_who_paused_them_and_why() -> None:
+    codepipeline.add_pipeline("web")
+    codepipeline.pause("web", "Deploy", "release freeze", NOW)
+    (stage,) = paused_stages(aws.client("codepipeline"))
+    assert isinstance(stage, PausedStage)
+    assert (stage.pipeline, stage.stage, stage.since, stage.reason) == ("web", "Deploy", NOW, "release freeze")
+    assert stage.by.endswith(":user/operator")
+
+
+@pytest.mark.usefixtures("pipelines")
+def test_a_pipeline_that_runs_has_no_paused_stages() -> None:
+    codepipeline.add_pipeline("web")
+    client = aws.client("codepipeline")
+    change = {"pipelineName": "web", "stageName": "Deploy"}
+    client.disable_stage_transition(**change, transitionType="Inbound", reason="x")
+    client.enable_stage_transition(**change, transitionType="Inbound")
+    assert list(paused_stages(client)) == []
+
+
+@pytest.mark.usefixtures("pipelines")
+def test_every_page_of_pipelines_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codepipeline, "PAGE", 2)
+    names = [f"p{number}" for number in range(5)]
+    for name in names:
+        codepipeline.add_pipeline(name)
+        codepipeline.pause(name, "Deploy", "", NOW)
+    assert [stage.pipeline for stage in paused_stages(aws.client("codepipeline"))] == names
+
+
+@pytest.mark.usefixtures("pipelines")
+@pytest.mark.parametrize(
+    ("code", "read"),
+    [("PipelineNotFoundException", ["a", "c"]), ("AccessDeniedException", ["a", "b", "c"])],
+    ids=["deleted meanwhile is skipped", "denied is told"],
+)
+def test_one_pipeline_does_not_hide_the_others(code: str, read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        codepipeline.add_pipeline(name)
+        codepipeline.pause(name, "Deploy", "", NOW)
+    refuse(monkeypatch, "b", code)
+    stages = list(paused_stages(aws.client("codepipeline")))
+    assert [stage.pipeline for stage in stages] == read
+    unreadable = [stage for stage in stages if isinstance(stage, Unreadable)]
+    assert [code in stage.error for stage in unreadable] == [True] * (len(read) - 2)
+
+
+@pytest.fixture
+def job(pipelines: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "paused_pipelines")
+
+
+@pytest.mark.usefixtures("job")
+def test_the_job_reports_forgotten_and_unreadable_pipelines(
+    context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("forgotten", "fresh", "running", "secret"):
+        codepipeline.add_pipeline(name)
+    codepipeline.pause("forgotten", "Deploy", "", NOW - timedelta(days=2))
+    codepipeline.pause("fresh", "Deploy", "", NOW - timedelta(hours=2))
+    refuse(monkeypatch, "secret", "AccessDeniedException")
+    assert handler(EVENT, context)["findings"] == 2
+    (event,) = published()
+    assert event["detail"]["job"] == "paused_pipelines"
+    assert [finding["subject"] for finding in event["detail"]["findings"]] == ["forgotten", "secret"]
+
+
+@pytest.mark.usefixtures("job")
+def test_the_limit_is_a_setting(context: Context, published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    codepipeline.add_pipeline("fresh")
+    codepipeline.pause("fresh", "Deploy", "", NOW - timedelta(hours=2))
+    monkeypatch.setenv("PAUSED_HOURS", "1")
+    assert handler(EVENT, context)["findings"] == 1
+    monkeypatch.setenv("PAUSED_HOURS", "3")
+    assert handler(EVENT, context)["findings"] == 0
+
+
+@pytest.mark.usefixtures("job")
+def test_a_malformed_limit_stops_the_job(
+    context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAUSED_HOURS", "a day")
+    with pytest.raises(ValueError, match="PAUSED_HOURS: expected a whole number, got 'a day'"):
+        handler(EVENT, context)
+    assert published() == []
+
+
+@pytest.mark.usefixtures("job")
+def test_an_account_whose_pipelines_cannot_be_listed_fails_the_run(
+    context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(operation: str) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListPipelines")
+
+    monkeypatch.setattr(aws.client("codepipeline"), "get_paginator", denied)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        handler(EVENT, context)
+    assert published() == []

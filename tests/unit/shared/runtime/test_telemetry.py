@@ -1,0 +1,71 @@
+import io
+import json
+from typing import Any, NoReturn
+
+import pytest
+from tests.conftest import Context
+
+from fleet import secrets
+from fleet.runtime.telemetry import count, instrumented, job_name, logger
+
+
+def figures(output: str) -> dict[str, Any]:
+    """All metrics in CloudWatch's embedded format among the lines."""
+    lines = [json.loads(line) for line in output.splitlines() if '"_aws"' in line]
+    assert [m["Namespace"] for line in lines for m in line["_aws"]["CloudWatchMetrics"]] == ["Fleet"] * len(lines)
+    names = {m["Name"] for line in lines for group in line["_aws"]["CloudWatchMetrics"] for m in group["Metrics"]}
+    return {name: value for line in lines for name, value in line.items() if name in names}
+
+
+def test_a_job_is_called_as_the_template_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "prune_objects")
+    assert job_name() == "prune_objects"
+
+
+def test_every_line_bears_the_invocations_id(context: Context, log: io.StringIO) -> None:
+    instrumented(lambda event, _: logger.info("seen", thing=event["thing"]))({"thing": 7}, context)
+    line = json.loads(log.getvalue())
+    assert (line["level"], line["message"], line["thing"]) == ("INFO", "seen", 7)
+    assert line["function_request_id"] == context.aws_request_id
+
+
+def test_what_one_invocation_adds_to_the_log_is_not_in_the_next(context: Context, log: io.StringIO) -> None:
+    def handler(event: dict[str, str], _: object) -> None:
+        logger.append_keys(**event)
+        logger.info("seen")
+
+    instrumented(handler)({"once": "x"}, context)
+    instrumented(handler)({}, context)
+    assert ["once" in json.loads(line) for line in log.getvalue().splitlines()] == [True, False]
+
+
+def test_counts_of_an_invocation_add_up(context: Context, capsys: pytest.CaptureFixture[str]) -> None:
+    def handler(*_: object) -> None:
+        count(Done=1)
+        count(Done=1, Parked=3)
+
+    instrumented(handler)({}, context)
+    counted = figures(capsys.readouterr().out)
+    assert (counted["Done"], counted["Parked"]) == ([1.0, 1.0], [3.0])
+
+
+def test_counts_are_written_when_the_handler_fails(context: Context, capsys: pytest.CaptureFixture[str]) -> None:
+    def handler(*_: object) -> NoReturn:
+        count(Retried=1)
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        instrumented(handler)({}, context)
+    assert figures(capsys.readouterr().out)["Retried"] == [1.0]
+
+
+def test_the_handlers_answer_is_the_invocations(context: Context) -> None:
+    assert instrumented(lambda *_: "answer")({}, context) == "answer"
+
+
+def test_no_secret_is_logged_wherever_it_stands_in_the_line(log: io.StringIO) -> None:
+    secrets._fetched.add('s3cr3t"token')
+    error = ValueError('bad: s3cr3t"token')
+    logger.error('refused s3cr3t"token', header={"authorization": 's3cr3t"token'}, exc_info=error)
+    assert "s3cr3t" not in log.getvalue()
+    assert json.loads(log.getvalue())["header"] == {"authorization": "[secret]"}

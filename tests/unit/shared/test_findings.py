@@ -1,0 +1,174 @@
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.findings import (
+    FACT_CHARACTERS,
+    REPORT_BYTES,
+    SUBJECT_CHARACTERS,
+    TITLE_CHARACTERS,
+    Fact,
+    Finding,
+    Report,
+    Severity,
+    cut,
+    reports,
+)
+
+NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
+EVENT_BYTES = 256 * 1_024  # what EventBridge and SQS carry
+LONGEST = SUBJECT_CHARACTERS - 5
+
+
+def subjects(made: list[Report]) -> list[str]:
+    return [finding.subject for report in made for finding in report.findings]
+
+
+def test_a_short_text_is_not_cut() -> None:
+    assert cut("x" * 60, 60) == "x" * 60
+
+
+def test_a_cut_text_fits_and_says_what_it_was() -> None:
+    assert cut("x" * 61, 60) == "x" * 34 + "… (cut from 61 characters)"
+    assert len(cut("x" * 1_000_000, 60)) == 60
+
+
+@pytest.mark.parametrize("length", [0, SUBJECT_CHARACTERS + 1])
+def test_a_subject_is_never_cut_but_refused(length: int) -> None:
+    with pytest.raises(ValueError, match=f"1 to 1024 characters, not {length}"):
+        Finding("x" * length, "title")
+
+
+def test_long_titles_and_facts_are_cut_and_say_so() -> None:
+    finding = Finding("s", "t" * 1_000, detail={"n" * 300: "v" * 5_000, "count": 10**30})
+    (name, fact), count = next(iter(finding.detail.items())), finding.detail["count"]
+    assert [len(text) for text in (finding.title, name, str(fact))] == [
+        TITLE_CHARACTERS,
+        TITLE_CHARACTERS,
+        FACT_CHARACTERS,
+    ]
+    assert all("(cut from" in str(text) for text in (finding.title, name, fact))
+    assert count == 10**30
+
+
+def test_a_finding_keeps_its_facts_when_the_callers_mapping_changes() -> None:
+    facts: dict[str, Fact] = {"a": 1}
+    finding = Finding("s", "t", detail=facts)
+    facts["a"] = 2
+    assert finding.detail == {"a": 1}
+
+
+def test_a_report_is_the_json_that_triage_reads() -> None:
+    finding = Finding(
+        "web", "web is paused", Severity.CRITICAL, {"stage": "Déploy", "days": 3, "old": True}, "https://x"
+    )
+    assert json.loads(Report("paused_pipelines", NOW, (finding,), "api", "web").as_json()) == {
+        "job": "paused_pipelines",
+        "scheduled_at": "2026-11-20T08:00:00+00:00",
+        "findings": [
+            {
+                "subject": "web",
+                "title": "web is paused",
+                "severity": "critical",
+                "detail": {"stage": "Déploy", "days": 3, "old": True},
+                "link": "https://x",
+            }
+        ],
+        "after": "api",
+        "through": "web",
+    }
+
+
+def test_a_run_without_findings_makes_one_report_that_is_empty_and_complete() -> None:
+    assert reports("job", NOW, []) == [Report("job", NOW, (), None, None)]
+
+
+def test_a_few_findings_make_one_report_in_the_order_of_their_subjects() -> None:
+    found = [Finding(subject, "title") for subject in ("b", "é", "a", "🚀", "B")]
+    (report,) = reports("job", NOW, iter(found))
+    assert (subjects([report]), report.after, report.through) == (["B", "a", "b", "é", "🚀"], None, None)
+
+
+def test_two_findings_of_one_subject_are_refused() -> None:
+    with pytest.raises(ValueError, match="two findings of job share the subject 'a'"):
+        reports("job", NOW, [Finding("a", "one"), Finding("b", "two"), Finding("a", "three")])
+
+
+LIMIT = 40_000
+texts = st.sampled_from(["x", "é", "🚀", '"', "\\", "\n"])
+long_texts = st.builds(lambda character, length: character * length, texts, st.integers(1, FACT_CHARACTERS))
+found = st.lists(
+    st.builds(
+        lambda subject, padding, title, facts: Finding(
+            subject + padding[: SUBJECT_CHARACTERS - len(subject)],
+            title,
+            detail=dict(enumerate_names(facts)),
+        ),
+        st.text(min_size=1, max_size=5),
+        long_texts,
+        long_texts,
+        st.lists(long_texts, max_size=3),
+    ),
+    max_size=30,
+    unique_by=lambda finding: finding.subject,
+)
+
+
+def enumerate_names(facts: list[str]) -> Mapping[str, str]:
+    return {f"fact {number}": fact for number, fact in enumerate(facts)}
+
+
+@settings(max_examples=60)
+@given(found)
+def test_reports_hold_every_finding_once_within_the_limit_and_their_ranges_meet(found: list[Finding]) -> None:
+    made = reports("job", NOW, found, LIMIT)
+    assert subjects(made) == sorted(finding.subject for finding in found)
+    assert max(len(report.as_json().encode()) for report in made) <= LIMIT
+    assert (made[0].after, made[-1].through) == (None, None)
+    for one, next_one in pairwise(made):
+        assert one.through == next_one.after
+    for report in made:
+        within = [finding.subject for finding in report.findings]
+        assert report.after is None or all(report.after < subject for subject in within)
+        assert report.through is None or all(subject <= report.through for subject in within)
+
+
+@pytest.mark.parametrize("character", ["x", "é", "🚀", '"', "\0"], ids=ascii)
+def test_reports_of_the_longest_subjects_stay_within_the_limit(character: str) -> None:
+    """Each is full to the brim: the facts fill what subjects, whatever they are made of, leave."""
+    found = [
+        Finding(f"{number:05}{character * LONGEST}", character * TITLE_CHARACTERS, detail={"fact": "x" * size})
+        for number, size in enumerate(range(1, FACT_CHARACTERS, 12))
+    ]
+    made = reports("job", NOW, found)
+    assert len(made) > 1
+    assert max(len(report.as_json()) for report in made) <= REPORT_BYTES < EVENT_BYTES
+
+
+def test_as_few_reports_are_made_as_are_needed() -> None:
+    found = [Finding(f"{number:05}", "x" * 200, detail={"fact": "y" * 700}) for number in range(1_000)]
+    total = sum(len(json.dumps(finding.as_json())) for finding in found)
+    assert len(reports("job", NOW, found)) <= total // (REPORT_BYTES - 40_000) + 1
+
+
+def test_a_finding_too_large_for_a_report_is_published_and_says_what_it_leaves_out() -> None:
+    huge = Finding("b", "huge", detail={f"fact {number:03}": "🚀" * FACT_CHARACTERS for number in range(100)}, link="l")
+    made = reports("job", NOW, [Finding("a", "before"), huge, Finding("c", "after")])
+    published = next(f for report in made for f in report.findings if f.subject == "b")
+    kept = len(published.detail) - 1
+    assert subjects(made) == ["a", "b", "c"]
+    assert max(len(report.as_json()) for report in made) <= REPORT_BYTES
+    assert 1 <= kept < 100
+    assert published.detail["left out"] == f"{100 - kept} facts, too large for a report"
+    assert (published.title, published.link) == ("huge", "l")
+
+
+def test_no_link_makes_a_report_too_large() -> None:
+    made = reports("job", NOW, [Finding("a", "title", link=f"https://console/{'x' * 300_000}")])
+    assert subjects(made) == ["a"]
+    assert max(len(report.as_json()) for report in made) <= REPORT_BYTES
