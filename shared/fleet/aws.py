@@ -24,26 +24,6 @@ else:
         return boto3.client(service, config=CONFIG)
 
 
-# Every code for which botocore's standard mode waits and tries again, having given up by the time we see it.
-THROTTLING = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "EC2ThrottledException",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)
-
 CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -57,11 +37,6 @@ UNFIT_FOR_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 def error_code(error: ClientError) -> str:
     """The code by which AWS names the error, such as `AccessDeniedException`."""
     return error.response.get("Error", {}).get("Code", "Unknown")
-
-
-def is_throttling(error: ClientError) -> bool:
-    """Whether AWS asked us to slow down (and kept asking while botocore retried)."""
-    return error_code(error) in THROTTLING
 
 
 def partition(region: str) -> str:

@@ -103,7 +103,8 @@ class Report:
                 "findings": [finding.as_json() for finding in self.findings],
                 "after": self.after,
                 "through": self.through,
-            }
+            },
+            allow_nan=False,
         )
 
 

@@ -77,26 +77,28 @@ def queued(react: Callable[[Message], None]) -> Callable[[Any, Any], dict[str, A
 def for_each(items: Iterable[T], act: Callable[[T], None]) -> None:
     """Do `act` for every item, whatever fails on the way; then raise the failure that most deserves another attempt.
 
-    That is a `Transient` before a `Permanent`: what is done by then is idempotent, what is hopeless will say so again.
-    A generator that raises one of them ends, and what it yielded before has been done.
+    That is anything before a `Permanent`: what is done by then is idempotent, what is hopeless will say so again.
+    `items` may be a generator that raises, which ends it; what it yielded before has been done.
     """
-    failures: list[Permanent | Transient] = []
+    failures: list[Exception] = []
     iterator = iter(items)
     while True:
         try:
             if (item := next(iterator, _END)) is _END:
                 break
             act(item)
-        except (Permanent, Transient) as error:
+        except Exception as error:
             failures.append(error)
     if failures:
-        raise next((error for error in failures if isinstance(error, Transient)), failures[0])
+        raise next((error for error in failures if not isinstance(error, Permanent)), failures[0])
 
 
 def _records(event: Any) -> list[dict[str, Any]]:
     match event:
         case {"Records": [*records]} if all(
-            isinstance(record, dict) and {"messageId", "body", "attributes", "eventSourceARN"} <= record.keys()
+            isinstance(record, dict)
+            and {"messageId", "body", "attributes", "eventSourceARN"} <= record.keys()
+            and {"ApproximateReceiveCount", "SentTimestamp"} <= record["attributes"].keys()
             for record in records
         ):
             return records
@@ -123,11 +125,14 @@ class _Pace:
 
 
 def _attend(react: Callable[[Message], None], pace: _Pace, record: SQSRecord) -> None:
+    message = _message(record)
     if not pace.allows():
+        if message.attempts >= MAX_RECEIVES:
+            _park(message, _NotBegun(f"none of its {MAX_RECEIVES} receipts left time to begin it"))
+            return
         _return(record, 0)
         count(HandedBack=1)
         raise _NotBegun
-    message = _message(record)
     try:
         with pace:
             react(message)
@@ -168,9 +173,11 @@ def _wait(error: BaseException, attempts: int) -> int:
 
 def _return(record: SQSRecord, wait: int) -> None:
     """Make the message visible after `wait` seconds. Without that it is, after the queue's visibility time-out."""
+    _, _, _, region, account, queue = record.event_source_arn.split(":")
+    url = f"https://sqs.{region}.{aws.domain(region)}/{account}/{queue}"
     try:
         aws.client("sqs").change_message_visibility(
-            QueueUrl=record.queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=wait
+            QueueUrl=url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=wait
         )
     except Exception:
         logger.warning("visibility not changed", message_id=record.message_id, exc_info=True)

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from botocore.retries.standard import ThrottledRetryableChecker
 
 from fleet import aws
 
@@ -21,19 +20,6 @@ def test_every_client_has_short_time_outs_and_bounded_retries() -> None:
     configs: list[Any] = [aws.client("sqs").meta.config, aws.client("events").meta.config]
     assert [(config.connect_timeout, config.read_timeout) for config in configs] == [(5, 20)] * 2
     assert [config.retries for config in configs] == [{"mode": "standard", "total_max_attempts": 3}] * 2
-
-
-def test_every_code_that_botocore_takes_for_throttling_is_known() -> None:
-    checker: Any = ThrottledRetryableChecker
-    assert set(checker._THROTTLED_ERROR_CODES) == aws.THROTTLING
-
-
-@pytest.mark.parametrize(
-    ("code", "throttled"),
-    [("ThrottlingException", True), ("SlowDown", True), ("AccessDeniedException", False), ("", False)],
-)
-def test_throttling_is_told_from_other_refusals(code: str, throttled: bool) -> None:
-    assert aws.is_throttling(refused(code)) is throttled
 
 
 def test_an_error_is_named_by_its_code() -> None:

@@ -112,8 +112,9 @@ def test_an_empty_batch_is_done(context: Context) -> None:
         {"Records": None},
         {"Records": ["text"]},
         {"Records": [{"body": "x"}]},
+        {"Records": [{"messageId": "m", "body": "x", "eventSourceARN": ARN, "attributes": {}}]},
     ],
-    ids=["empty", "null", "list", "null records", "text record", "not of SQS"],
+    ids=["empty", "null", "list", "null records", "text record", "not of SQS", "no attributes"],
 )
 def test_an_event_of_another_shape_fails_the_invocation(event: Any, context: Context) -> None:
     react = Reaction()
@@ -347,6 +348,19 @@ def test_messages_for_which_no_time_is_left_are_handed_back_unbegun(
     assert queue.waits == dict.fromkeys(left, 0)
 
 
+def test_a_message_that_never_begins_is_parked_with_the_reason(
+    context: Context, queue: Queue, dead_letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(1, 1)
+    monkeypatch.setattr(runtime, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    context.remaining_ms = 0
+    event = queue.deliver("m0", "m1", attempts=[MAX_RECEIVES, MAX_RECEIVES])
+    assert failed(queued(clock)(event, context)) == []
+    assert clock.seen == ["m0"]
+    (letter,) = dead_letters()
+    assert "none of its 5 receipts left time to begin it" in json.dumps(letter)
+
+
 def test_a_message_that_fails_slowly_counts_for_the_pace(
     context: Context, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -376,6 +390,7 @@ def test_what_becomes_of_messages_is_counted(
         pytest.param({}, None, id="none"),
         pytest.param({1: Permanent("p1"), 3: Permanent("p3")}, "p1", id="permanent"),
         pytest.param({1: Permanent("p1"), 2: Transient("t2"), 3: Transient("t3")}, "t2", id="transient first"),
+        pytest.param({1: Permanent("p1"), 2: KeyError("k2")}, "k2", id="unclassified before permanent"),
     ],
 )
 def test_every_item_is_attended_to_before_the_failure_that_may_pass_is_raised(
@@ -389,7 +404,7 @@ def test_every_item_is_attended_to_before_the_failure_that_may_pass_is_raised(
             raise error
 
     if raised:
-        with pytest.raises((Permanent, Transient), match=raised):
+        with pytest.raises((Permanent, Transient, KeyError), match=raised):
             for_each([1, 2, 3, 4], act)
     else:
         for_each([1, 2, 3, 4], act)
