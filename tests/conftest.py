@@ -47,7 +47,7 @@ def _nobodys_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep real accounts out of reach, and what one test made or cached from the next."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    for name, value in ISOLATED.items():
+    for name, value in (ISOLATED | {"STAGE": "test"}).items():
         monkeypatch.setenv(name, value)
     aws.client.cache_clear()  # type: ignore[attr-defined] # boto3's stubs stand in for the cached function
     clear_caches()  # type: ignore[no-untyped-call]

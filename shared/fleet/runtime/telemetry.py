@@ -1,5 +1,6 @@
 """The job's one logger and its metrics: JSON lines, and CloudWatch's embedded metric format."""
 
+import functools
 import logging
 import os
 import warnings
@@ -35,6 +36,15 @@ def count(**figures: float) -> None:
 
 
 def instrumented(handler: Any) -> Any:
-    """Log each line with the invocation's ids, and flush the metrics when the handler ends, well or badly."""
-    with_metrics = metrics.log_metrics(handler, capture_cold_start_metric=True)
+    """Log each line with the invocation's ids, and flush the metrics when the handler ends, well or badly.
+
+    Metrics have the dimensions `service`, the job, and `stage`, since stages may share an account.
+    """
+
+    @functools.wraps(handler)
+    def staged(event: Any, context: Any) -> Any:
+        metrics.add_dimension("stage", os.environ["STAGE"])
+        return handler(event, context)
+
+    with_metrics = metrics.log_metrics(staged, capture_cold_start_metric=True)
     return logger.inject_lambda_context(with_metrics, clear_state=True)

@@ -59,6 +59,13 @@ def test_counts_are_written_when_the_handler_fails(context: Context, capsys: pyt
     assert figures(capsys.readouterr().out)["Retried"] == [1.0]
 
 
+def test_counts_tell_the_stages_of_an_account_apart(context: Context, capsys: pytest.CaptureFixture[str]) -> None:
+    instrumented(lambda *_: count(Done=1))({}, context)
+    (line,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if '"Done"' in line)
+    assert line["stage"] == "test"
+    assert all("stage" in group for group in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"])
+
+
 def test_the_handlers_answer_is_the_invocations(context: Context) -> None:
     assert instrumented(lambda *_: "answer")({}, context) == "answer"
 
