@@ -19,5 +19,5 @@ class Permanent(Exception):
     """The work can never succeed as asked: the message is parked in the dead letters at once, with this reason."""
 
 
-class Refused(Exception):
-    """A destination did not accept a secret: it is fetched again, once (see `fleet.secrets`)."""
+class Refused(Permanent):
+    """A destination did not accept a secret: it is fetched again, once (see `fleet.secrets`). Refused then, it stays so."""
