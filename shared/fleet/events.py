@@ -78,16 +78,23 @@ def _inner(document: Any, depth: int) -> Iterator[Event]:
 
 
 def _eventbridge(event: Mapping[str, Any]) -> Event:
+    resources = event.get("resources")
     return Event(
         source=event["source"],
         type=event["detail-type"],
-        id=str(event.get("id", "")),
-        account=str(event.get("account", "")),
-        region=str(event.get("region", "")),
-        time=str(event.get("time", "")),
-        resources=tuple(map(str, resources)) if isinstance(resources := event.get("resources"), list) else (),
+        id=_text(event, "id"),
+        account=_text(event, "account"),
+        region=_text(event, "region"),
+        time=_text(event, "time"),
+        resources=tuple(arn for arn in resources if isinstance(arn, str)) if isinstance(resources, list) else (),
         detail=event["detail"],
     )
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    """What is no text is missing: the id `None` would be that of every event without one."""
+    found = document.get(name)
+    return found if isinstance(found, str) else ""
 
 
 def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Event]:
@@ -103,12 +110,12 @@ def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Even
         yield Event(
             source="aws.sns",
             type="Notification",
-            id=str(envelope.get("MessageId", "")),
+            id=_text(envelope, "MessageId"),
             account=account,
             region=region,
-            time=str(envelope.get("Timestamp", "")),
+            time=_text(envelope, "Timestamp"),
             resources=(topic,),
-            detail={"message": content, "subject": envelope.get("Subject") or "", "topic": topic},
+            detail={"message": content, "subject": _text(envelope, "Subject"), "topic": topic},
         )
     else:
         yield from events
@@ -135,9 +142,9 @@ def _s3(record: Mapping[str, Any]) -> Event:
         source="aws.s3",
         type=record["eventName"],
         id="/".join(str(part) for part in identity if part),
-        region=str(record.get("awsRegion", "")),
-        time=str(record.get("eventTime", "")),
-        resources=(str(bucket.get("arn", "")),),
+        region=_text(record, "awsRegion"),
+        time=_text(record, "eventTime"),
+        resources=(_text(bucket, "arn"),),
         detail={"bucket": {"name": bucket["name"]}, "object": {**_as_in_eventbridge(stored), "key": key}},
     )
 

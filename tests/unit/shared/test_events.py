@@ -94,6 +94,19 @@ def test_an_eventbridge_event_may_lack_all_but_what_names_it() -> None:
     ]
 
 
+def test_what_is_no_text_is_missing() -> None:
+    odd: Json = {
+        "id": None,
+        "account": 123456789012,
+        "time": [],
+        "region": {},
+        "resources": [None, "arn:aws:s3:::a", 1],
+    }
+    assert unwrap(eventbridge(**odd)) == [
+        Event(source="aws.ecr", type="ECR Image Action", id="", resources=("arn:aws:s3:::a",), detail={"number": 1})
+    ]
+
+
 def test_a_decoded_body_is_taken_as_its_text_is() -> None:
     assert unwrap(in_sns(eventbridge())) == unwrap(json.dumps(in_sns(eventbridge())))
 
