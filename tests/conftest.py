@@ -96,6 +96,19 @@ def published(moto: None) -> Callable[[], list[Event]]:
 
 
 @pytest.fixture
+def ledger(moto: None, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of an empty ledger, which jobs find in their environment."""
+    aws.client("dynamodb").create_table(
+        TableName="ledger",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    monkeypatch.setenv("LEDGER_TABLE", "ledger")
+    return "ledger"
+
+
+@pytest.fixture
 def sqs_event() -> Callable[..., Event]:
     """Make the event by which Lambda hands over messages m0, m1, ... with these bodies, as a job's queue has them."""
 

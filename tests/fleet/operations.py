@@ -19,6 +19,7 @@ OF_THE_LAYER = {
     "fleet.secrets.using": {"ssm:GetParameter"},
     "fleet.runtime.scheduled.scheduled": {"events:PutEvents"},
     "fleet.runtime.queued.queued": {"sqs:ChangeMessageVisibility"},
+    "fleet.deliveries.once": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
     "fleet.dead_letters.park": {"sqs:SendMessage"},
 }
 # What Powertools calls.

@@ -11,7 +11,7 @@ from tests.fleet.template import Properties, Template, functions, real
 from tools.manifest import snake_case
 
 LONGEST = 150
-ALLOWED = {*sys.stdlib_module_names, "boto3", "botocore", "aws_lambda_powertools", "fleet"}
+ALLOWED = {*sys.stdlib_module_names, "boto3", "botocore", "aws_lambda_powertools", "fleet", "standardwebhooks"}
 KINDS = {"fleet.runtime.scheduled.scheduled": "ScheduleV2", "fleet.runtime.queued.queued": "SQS"}
 ORDER = ("the docstring", "imports", "constants", "value types", "functions")
 
@@ -57,7 +57,7 @@ def of_imports(tree: ast.Module) -> Iterator[str]:
             if not for_types:
                 yield f"line {line}: {module} is not deployed: import it under TYPE_CHECKING"
         elif package not in ALLOWED:
-            yield f"line {line}: imports {module}: jobs import the standard library, boto3, Powertools and fleet"
+            yield f"line {line}: imports {module}: jobs import the standard library, boto3, Powertools, standardwebhooks and fleet"
 
 
 def handler_kind(tree: ast.Module) -> str | None:

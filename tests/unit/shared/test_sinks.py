@@ -1,0 +1,74 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.alerts import SAMPLE, alert, event
+
+from fleet import sinks
+from fleet.alerts.model import Alert
+from fleet.errors import Permanent
+from fleet.events import Event, unwrap
+from fleet.findings import Severity
+from fleet.settings import Entries, Fault, parse_entries
+from fleet.sinks import Route
+
+
+def routes(text: str) -> Entries[Route]:
+    return parse_entries(text, Route, "here")
+
+
+def test_an_alert_survives_its_way() -> None:
+    assert list(sinks.alerts(unwrap(event(SAMPLE)))) == [SAMPLE]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Event("aws.s3", "Alert", "e1"),
+        Event("fleet", "Job Report", "e1"),
+        Event("fleet", "Alert", "e1", detail={}),
+        Event("fleet", "Alert", "e1", detail={**json.loads(SAMPLE.as_json()), "severity": "grave"}),
+        Event("fleet", "Alert", "e1", detail={**json.loads(SAMPLE.as_json()), "first_seen": 7}),
+        Event("fleet", "Alert", "e1", detail={**json.loads(SAMPLE.as_json()), "extra": 7}),
+    ],
+)
+def test_what_is_no_alert_is_permanent(found: Event) -> None:
+    with pytest.raises(Permanent):
+        list(sinks.alerts([found]))
+
+
+def test_the_first_route_that_takes_an_alert_counts() -> None:
+    known = routes("[{owner: search-*}, {severities: [critical]}, {owner: payments}]")
+    assert sinks.first(known, SAMPLE) == known.usable[1]
+    assert sinks.first(known, alert(severity=Severity.WARNING)) == known.usable[2]
+
+
+def test_without_routes_a_sink_is_not_in_use() -> None:
+    assert sinks.first(routes("[]"), SAMPLE) is None
+
+
+def test_an_alert_that_no_route_takes_is_permanent_and_names_the_unusable_ones() -> None:
+    known = Entries((Route(owner="search"),), (Fault(2, "entry 2 is wrong", {}),))
+    with pytest.raises(Permanent, match="owner 'payments' and the severity critical; entry 2 is wrong"):
+        sinks.first(known, SAMPLE)
+
+
+def written(about: Alert) -> bytes:
+    return about.as_json().encode()
+
+
+@given(st.dictionaries(st.text(max_size=30), st.text(max_size=300), max_size=60), st.integers(700, 8_000))
+def test_an_alert_keeps_the_facts_that_there_is_room_for(facts: dict[str, str], limit: int) -> None:
+    made = alert(detail=facts)
+    try:
+        body = sinks.fitted(made, written, limit)
+    except Permanent:
+        assert len(written(alert(detail={sinks.LEFT_OUT: "1 facts, too large to deliver"}))) + 2 > limit
+        return
+    assert len(body) <= limit
+    detail = json.loads(body)["detail"]
+    if len(written(made)) <= limit:
+        assert detail == facts
+    else:
+        assert detail[sinks.LEFT_OUT] == f"{len(facts) - len(detail) + 1} facts, too large to deliver"
