@@ -1,12 +1,13 @@
 """What a scheduled job finds, and the report that carries it."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 SOURCE = "fleet"
 REPORT = "Job Report"
@@ -106,6 +107,18 @@ class Report:
             },
             allow_nan=False,
         )
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read the `detail` of a `Job Report` event. Raises `KeyError`, `TypeError` or `ValueError` for any other."""
+        findings = (Finding(**{**each, "severity": Severity(each["severity"])}) for each in document["findings"])
+        at = datetime.fromisoformat(document["scheduled_at"])
+        if not re.fullmatch("[a-z][a-z0-9_]*", document["job"]) or at.tzinfo is None:
+            raise ValueError(f"no job, or no time with its zone: {document['job']!r:.100}, {at}")
+        after, through = document.get("after"), document.get("through")
+        if not all(isinstance(bound, str | None) for bound in (after, through)):
+            raise TypeError(f"bounds must be text or null, got {after!r:.100} and {through!r:.100}")
+        return cls(document["job"], at.astimezone(UTC), tuple(findings), after, through)
 
 
 def reports(job: str, scheduled_at: datetime, findings: Iterable[Finding], limit: int = REPORT_BYTES) -> list[Report]:

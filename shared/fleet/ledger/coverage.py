@@ -1,0 +1,110 @@
+"""For which subjects a job's last reports are complete: what tells an old report from a new one.
+
+Reports are complete for ranges of subjects, and come in any order. The moment of the last report is therefore kept for
+each range, and a report counts only where none newer was announced.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import ClassVar
+
+from fleet.findings import Report
+from fleet.ledger.life import LONG_AGO, Key, Row, State
+
+REPORTS = "reports"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The last report about the subjects after `after` through `through` (None: all others).
+
+    A run that is tried again reports a second time for the same moment: then the one announced last counts, and
+    `superseded` are the ones before.
+    """
+
+    after: str = ""
+    through: str | None = None
+    at: datetime = LONG_AGO
+    event_id: str = ""
+    superseded: tuple[str, ...] = ()
+
+    def covers(self, subject: str) -> bool:
+        return self.after < subject and (self.through is None or subject <= self.through)
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What a job has reported. `runs` counts its runs, so that a finding which stays the same is not written anew.
+
+    `parts` cover all subjects, in their order. `last_report` is LONG_AGO until there is one.
+    """
+
+    job: str
+    runs: int = 0
+    last_report: datetime = LONG_AGO
+    previous_report: datetime = LONG_AGO
+    parts: tuple[Part, ...] = (Part(),)
+    version: int = 0
+    due: ClassVar[None] = None
+    expires: ClassVar[None] = None
+
+    @property
+    def key(self) -> Key:
+        return REPORTS, self.job
+
+
+def announced(reports: Reports, report: Report, event_id: str) -> tuple[Reports, list[Part]]:
+    """Announce a report. Return also the parts for which it counts: none when newer ones have covered its range."""
+    new = Part(report.after or "", report.through, report.scheduled_at, event_id)
+    parts = tuple(_joined(piece for part in reports.parts for piece in _overlaid(part, new)))
+    if new.at > reports.last_report:
+        reports = replace(
+            reports, runs=reports.runs + 1, last_report=new.at, previous_report=reports.last_report, parts=parts
+        )
+    else:
+        reports = replace(reports, parts=parts)
+    return reports, [part for part in parts if (part.at, part.event_id) == (new.at, event_id) and _meet(part, new)]
+
+
+def counted(row: Row, runs: int, last_report: datetime) -> Row:
+    """Return the row with what need not be written in each run: how often it was seen, and when last."""
+    if row.state is State.OPEN:
+        count = max(row.count, runs - row.run + 1)
+        return replace(row, count=count, last_seen=max(row.last_seen, last_report))
+    return replace(row, run=runs + 1 - (row.count if row.settles_at else 0))
+
+
+def _overlaid(part: Part, new: Part) -> Iterator[Part]:
+    """Yield the part's pieces: what the new report does not speak of, and what it does."""
+    stale = part.at > new.at or (part.at == new.at and new.event_id in (part.event_id, *part.superseded))
+    if stale or not _meet(part, new):
+        yield part
+        return
+    after, through = max(part.after, new.after), min(part.through, new.through, key=_end)
+    if part.after < after:
+        yield replace(part, through=after)
+    superseded = (*part.superseded, part.event_id) if part.at == new.at else ()
+    yield replace(new, after=after, through=through, superseded=superseded)
+    if through is not None and _end(through) < _end(part.through):
+        yield replace(part, after=through)
+
+
+def _meet(one: Part, other: Part) -> bool:
+    return all(a.through is None or b.after < a.through for a, b in ((one, other), (other, one)))
+
+
+def _joined(pieces: Iterator[Part]) -> Iterator[Part]:
+    """Yield fewer parts: neighbours of one report are one."""
+    last = next(pieces)
+    for piece in pieces:
+        if replace(piece, after="", through=None) == replace(last, after="", through=None):
+            last = replace(last, through=piece.through)
+        else:
+            yield last
+            last = piece
+    yield last
+
+
+def _end(through: str | None) -> tuple[bool, str]:
+    return through is None, through or ""

@@ -1,0 +1,175 @@
+"""The ledger's table in DynamoDB.
+
+| `pk` | `sk` | the item |
+|---|---|---|
+| `finding#<source>` | dedup key | `Row`: a finding |
+| `storms` | source | `Storm`: the storm of a source, open or not |
+| `reports` | job | `Reports`: what a job's reports are complete for |
+| `mutes` | id | `Mute` |
+| `withheld#<mute>` | alert id | `Withheld`: an alert that a mute withheld |
+
+Every item is one JSON text, `document`, of its `kind`, beside what DynamoDB itself looks at: `version`, on which every
+write is conditional; `expires`, the TTL in epoch seconds; `agenda` and `due`, only while there is something to do with
+it that no message will bring about. A sparse index over these two (one of AGENDAS, then ISO time) is all that a sweep
+reads. A job's last report is also the attribute `last_report` (ISO time) of its item: one Query of `reports` reads
+those of all jobs.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from zlib import crc32
+
+from botocore.exceptions import ClientError
+
+from fleet import aws
+from fleet.ledger.coverage import Reports
+from fleet.ledger.life import Key, Row
+from fleet.ledger.mutes import Mute, Withheld
+from fleet.ledger.storms import Storm
+
+if TYPE_CHECKING:
+    from cattrs.preconf.json import JsonConverter
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+Item = Row | Storm | Reports | Mute | Withheld
+T = TypeVar("T", Row, Storm, Reports, Mute, Withheld)
+KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Row, Storm, Reports, Mute, Withheld)}
+AGENDAS = 4
+INDEX = "agenda"
+# A sweep takes the rest the next time.
+SWEPT = 100
+CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
+
+
+class Conflict(Exception):
+    """Somebody else has written meanwhile: nothing was committed."""
+
+
+class Ledger(Protocol):
+    """What the triage needs of a store; `Table` is the one in DynamoDB."""
+
+    def get(self, kind: type[T], key: Key) -> T | None:
+        """Return the item as it is now."""
+
+    def query(self, kind: type[T], pk: str) -> list[T]:
+        """Return all items under `pk` as they are now."""
+
+    def due(self, now: datetime) -> list[Key]:
+        """Return what there may be something to do with."""
+
+    def commit(self, items: Sequence[Item], unchanged: Sequence[Item] = ()) -> None:
+        """Write all items, or none: each must still be of its version, and so must those that are to be unchanged.
+
+        An item whose version is None is written whatever is there. Raises `Conflict`.
+        """
+
+
+class Table:
+    """The ledger in DynamoDB."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.dynamodb: DynamoDBClient = aws.client("dynamodb")
+
+    def get(self, kind: type[T], key: Key) -> T | None:
+        answer = self.dynamodb.get_item(TableName=self.name, Key=_key(key), ConsistentRead=True)
+        return _read(kind, answer["Item"]) if "Item" in answer else None
+
+    def query(self, kind: type[T], pk: str) -> list[T]:
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+        )
+        return [_read(kind, item) for page in pages for item in page["Items"]]
+
+    def due(self, now: datetime) -> list[Key]:
+        return [key for agenda in range(AGENDAS) for key in self._due(str(agenda), now)]
+
+    def _due(self, agenda: str, now: datetime) -> list[Key]:
+        answer = self.dynamodb.query(
+            TableName=self.name,
+            IndexName=INDEX,
+            KeyConditionExpression="agenda = :agenda AND due <= :now",
+            ExpressionAttributeValues={":agenda": {"S": agenda}, ":now": {"S": now.isoformat()}},
+            Limit=SWEPT,
+        )
+        return [(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
+
+    def commit(self, items: Sequence[Item], unchanged: Sequence[Item] = ()) -> None:
+        try:
+            if len(items) == 1 and not unchanged:
+                self.dynamodb.put_item(**self._put(items[0]))
+            else:
+                puts: list[TransactWriteItemTypeDef] = [{"Put": self._put(item)} for item in items]
+                checks: list[TransactWriteItemTypeDef] = [{"ConditionCheck": self._check(item)} for item in unchanged]
+                self.dynamodb.transact_write_items(TransactItems=[*puts, *checks])
+        except self.dynamodb.exceptions.ConditionalCheckFailedException as error:
+            raise Conflict from error
+        except self.dynamodb.exceptions.TransactionCanceledException as error:
+            if CONFLICTS & {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}:
+                raise Conflict from error
+            raise
+        except ClientError as error:
+            if aws.error_code(error) == "TransactionConflictException":
+                raise Conflict from error
+            raise
+
+    def _put(self, item: Item) -> Any:
+        return {"TableName": self.name, "Item": attributes(item), **_condition(item)}
+
+    def _check(self, item: Item) -> Any:
+        return {"TableName": self.name, "Key": _key(item.key), **_condition(item)}
+
+
+def attributes(item: Item) -> dict[str, Any]:
+    """Return the item as DynamoDB stores it, as its next version."""
+    stored = {
+        **_key(item.key),
+        "kind": {"S": type(item).__name__},
+        "document": {"S": json.dumps(_converter().unstructure(item))},
+        "version": {"N": str((item.version or 0) + 1)},
+    }
+    if item.expires:
+        stored["expires"] = {"N": str(round(item.expires.timestamp()))}
+    if item.due:
+        agenda = crc32("/".join(item.key).encode("utf-8", "surrogatepass")) % AGENDAS
+        stored |= {"agenda": {"S": str(agenda)}, "due": {"S": item.due.isoformat()}}
+    if isinstance(item, Reports):
+        stored["last_report"] = {"S": item.last_report.isoformat()}
+    return stored
+
+
+def _read(kind: type[T], item: dict[str, Any]) -> T:
+    document = {**json.loads(item["document"]["S"]), "version": int(item["version"]["N"])}
+    return _converter().structure(document, kind)
+
+
+def _condition(item: Item) -> Any:
+    match item.version:
+        case None:
+            return {}
+        case 0:
+            return {"ConditionExpression": "attribute_not_exists(pk)"}
+    names, values = {"#version": "version"}, {":version": {"N": str(item.version)}}
+    return {
+        "ConditionExpression": "#version = :version",
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
+
+
+def _key(key: Key) -> dict[str, Any]:
+    return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+
+
+@cache
+def _converter() -> "JsonConverter":
+    from cattrs.preconf.json import make_converter
+
+    return make_converter()
