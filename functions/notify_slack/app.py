@@ -69,8 +69,8 @@ def converse(alert: Alert, channel: Channel, url: str, memory: Memory) -> Memory
                 if alert.status in IN_THREAD:
                     reply = {**there, **slack.reply(alert), "thread_ts": memory["ts"]}
                     slack.call(url, "chat.postMessage", reply, token)
-            except slack.NoMessage:
-                logger.info("somebody deleted the message; it is posted anew", alert=alert.id)
+            except slack.NoMessage:  # somebody deleted it, so it is posted anew
+                logger.info("the message is no more", alert=alert.id)
             else:
                 return {**memory, "told": told}
         posted = slack.call(url, "chat.postMessage", {"channel": channel.channel, **slack.message(alert)}, token)

@@ -121,7 +121,7 @@ def deliver(table: str, alert: Alert, endpoint: Endpoint) -> None:
         return
     try:
         new = once(at, alert.id, alert.id, partial(send, alert, endpoint))
-    except http.Gone:
+    except http.Gone:  # people are told by an alert of its own
         logger.exception("the endpoint is gone", endpoint=endpoint.name, alert=alert.id)
         disable(at, endpoint, datetime.now(UTC))
     else:

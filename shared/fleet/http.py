@@ -121,7 +121,7 @@ def target(url: str, allowed: Container[str] = ()) -> Target:
     if "[" in parts.netloc or NUMERIC_END.fullmatch(host):
         try:
             plain = ip_address(host).version == (6 if "[" in parts.netloc else 4) and "%" not in host
-        except ValueError:
+        except ValueError:  # it is refused below
             plain = False
         if not plain:
             raise Permanent(f"{host!r} is no address in its plain form")

@@ -15,8 +15,9 @@ from types import FrameType
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from tools.local import aws, docker, emulator, gaps, logs, play, registry, stack
+from tools.local import aws, destinations, docker, emulator, gaps, logs, play, registry, stack
 from tools.local.account import Account
+from tools.local.destinations import Destinations
 from tools.local.errors import FleetError
 from tools.local.fleet import Fleet
 from tools.local.paths import ROOT
@@ -33,19 +34,24 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def running_fleet() -> Iterator[Account]:
-    """Build, start and deploy; yield the account in which the fleet then is; remove everything at the end."""
+def running_fleet() -> Iterator[tuple[Account, Destinations]]:
+    """Build, start and deploy; yield the fleet's account and where its alerts go; remove everything at the end."""
     _build()
     port = emulator.free_port()
-    with registry.state() as state, gaps.serving(f"http://127.0.0.1:{port}") as services:
+    with (
+        registry.state() as state,
+        gaps.serving(f"http://127.0.0.1:{port}") as missing,
+        destinations.serving() as receiving,
+    ):
         say("starting the AWS emulator ...")
+        services = missing | destinations.environment(receiving)
         with emulator.running(port, state, services) as endpoint:
             account = Account(endpoint, services)
             say(f"  it answers at {endpoint}")
             say("deploying with sam ...")
             deployed = stack.deploy(account)
             registry.Running(os.getpid(), time.time(), endpoint, services, stack.STACK, deployed).announce()
-            yield account
+            yield account, receiving
 
 
 def demo(_: argparse.Namespace) -> int:
@@ -80,12 +86,12 @@ def _play_then(go_on: Callable[[Account, int, bool], None]) -> int:
     play.RESULT.unlink(missing_ok=True)
     for job in stack.jobs():
         scenario(job)  # a job that has none is found out before anything is started
-    with running_fleet() as account:
+    with running_fleet() as (account, receiving):
         ready = time.monotonic() - started
         say(f"ready after {ready:.1f} s; running each job through its trigger ...")
         began_ms = int(time.time() * 1000)
-        outcomes = play.play_all(Fleet(account), console)
-        play.write(outcomes, ready)
+        outcomes = play.play_all(Fleet(account, receiving), console)
+        play.write(outcomes, ready, receiving)
         console.print(play.table(outcomes))
         failed = any(outcome.outcome != "ok" for outcome in outcomes)
         go_on(account, began_ms, failed)

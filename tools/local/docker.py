@@ -34,8 +34,8 @@ def reachable(account: Account) -> Iterator[None]:
     """Make the fleet reachable from containers, and the template for `sam local invoke`, for a while."""
     if sys.platform != "darwin":  # Docker Desktop leads its containers to the host's loopback by itself
         gateway = _gateway()
-        for port in (urlsplit(url).port for url in account.environment.values()):
-            _listen(gateway, port or 0)
+        for port in {port for url in account.environment.values() if (port := urlsplit(url).port)}:
+            _listen(gateway, port)
     TEMPLATE.write_text(json.dumps(template(account), indent=2) + "\n")
     try:
         yield

@@ -12,6 +12,7 @@ from mypy_boto3_sqs import SQSClient
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 from tools.local.account import Account
+from tools.local.destinations import Delivery, Destinations
 from tools.local.paths import ROOT
 from tools.local.stack import STACK
 
@@ -60,9 +61,10 @@ class Tap:
 class Fleet:
     """The deployed fleet."""
 
-    def __init__(self, account: Account) -> None:
-        """Find the stack in this account."""
+    def __init__(self, account: Account, destinations: Destinations | None = None) -> None:
+        """Find the stack in this account; its alerts go to `destinations`."""
         self.account = account
+        self.destinations = destinations or Destinations()
         (stack,) = account.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
@@ -79,6 +81,22 @@ class Fleet:
     def configure(self, parameter: str, yaml: str) -> None:
         """Write the SSM parameter in which people keep a job's list."""
         self.account.ssm.put_parameter(Name=parameter, Value=yaml, Type="String", Overwrite=True)
+
+    def entrust(self, job: str, name: str, secret: str) -> str:
+        """Write a secret where the job may read it; return the parameter's name."""
+        parameter = f"/{STACK}/{job}/secrets/{name}"
+        self.account.ssm.put_parameter(Name=parameter, Value=secret, Type="SecureString", Overwrite=True)
+        return parameter
+
+    def delivered(self, destination: str, text: str, count: int) -> list[Delivery]:
+        """Wait until a destination accepted so many requests that hold the text, and return them."""
+
+        def accepted() -> list[Delivery]:
+            found = self.destinations.of(destination)
+            return [delivery for delivery in found if delivery.accepted and text in json.dumps(delivery.body)]
+
+        eventually(lambda: len(accepted()) >= count, f"{destination} did not accept {count} requests with {text!r}")
+        return accepted()
 
     def publish(self, event: dict[str, Any]) -> None:
         """Publish an event on the default bus; EventBridge gives it an id and a time of its own."""

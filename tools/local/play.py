@@ -9,6 +9,7 @@ from threading import Thread
 from rich.console import Console
 from rich.table import Table
 
+from tools.local.destinations import Destinations
 from tools.local.fleet import Failed, Fleet
 from tools.local.paths import BUILD
 from tools.local.scenarios import Scenario, scenario
@@ -61,7 +62,11 @@ def table(outcomes: Iterable[Outcome]) -> Table:
     return shown
 
 
-def write(outcomes: Iterable[Outcome], ready_seconds: float) -> None:
-    """Write `build/demo.json`: seconds until the fleet was ready, and what became of each job."""
-    document = {"ready_s": round(ready_seconds, 1), "jobs": [asdict(each) for each in outcomes], "deliveries": []}
+def write(outcomes: Iterable[Outcome], ready_seconds: float, destinations: Destinations) -> None:
+    """Write `build/demo.json`: seconds until the fleet was ready, what became of each job, and what was delivered."""
+    document = {
+        "ready_s": round(ready_seconds, 1),
+        "jobs": [asdict(each) for each in outcomes],
+        "deliveries": [delivery.shown() for delivery in destinations.deliveries],
+    }
     RESULT.write_text(json.dumps(document, indent=2) + "\n")

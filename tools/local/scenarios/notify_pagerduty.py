@@ -1,0 +1,30 @@
+"""A critical alert and its resolution, and a warning that wakes nobody."""
+
+from tools.local.destinations import PAGERDUTY, ROUTING_KEY
+from tools.local.fleet import Fleet, expect, sample
+
+TRIGGER = "critical alert"
+JOB = "notify_pagerduty"
+
+
+def seed(fleet: Fleet) -> None:
+    """Route all alerts to one service."""
+    key = fleet.entrust(JOB, "key", ROUTING_KEY)
+    fleet.configure(fleet.setting(JOB, "ROUTES_PARAMETER"), f"[{{key: {key}}}]")
+
+
+def play(fleet: Fleet) -> str:
+    """Expect one incident, opened and resolved."""
+    alert = sample(JOB)
+    key = alert["detail"]["dedup_key"]
+    quiet = {"id": "of-a-warning", "severity": "warning", "dedup_key": "a warning"}
+    fleet.publish({**alert, "detail": {**alert["detail"], **quiet}})
+    fleet.publish(alert)
+    fleet.delivered(PAGERDUTY, key, 1)
+    resolved = {**alert["detail"], "id": f"{alert['detail']['id']}-resolved", "status": "resolved"}
+    fleet.publish({**alert, "detail": resolved})
+    fleet.delivered(PAGERDUTY, key, 2)
+    actions = fleet.destinations.incidents[key]
+    expect(actions == ["trigger", "resolve"], f"the incident's events are {actions}")
+    expect("a warning" not in fleet.destinations.incidents, "a warning opened an incident")
+    return "a critical alert opened an incident and its resolution resolved it; a warning opened none"
