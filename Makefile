@@ -33,7 +33,7 @@ deploy-local: local-environments ## Bring what you edited into the running fleet
 
 .PHONY: test
 test: local-environments ## Run all tests: [ARGS="tests/unit -k name"]
-	@$(DEV)/python -m pytest $(ARGS)
+	@$(DEV)/python -m pytest -n 2 $(ARGS)
 
 .PHONY: lint
 lint: local-environments ## Check style, types, imports and the template

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.parameters import clear_caches
 from hypothesis import settings
 from moto import mock_aws
 from tools.local.aws import ACCOUNT, ISOLATED, REGION
+from xdist.scheduler import LoadScopeScheduling
 
 from fleet import aws, secrets
 from fleet.runtime.telemetry import logger
@@ -21,6 +21,20 @@ settings.register_profile("fleet", deadline=None, derandomize=True, max_examples
 settings.load_profile("fleet")
 
 Event = dict[str, Any]
+TOGETHER = ("tests/local/", "tests/fleet/test_new_job.py")
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Hand out tests one by one, but what shares a costly fixture to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    # xdist's own groups (--dist loadgroup) do nothing with pytest 9.2: https://github.com/pytest-dev/pytest-xdist/issues/1386
+    return Scheduling(config, log)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,7 +64,7 @@ def _nobodys_account(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (ISOLATED | {"STAGE": "test"}).items():
         monkeypatch.setenv(name, value)
     aws.client.cache_clear()  # type: ignore[attr-defined] # boto3's stubs stand in for the cached function
-    clear_caches()  # type: ignore[no-untyped-call]
+    aws._parameters.cache_clear()
     secrets._fetched.clear()
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cfnlint.decode.cfn_yaml import load
-
 ROOT = Path(__file__).parent.parent
 
 
@@ -16,8 +14,6 @@ class Job:
     """One function of the fleet. `trigger` says in words when it runs; `docstring` is its module's."""
 
     name: str
-    logical_id: str
-    kind: str
     trigger: str
     docstring: str
 
@@ -29,6 +25,8 @@ class Job:
 
 def template(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
     """Return the template with its intrinsic functions in their long form."""
+    from cfnlint.decode.cfn_yaml import load  # it takes long, and names need no template
+
     return dict(load(str(path)))
 
 
@@ -36,24 +34,28 @@ def jobs() -> list[Job]:
     """Return every function of the template, in its order."""
     resources = template()["Resources"]
     return [
-        _job(logical_id, resource["Properties"])
-        for logical_id, resource in resources.items()
+        _job(name, resource["Properties"])
+        for name, resource in resources.items()
         if resource["Type"] == "AWS::Serverless::Function"
     ]
 
 
-def snake_case(logical_id: str) -> str:
+def logical_id(job: str) -> str:
+    """Return the job's name in the template: `paused_pipelines` gives `PausedPipelines`."""
+    return "".join(word.capitalize() for word in job.split("_"))
+
+
+def snake_case(name: str) -> str:
     """Return the job's name for its logical id: `PausedPipelines` gives `paused_pipelines`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", logical_id).lower()
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def _job(logical_id: str, function: dict[str, Any]) -> Job:
+def _job(name: str, function: dict[str, Any]) -> Job:
     source = (ROOT / function["CodeUri"] / "app.py").read_text()
     docstring = ast.get_docstring(ast.parse(source)) or ""
     (event,) = function["Events"].values()
-    scheduled = event["Type"] == "ScheduleV2"
     words = re.search(r"Trigger: (.+?)\.(?:\s|$)", docstring, re.DOTALL)
     trigger = " ".join(words[1].split()) if words else event["Type"]
-    if scheduled:
+    if event["Type"] == "ScheduleV2":
         trigger += f" (`{event['Properties']['ScheduleExpression']}`)"
-    return Job(snake_case(logical_id), logical_id, "schedule" if scheduled else "queue", trigger, docstring)
+    return Job(snake_case(name), trigger, docstring)

@@ -10,12 +10,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from fleet import aws
 from fleet.findings import Finding, Severity
 from fleet.runtime.scheduled import Run, scheduled
-from fleet.settings import load
+from fleet.settings import load, within
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 class Settings:
     paused_hours: int = 24
 
+    def __post_init__(self) -> None:
+        within("paused_hours", self.paused_hours, 1, 8_760)
+
 
 @dataclass(frozen=True, slots=True)
 class PausedStage:
@@ -33,12 +36,6 @@ class PausedStage:
     since: datetime
     by: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    pipeline: str
-    error: str
 
 
 def forgotten(stages: Iterable[PausedStage], now: datetime, limit: timedelta) -> Iterator[Finding]:
@@ -61,47 +58,48 @@ def told(stage: PausedStage) -> str:
     return f"since {stage.since.astimezone(UTC):%Y-%m-%d %H:%M %Z} by {stage.by}: {stage.reason or 'no reason'}"
 
 
-def unread(pipeline: Unreadable) -> Finding:
+def unread(pipeline: str, error: Exception) -> Finding:
     """Say that nobody knows; the subject is the pipeline's, so that this never resolves what was found before."""
-    return Finding(
-        subject=pipeline.pipeline,
-        title=f"{pipeline.pipeline} cannot be read, so nobody knows whether it is paused",
-        detail={"error": pipeline.error},
-        link=console(pipeline.pipeline),
-    )
+    title = f"{pipeline} cannot be read, so nobody knows whether it is paused"
+    return Finding(pipeline, title, Severity.WARNING, {"error": str(error)}, console(pipeline))
 
 
 def console(pipeline: str) -> str:
     return aws.console_url(f"codesuite/codepipeline/pipelines/{quote(pipeline, safe='')}/view")
 
 
-def paused_stages(codepipeline: "CodePipelineClient") -> Iterator[PausedStage | Unreadable]:
-    """Read every pipeline's paused stages, page by page."""
-    for page in codepipeline.get_paginator("list_pipelines").paginate():
-        for pipeline in page["pipelines"]:
-            name = pipeline["name"]
-            try:
-                state = codepipeline.get_pipeline_state(name=name)
-            except codepipeline.exceptions.PipelineNotFoundException:
-                continue  # it was deleted meanwhile, and is not paused
-            except ClientError as error:
-                yield Unreadable(name, str(error))
-                continue
-            for stage in state["stageStates"]:
-                transition = stage.get("inboundTransitionState", {})
-                if not transition.get("enabled", True):
-                    yield PausedStage(
-                        pipeline=name,
-                        stage=stage["stageName"],
-                        since=transition["lastChangedAt"],
-                        by=transition.get("lastChangedBy", "somebody"),
-                        reason=transition.get("disabledReason", ""),
-                    )
+def names(codepipeline: "CodePipelineClient") -> Iterable[str]:
+    """Read the names of all pipelines, page by page; one that comes on two pages counts once."""
+    pages = codepipeline.get_paginator("list_pipelines").paginate()
+    return dict.fromkeys(pipeline["name"] for page in pages for pipeline in page["pipelines"])
+
+
+def paused_stages(codepipeline: "CodePipelineClient", pipeline: str) -> Iterator[PausedStage]:
+    """Read a pipeline's paused stages."""
+    try:
+        state = codepipeline.get_pipeline_state(name=pipeline)
+    except codepipeline.exceptions.PipelineNotFoundException:
+        return  # it was deleted meanwhile, and is not paused
+    for stage in state["stageStates"]:
+        transition = stage.get("inboundTransitionState", {})
+        if not transition.get("enabled", True):
+            yield PausedStage(
+                pipeline=pipeline,
+                stage=stage["stageName"],
+                since=transition["lastChangedAt"],
+                by=transition.get("lastChangedBy", "somebody"),
+                reason=transition.get("disabledReason", ""),
+            )
 
 
 @scheduled
 def handler(run: Run) -> Iterator[Finding]:
     limit = timedelta(hours=load(Settings).paused_hours)
-    read = list(paused_stages(aws.client("codepipeline")))
-    yield from forgotten((stage for stage in read if isinstance(stage, PausedStage)), run.scheduled_at, limit)
-    yield from (unread(pipeline) for pipeline in read if isinstance(pipeline, Unreadable))
+    codepipeline = aws.client("codepipeline")
+    paused: list[PausedStage] = []
+    for pipeline in names(codepipeline):
+        try:
+            paused += paused_stages(codepipeline, pipeline)
+        except (BotoCoreError, ClientError) as error:
+            yield unread(pipeline, error)
+    yield from forgotten(paused, run.scheduled_at, limit)

@@ -61,12 +61,13 @@ class Stored:
 
 @dataclass(slots=True)
 class Pruned:
-    """What became of an entry: the objects chosen, whether the cap left more, and which ones S3 kept, and why."""
+    """What became of an entry: the objects chosen and their bytes, how many S3 kept and some of them, what is left."""
 
     objects: int = 0
     bytes: int = 0
+    kept: int = 0
+    examples: list[str] = field(default_factory=list)
     capped: bool = False
-    kept: list[str] = field(default_factory=list)
 
 
 def surplus(stored: Iterable[Stored], keep_newest: int, before: datetime) -> Iterator[Stored]:
@@ -91,10 +92,6 @@ def judged(entry: Entry, pruned: Pruned) -> Iterator[Finding]:
         yield Finding(str(entry), title, Severity.INFO, detail, link)
 
 
-def unusable(subject: str, reason: object) -> Finding:
-    return Finding(subject, f"{subject} cannot be pruned", Severity.WARNING, {"reason": str(reason)})
-
-
 def delete(s3: "S3Client", bucket: str, keys: list[str]) -> Iterator[str]:
     """Delete up to 1,000 objects; yield each key that S3 kept, and why.
 
@@ -106,8 +103,8 @@ def delete(s3: "S3Client", bucket: str, keys: list[str]) -> Iterator[str]:
     for key in filter(aws.UNFIT_FOR_XML.search, keys):
         try:
             s3.delete_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            yield f"{key!r} ({aws.error_code(error)})"
+        except (BotoCoreError, ClientError) as error:
+            yield f"{key!r} ({error})"
 
 
 def prune(s3: "S3Client", entry: Entry, now: datetime, cap: int, pruned: Pruned) -> None:
@@ -121,10 +118,12 @@ def prune(s3: "S3Client", entry: Entry, now: datetime, cap: int, pruned: Pruned)
     spare = surplus(stored, entry.keep_newest, now - entry.older_than)
     chosen = spare if entry.dry_run else islice(spare, cap)
     while batch := list(islice(chosen, 1_000)):  # DeleteObjects takes no more
-        if not entry.dry_run:
-            pruned.kept += delete(s3, entry.bucket, [each.key for each in batch])
         pruned.objects += len(batch)
         pruned.bytes += sum(each.size for each in batch)
+        for kept in [] if entry.dry_run else delete(s3, entry.bucket, [each.key for each in batch]):
+            logger.error("not deleted", bucket=entry.bucket, object=kept)
+            pruned.kept += 1
+            pruned.examples = [*pruned.examples, kept][:10]
     pruned.capped = next(spare, None) is not None
 
 
@@ -132,7 +131,9 @@ def prune(s3: "S3Client", entry: Entry, now: datetime, cap: int, pruned: Pruned)
 def handler(run: Run) -> Iterator[Finding]:
     settings = load(Settings)
     wanted = entries(settings.entries_parameter, Entry, key=str)
-    yield from (unusable(f"entry {fault.number}", fault.reason) for fault in wanted.faults)
+    for fault in wanted.faults:
+        subject = f"entry {fault.number} of {settings.entries_parameter}"
+        yield Finding(subject, f"{subject} cannot be used", detail={"reason": fault.reason})
     s3, cap, kept = aws.client("s3"), settings.max_deletions, list[str]()
     for entry in wanted.usable:
         pruned = Pruned()
@@ -140,10 +141,10 @@ def handler(run: Run) -> Iterator[Finding]:
             prune(s3, entry, run.scheduled_at, cap, pruned)
             yield from judged(entry, pruned)
         except (BotoCoreError, ClientError) as error:
-            yield unusable(str(entry), error)
-        logger.info("pruned", entry=str(entry), dry_run=entry.dry_run, objects=pruned.objects, bytes=pruned.bytes)
+            yield Finding(str(entry), f"{entry} cannot be pruned to the end", detail={"reason": str(error)})
+        logger.info("pruned", entry=str(entry), dry_run=entry.dry_run, objects=pruned.objects, kept=pruned.kept)
         cap -= 0 if entry.dry_run else pruned.objects
-        kept += (f"{entry.bucket}: {key}" for key in pruned.kept)
+        if pruned.kept:
+            kept.append(f"{entry}: {pruned.kept} objects, such as {', '.join(pruned.examples)}")
     if kept:
-        logger.error("not deleted", keys=kept)
-        raise RuntimeError(cut(f"S3 did not delete {len(kept)} objects: {'; '.join(kept)}", 2_000))
+        raise RuntimeError(cut(f"S3 did not delete {'; '.join(kept)}", 2_000))

@@ -13,10 +13,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.parameters import SSMProvider
     from boto3 import client as client  # noqa: PLC0414 - boto3's stubs know each service's client by its name
 else:
-    # Connecting and answering within seconds, and retries with a backoff.
-    CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+    # All attempts of one call, with their backoff, end within 45 seconds: sooner than any function's time-out.
+    CONFIG = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 
     @functools.cache
     def client(service: str) -> Any:
@@ -29,6 +30,24 @@ CONSOLES = {
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
+
+PARAMETER_SECONDS = 300
+
+
+def parameter(name: str, *, decrypt: bool = False, anew: bool = False) -> str:
+    """Return the value of an SSM parameter as it was at most 300 seconds ago, or `anew`.
+
+    Raises Powertools' `GetParameterError`.
+    """
+    return str(_parameters().get(name, decrypt=decrypt, max_age=PARAMETER_SECONDS, force_fetch=anew))
+
+
+@functools.cache
+def _parameters() -> "SSMProvider":
+    from aws_lambda_powertools.utilities.parameters import SSMProvider
+
+    return SSMProvider(boto3_client=client("ssm"))
+
 
 # XML 1.0 cannot carry these characters at all: SQS refuses messages and S3 refuses lists of keys that hold one.
 UNFIT_FOR_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -1,12 +1,12 @@
 """Park a message whose work cannot be done, with the reason, in the one queue where everything that failed ends."""
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fleet import aws, secrets
 from fleet.findings import cut
+from fleet.settings import required
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
@@ -50,7 +50,7 @@ class Parked:
 def park(message: Parked) -> None:
     """Send the message to the queue at `DEAD_LETTERS_URL`. Raises what SQS raises; the message is then not parked."""
     aws.client("sqs").send_message(
-        QueueUrl=os.environ["DEAD_LETTERS_URL"],
+        QueueUrl=required("DEAD_LETTERS_URL"),
         MessageBody=message.body,
         MessageAttributes=message.attributes(),
     )

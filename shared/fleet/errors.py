@@ -20,4 +20,4 @@ class Permanent(Exception):
 
 
 class Refused(Permanent):
-    """A destination did not accept a secret: it is fetched again, once (see `fleet.secrets`). Refused then, it stays so."""
+    """A destination did not accept a secret: it is fetched again, once (see `fleet.secrets`), and then it stays so."""

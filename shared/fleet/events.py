@@ -37,12 +37,17 @@ class Event:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-def unwrap(body: str | Mapping[str, Any]) -> list[Event]:
-    """Return all inner events of a message's body, in their order.
+class _Unknown(Permanent):
+    """No shape of an event, and so perhaps plain content."""
 
-    An S3 test message holds no event, so it gives none. Raises `Permanent` for what is no JSON or no known shape.
+
+def unwrap(body: str | Mapping[str, Any]) -> Iterator[Event]:
+    """Yield all inner events of a message's body, in their order.
+
+    An S3 test message holds no event, so it gives none. Raises `Permanent` for what is no JSON or no known shape, after
+    yielding what stands beside it.
     """
-    return list(_inner(_decoded(body) if isinstance(body, str) else body, DEEPEST))
+    yield from _inner(_decoded(body) if isinstance(body, str) else body, DEEPEST)
 
 
 def _decoded(text: str) -> Any:
@@ -69,12 +74,18 @@ def _inner(document: Any, depth: int) -> Iterator[Event]:
         case {"Type": "Notification", "Message": str(message), "TopicArn": str()}:
             yield from _sns(document, message, depth)
         case {"Records": list() as records}:
+            failures = []
             for record in records:
-                yield from _record(record, depth)
+                try:
+                    yield from _record(record, depth)
+                except Permanent as error:
+                    failures.append(str(error))
+            if failures:
+                raise Permanent("; ".join(failures))
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             return
         case _:
-            raise Permanent(f"the body is no event of EventBridge, SNS, S3 or SQS: {_shown(document)}")
+            raise _Unknown(f"the body is no event of EventBridge, SNS, S3 or SQS: {_shown(document)}")
 
 
 def _eventbridge(event: Mapping[str, Any]) -> Event:
@@ -103,8 +114,8 @@ def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Even
     except (ValueError, RecursionError):
         content = message  # plain text is a message too
     try:
-        events = list(_inner(content, depth - 1))
-    except Permanent:  # no event inside, so the message itself is the event
+        yield from _inner(content, depth - 1)
+    except _Unknown:  # no event inside, so the message itself is the event
         topic = envelope["TopicArn"]
         region, account = f"{topic}:::::".split(":")[3:5]
         yield Event(
@@ -117,8 +128,6 @@ def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Even
             resources=(topic,),
             detail={"message": content, "subject": _text(envelope, "Subject"), "topic": topic},
         )
-    else:
-        yield from events
 
 
 def _record(record: Any, depth: int) -> Iterator[Event]:

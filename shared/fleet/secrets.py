@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable
 from typing import TypeVar
 
+from fleet import aws
 from fleet.errors import Refused
 
 T = TypeVar("T")
 
-CACHE_SECONDS = 300
+# Without a bound, redacting a secret such as "on" would garble whatever it stands in.
+SHORTEST = 8
 _fetched: set[str] = set()
 
 
@@ -24,17 +26,16 @@ def using(name: str, attempt: Callable[[str], T]) -> T:
 
 
 def redact(text: str) -> str:
-    """Return `text` with every secret fetched by this process replaced, as it is and as JSON writes it."""
+    """Return `text` with every secret fetched by this process replaced, as it is and as JSON or `repr` writes it."""
     for value in sorted(_fetched, key=len, reverse=True):
-        for written in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+        as_json, as_utf8 = (json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+        for written in (value, as_json, as_utf8, repr(value)[1:-1]):
             text = text.replace(written, "[secret]")
     return text
 
 
 def _fetch(name: str, *, anew: bool = False) -> str:
-    from aws_lambda_powertools.utilities.parameters import get_parameter
-
-    value = str(get_parameter(name, decrypt=True, max_age=CACHE_SECONDS, force_fetch=anew))
-    if value:
+    value = aws.parameter(name, decrypt=True, anew=anew)
+    if len(value) >= SHORTEST:
         _fetched.add(value)
     return value

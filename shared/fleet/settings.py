@@ -11,17 +11,26 @@ from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from fleet import aws
+
 if TYPE_CHECKING:
     from cattrs import Converter
 
 T = TypeVar("T")
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-CACHE_SECONDS = 300
 
 
 class SettingsError(ValueError):
     """What people wrote cannot be used; the message names every fault at once."""
+
+
+def required(name: str) -> str:
+    """Return an environment variable that every function of the fleet has. Raises `SettingsError`."""
+    try:
+        return os.environ[name]
+    except KeyError:
+        raise SettingsError(f"the environment has no {name}; template.yaml sets it for every function") from None
 
 
 def load(settings: type[T], environment: Mapping[str, str] | None = None) -> T:
@@ -57,15 +66,28 @@ def entries(parameter: str, kind: type[T], key: Callable[[T], Hashable] | None =
     It is cached for 300 seconds. An entry that is wrong becomes a fault and leaves the others usable, as does one
     whose `key` an earlier entry has. Raises `SettingsError` when there is no such parameter, or it is no YAML list.
     """
-    return parse_entries(_parameter(parameter), kind, f"the SSM parameter {parameter}", key)
+    where = f"the SSM parameter {parameter}"
+    try:
+        return parse_entries(_parameter(parameter), kind, where, key)
+    except SettingsError:  # it may have been mended since it was cached
+        return parse_entries(_parameter(parameter, anew=True), kind, where, key)
 
 
 def parse_entries(text: str, kind: type[T], where: str, key: Callable[[T], Hashable] | None = None) -> Entries[T]:
     """Like `entries`, of a text at hand; `where` names it in errors."""
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Refuses a mapping that names a key twice, of which YAML would silently take the last."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+            keys = [self.construct_object(key) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+            if repeated := [key for number, key in enumerate(keys) if key in keys[:number]]:
+                raise yaml.constructor.ConstructorError(None, None, f"{repeated[0]!r} stands twice", node.start_mark)
+            return super().construct_mapping(node, deep)
+
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2026-13-01
         raise SettingsError(f"{where} is not YAML: {error}") from None
     if not isinstance(document, list | None):
@@ -100,12 +122,11 @@ def within(name: str, value: Any, least: Any, most: Any) -> None:
         raise ValueError(f"{name} must be {least} to {most}, got {value}")
 
 
-def _parameter(name: str) -> str:
-    from aws_lambda_powertools.utilities.parameters import get_parameter
+def _parameter(name: str, *, anew: bool = False) -> str:
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
     try:
-        return str(get_parameter(name, max_age=CACHE_SECONDS))
+        return aws.parameter(name, anew=anew)
     except GetParameterError as error:
         raise SettingsError(f"the SSM parameter {name} cannot be read: {error}") from error
 

@@ -15,6 +15,7 @@ IAM_NAMES = {
 }
 # What the layer calls for a job that uses this name of it.
 OF_THE_LAYER = {
+    "fleet.aws.parameter": {"ssm:GetParameter"},
     "fleet.settings.entries": {"ssm:GetParameter"},
     "fleet.secrets.using": {"ssm:GetParameter"},
     "fleet.runtime.scheduled.scheduled": {"events:PutEvents"},
@@ -22,8 +23,6 @@ OF_THE_LAYER = {
     "fleet.deliveries.once": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
     "fleet.dead_letters.park": {"sqs:SendMessage"},
 }
-# What Powertools calls.
-OF_POWERTOOLS = {"aws_lambda_powertools.utilities.parameters.get_parameter": {"ssm:GetParameter"}}
 
 MAKERS = {"boto3.client", "boto3.resource", "boto3.Session", "boto3.session.Session"}
 NO_OPERATIONS = {"exceptions", "meta", "can_paginate", "close"}
@@ -47,7 +46,7 @@ def _of_names(tree: ast.AST, names: dict[str, str]) -> Iterator[str]:
             name = dotted(node, names)
             if name in MAKERS:
                 raise Unclear(f"line {node.lineno}: makes a client of its own: use fleet.aws.client")
-            yield from {**OF_THE_LAYER, **OF_POWERTOOLS}.get(name, ())
+            yield from OF_THE_LAYER.get(name, ())
 
 
 def _own(tree: ast.AST, names: dict[str, str]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The files of the repository, as git sees them."""
 
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -24,3 +25,13 @@ def text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         return ""
+
+
+def cloned(to: Path) -> Path:
+    """Copy the repository's files, as they are here and now, with its environments; return the copy's root."""
+    for path in files():
+        copy = to / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+    (to / ".venv").symlink_to((ROOT / ".venv").resolve())
+    return to

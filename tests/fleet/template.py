@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -84,3 +85,33 @@ def listed(value: object) -> list[Any]:
 def statements(document: Properties) -> list[Properties]:
     """Return the statements of a policy document."""
     return listed(document.get("Statement"))
+
+
+def grants(template: Template, role: str) -> list[Properties]:
+    """Return the statements of a role's own and managed policies."""
+    properties = template["Resources"].get(role, {}).get("Properties", {})
+    inline = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+    managed = [template["Resources"][named(arn)]["Properties"] for arn in properties.get("ManagedPolicyArns", [])]
+    return [grant for document in [*inline, *(p["PolicyDocument"] for p in managed)] for grant in statements(document)]
+
+
+def references(value: object, place: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each place that refers to something, and the name."""
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
+            yield place, name
+        case {"Fn::Sub": str(text)}:
+            yield from ((place, name) for name in _substituted(text))
+        case {"Fn::Sub": [str(text), dict(own)]}:
+            yield from ((place, name) for name in _substituted(text) if name not in own)
+            yield from references(own, place)
+        case dict():
+            for name, inner in value.items():
+                yield from references(inner, f"{place}/{name}".strip("/"))
+        case list():
+            for inner in value:
+                yield from references(inner, place)
+
+
+def _substituted(text: str) -> list[str]:
+    return re.findall(r"\$\{(?!!)([A-Za-z0-9:]+)(?:\.[A-Za-z0-9.]+)?\}", text)

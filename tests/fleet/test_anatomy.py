@@ -57,7 +57,7 @@ def of_imports(tree: ast.Module) -> Iterator[str]:
             if not for_types:
                 yield f"line {line}: {module} is not deployed: import it under TYPE_CHECKING"
         elif package not in ALLOWED:
-            yield f"line {line}: imports {module}: jobs import the standard library, boto3, Powertools, standardwebhooks and fleet"
+            yield f"line {line}: imports {module}: jobs import the standard library, boto3, Powertools and fleet"
 
 
 def handler_kind(tree: ast.Module) -> str | None:

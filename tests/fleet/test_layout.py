@@ -36,7 +36,7 @@ def of_folders(root: Path, jobs: set[str]) -> Iterator[str]:
         files = {path.name for path in (root / "functions" / job).iterdir()} - {"__pycache__"}
         if files != {"app.py"}:
             yield f"functions/{job}: has {', '.join(sorted(files))}: a whole job is its app.py"
-        if not re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", job):
+        if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*", job):
             yield f"functions/{job}: is no name of a job: write it in snake_case"
 
 

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 
 import pytest
+from tests.fleet.operations import MAKERS
 from tests.fleet.source import deployed, dotted, imported, modules
 
 GUARDED = "shared/fleet/http.py"
@@ -21,7 +22,9 @@ NETWORK = {
 }
 PROCESSES = {"subprocess", "os.system", "os.popen", "os.execv", "pty"}
 DYNAMIC = {"__import__", "importlib.import_module", "eval", "exec"}
-MAKERS = {"boto3.client", "boto3.resource", "boto3.Session", "boto3.session.Session"}
+# Powertools makes clients of its own, without the fleet's time-outs; its exceptions are no way out.
+PARAMETERS = "aws_lambda_powertools.utilities.parameters"
+READERS = {"get_parameter", "get_parameters", "get_parameters_by_path"}
 
 
 def violations(path: str, text: str) -> Iterator[str]:
@@ -40,10 +43,17 @@ def violations(path: str, text: str) -> Iterator[str]:
         name = dotted(node, names)
         if name in MAKERS and path != CLIENTS:
             yield f"{path}:{node.lineno}: {name} sets no time-outs: use fleet.aws.client"
+        elif path != CLIENTS and _reads_parameters(name, node):
+            yield f"{path}:{node.lineno}: {name or ast.unparse(node)} reads SSM by itself: use fleet.aws.parameter"
         elif _within(name, PROCESSES):
             yield f"{path}:{node.lineno}: {name} starts a process, which nothing guards: use a library"
         elif name in DYNAMIC:
             yield f"{path}:{node.lineno}: {name} hides what is imported: import it by name"
+
+
+def _reads_parameters(name: str, node: ast.Name | ast.Attribute) -> bool:
+    own = _within(name, {PARAMETERS}) and not _within(name, {f"{PARAMETERS}.exceptions"})
+    return own or (isinstance(node, ast.Attribute) and node.attr in READERS)
 
 
 def _within(name: str, packages: set[str]) -> bool:
@@ -73,6 +83,16 @@ def test_the_module_has_no_way_out_of_its_own(path: str) -> None:
         pytest.param("from os import system\nsystem('curl')", "os.system starts a process", id="shell"),
         pytest.param("import boto3\nboto3.client('s3')", "boto3.client sets no time-outs", id="client"),
         pytest.param("from boto3.session import Session\nSession()", "sets no time-outs", id="session"),
+        pytest.param(
+            f"from {PARAMETERS} import get_parameter\nget_parameter('x')", "reads SSM by itself", id="get_parameter"
+        ),
+        pytest.param(f"from {PARAMETERS} import SSMProvider as P\nP()", "2: " + PARAMETERS + ".SSMP", id="provider"),
+        pytest.param(f"from {PARAMETERS}.ssm import SSMProvider\nSSMProvider()", "reads SSM by", id="its module"),
+        pytest.param(
+            "from aws_lambda_powertools.utilities import parameters as p\np.get_secret('x')", "reads SSM", id="package"
+        ),
+        pytest.param("aws.client('ssm').get_parameter(Name='x')", "get_parameter reads SSM by itself", id="operation"),
+        pytest.param("read = ssm.get_parameters", "ssm.get_parameters reads SSM by itself", id="operation, unbound"),
     ],
 )
 def test_a_way_out_is_named(text: str, said: str) -> None:
@@ -82,3 +102,11 @@ def test_a_way_out_is_named(text: str, said: str) -> None:
 def test_only_the_guarded_module_opens_connections() -> None:
     assert list(violations(GUARDED, "import socket, http.client")) == []
     assert list(violations("shared/fleet/urls.py", "from urllib.parse import quote")) == []
+
+
+def test_only_the_module_of_clients_reads_parameters() -> None:
+    reading = f"from {PARAMETERS} import SSMProvider\nSSMProvider(boto3_client=client('ssm')).get('x')"
+    failing = f"from {PARAMETERS}.exceptions import GetParameterError\nraise GetParameterError"
+    assert list(violations(CLIENTS, reading)) == []
+    assert list(violations("shared/fleet/settings.py", failing)) == []
+    assert list(violations("functions/job/app.py", "from fleet import aws\naws.parameter('x')")) == []

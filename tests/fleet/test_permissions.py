@@ -12,9 +12,11 @@ from tests.fleet.template import (
     Template,
     events,
     functions,
+    grants,
     listed,
     named,
     real,
+    references,
     resources,
     seeded,
     statements,
@@ -27,6 +29,7 @@ TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 READING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 FAILING = {"sqs:SendMessage"}
 
+PARAMETERS = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
 MAKER = "shared/fleet/aws.py"
 
 ANYTHING = re.compile(r"""(\bResource:\s*\[?|^\s*-)\s*(["']?)\*\2\s*([\],}]|$)""")
@@ -34,8 +37,8 @@ ANYTHING = re.compile(r"""(\bResource:\s*\[?|^\s*-)\s*(["']?)\*\2\s*([\],}]|$)""
 
 def violations(template: Template, sources: dict[str, str]) -> list[str]:
     """Return where roles and policies permit too little, too much, or whom they should not."""
-    of_all = (of_roles(template), of_calls(template, sources), of_resources(template), of_wildcards(template))
-    return [*(violation for found in of_all for violation in found), *of_principals(template)]
+    rules = (of_roles, of_resources, of_wildcards, of_parameters, of_principals)
+    return [*of_calls(template, sources), *(violation for rule in rules for violation in rule(template))]
 
 
 def of_roles(template: Template) -> Iterator[str]:
@@ -64,20 +67,40 @@ def of_calls(template: Template, sources: dict[str, str]) -> Iterator[str]:
 
 
 def of_resources(template: Template) -> Iterator[str]:
-    """What a job reads is its own: its queue, and the parameters that its environment names."""
-    parameters = {name for name, _ in resources(template, "AWS::SSM::Parameter")}
+    """What a job reads is its own: its queue, and the SSM parameters that its environment names."""
     for job, function in functions(template):
-        given = {named(value) for value in function["Environment"]["Variables"].values()} & parameters
-        read: set[str] = set()
         for grant in grants(template, f"{job}Role"):
             if "sqs:ReceiveMessage" in listed(grant["Action"]) and named(grant["Resource"]) != f"{job}Queue":
                 yield f"{job}Role: reads a queue of others: set Resource: !GetAtt {job}Queue.Arn"
-            if "ssm:GetParameter" in listed(grant["Action"]):
-                read |= {name for name in parameters if f"${{{name}}}" in str(grant["Resource"])}
-        for name in sorted(given - read):
-            yield f"{job}Role: may not read {name}, which its environment names: permit ssm:GetParameter"
-        for name in sorted(read - given):
-            yield f"{job}Role: may read {name}, which its environment does not name: remove it"
+        yield from _of_ssm(template, job, function)
+    for name, _ in resources(template, "AWS::SSM::Parameter"):
+        yield f"{name}: a deployment would overwrite what people wrote: leave it to them, and name it in a variable"
+
+
+def _of_ssm(template: Template, job: str, function: Properties) -> Iterator[str]:
+    """The names in the environment and the ARNs in the role are the same, and of this job."""
+    variables = function["Environment"]["Variables"].items()
+    given = {
+        name: _text(value) for name, value in variables if name.endswith("_PARAMETER") or _text(value).startswith("/")
+    }
+    for variable, name in given.items():
+        if not re.fullmatch(rf"/\$\{{AWS::StackName\}}/{snake_case(job)}/[a-z0-9_]+", name):
+            yield f"{job}: {variable} names no parameter of its own: !Sub /${{AWS::StackName}}/{snake_case(job)}/..."
+    reading = [grant for grant in grants(template, f"{job}Role") if "ssm:GetParameter" in listed(grant["Action"])]
+    permitted = {_text(arn) or str(arn) for grant in reading for arn in listed(grant["Resource"])}
+    needed = {f"{PARAMETERS}{name}" for name in given.values()}
+    for arn in sorted(needed - permitted):
+        yield f"{job}Role: may not read {arn}, which its environment names: permit ssm:GetParameter"
+    for arn in sorted(permitted - needed):
+        yield f"{job}Role: may read {arn}, which its environment does not name: remove it"
+
+
+def _text(value: object) -> str:
+    """Return what a text or a !Sub says, or nothing."""
+    match value:
+        case str(text) | {"Fn::Sub": str(text)}:
+            return text
+    return ""
 
 
 def of_wildcards(template: Template) -> Iterator[str]:
@@ -88,6 +111,18 @@ def of_wildcards(template: Template) -> Iterator[str]:
             for action in listed(statement.get("Action")):
                 if re.search(r"[*?]", action):
                     yield f"{name}: {action} permits more than is called: list the actions"
+
+
+def of_parameters(template: Template) -> Iterator[str]:
+    """Whoever deploys lists what jobs may touch; by default that is nothing."""
+    for name in sorted({name for _, document in documents(template) for _, name in references(document)}):
+        if (parameter := template["Parameters"].get(name)) is None:
+            continue
+        if parameter["Type"] != "CommaDelimitedList":
+            yield f"{name}: is no list, and permits something: make it a CommaDelimitedList of ARNs"
+        for arn in str(parameter.get("Default", "")).split(","):
+            if not re.fullmatch(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[^*?]+", arn):
+                yield f"{name}: permits {arn or 'nothing'} by default: let it default to the ARN of what does not exist"
 
 
 def of_principals(template: Template) -> Iterator[str]:
@@ -118,14 +153,6 @@ def stars(text: str) -> Iterator[tuple[int, str]]:
         code, _, comment = line.partition(" #")
         if ANYTHING.search(code):
             yield number, comment
-
-
-def grants(template: Template, role: str) -> list[Properties]:
-    """Return the statements of a role's own and managed policies."""
-    properties = template["Resources"].get(role, {}).get("Properties", {})
-    inline = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
-    managed = [template["Resources"][named(arn)]["Properties"] for arn in properties.get("ManagedPolicyArns", [])]
-    return [grant for document in [*inline, *(p["PolicyDocument"] for p in managed)] for grant in statements(document)]
 
 
 def documents(template: Template) -> Iterator[tuple[str, Properties]]:
@@ -164,6 +191,9 @@ def test_it_is_known_what_the_layer_calls() -> None:
 PRUNE = "Resources/PruneObjectsRole/Properties"
 START = "Resources/StartPipelineRole/Properties"
 JOB = "Policies/0/PolicyDocument/Statement"
+VARIABLES = "Resources/StartPipeline/Properties/Environment/Variables"
+ENTRIES = f"{PARAMETERS}/${{AWS::StackName}}/prune_objects/entries"
+ROUTES = f"{PARAMETERS}/${{AWS::StackName}}/start_pipeline/routes"
 QUEUE_POLICY = "Resources/StartPipelineQueuePolicy/Properties/PolicyDocument/Statement/0"
 TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0"
 
@@ -174,7 +204,7 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
         pytest.param(f"{PRUNE}/{JOB}/1", REMOVED, "PruneObjects calls s3:ListBucket and may not", id="list"),
         pytest.param(f"{PRUNE}/{JOB}/2", REMOVED, "PruneObjects calls s3:DeleteObject and may not", id="delete"),
         pytest.param(f"{PRUNE}/{JOB}/0", REMOVED, "calls ssm:GetParameter and may not", id="entries"),
-        pytest.param(f"{PRUNE}/{JOB}/0", REMOVED, "may not read PruneObjectsEntries", id="parameter"),
+        pytest.param(f"{PRUNE}/{JOB}/0", REMOVED, f"may not read {ENTRIES}, which", id="parameter"),
         pytest.param(f"{PRUNE}/ManagedPolicyArns/1", REMOVED, "calls events:PutEvents and may not", id="report"),
         pytest.param(f"{PRUNE}/ManagedPolicyArns/0", REMOVED, "calls logs:PutLogEvents and may not", id="logs"),
         pytest.param(f"{START}/{JOB}/0/Action/0", REMOVED, "calls sqs:ReceiveMessage and may not", id="receive"),
@@ -210,10 +240,61 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
         ),
         pytest.param(
             f"{START}/{JOB}/1/Resource",
-            {"Fn::Sub": "arn:aws:ssm:::parameter${PruneObjectsEntries}"},
-            "StartPipelineRole: may read PruneObjectsEntries",
+            {"Fn::Sub": ENTRIES},
+            f"StartPipelineRole: may read {ENTRIES}, which its environment does not",
             id="parameter of others",
         ),
+        pytest.param(
+            f"{START}/{JOB}/1/Resource", {"Fn::Sub": ENTRIES}, "StartPipelineRole: may not read", id="others', not own"
+        ),
+        pytest.param(
+            f"{START}/{JOB}/1/Resource", [{"Fn::Sub": ROUTES}, {"Fn::Sub": ENTRIES}], "may read", id="others' too"
+        ),
+        pytest.param(
+            f"{START}/{JOB}/1/Resource",
+            {"Fn::Sub": f"{PARAMETERS}/${{AWS::StackName}}/*"},
+            "may read",
+            id="all of ours",
+        ),
+        pytest.param(
+            f"{START}/{JOB}/1/Resource", [{"Fn::Sub": ROUTES}, "*"], "may read *, which its", id="any parameter"
+        ),
+        pytest.param(f"{START}/{JOB}/1/Resource", {"Ref": "Lists"}, "may read {'Ref': 'Lists'}", id="unreadable ARN"),
+        pytest.param(
+            f"{VARIABLES}/ROUTES_PARAMETER",
+            {"Fn::Sub": "/${AWS::StackName}/prune_objects/entries"},
+            "StartPipeline: ROUTES_PARAMETER names no parameter of its own",
+            id="variable of others",
+        ),
+        pytest.param(
+            f"{VARIABLES}/ROUTES_PARAMETER",
+            {"Fn::Sub": "/${AWS::StackName}/start_pipeline/*"},
+            "names no parameter of its own",
+            id="variable with a wildcard",
+        ),
+        pytest.param(f"{VARIABLES}/ROUTES_PARAMETER", {"Ref": "Lists"}, "names no parameter", id="unreadable variable"),
+        pytest.param(f"{VARIABLES}/ROUTES_PARAMETER", "/routes", "names no parameter", id="variable of every stack"),
+        pytest.param(
+            f"{VARIABLES}/SECRET",
+            {"Fn::Sub": "/${AWS::StackName}/start_pipeline/secret"},
+            f"may not read {PARAMETERS}/${{AWS::StackName}}/start_pipeline/secret",
+            id="another variable",
+        ),
+        pytest.param(
+            "Resources/Routes", {"Type": "AWS::SSM::Parameter"}, "Routes: a deployment would overwrite", id="resource"
+        ),
+        pytest.param(
+            "Parameters/StartablePipelineArns/Default", "*", "StartablePipelineArns: permits *", id="any start"
+        ),
+        pytest.param(
+            "Parameters/StartablePipelineArns/Default",
+            "arn:aws:codepipeline:eu-west-1:111122223333:web,arn:aws:codepipeline:eu-west-1:111122223333:*",
+            "StartablePipelineArns: permits arn:aws:codepipeline:eu-west-1:111122223333:* by default",
+            id="any start among some",
+        ),
+        pytest.param("Parameters/PrunedBucketArns/Default", "arn:aws:s3:::*", "PrunedBucketArns: per", id="any bucket"),
+        pytest.param("Parameters/PrunedBucketArns/Default", REMOVED, "permits nothing", id="no default"),
+        pytest.param("Parameters/PrunedBucketArns/Type", "String", "PrunedBucketArns: is no list", id="no list"),
         pytest.param(f"{QUEUE_POLICY}/Condition/StringEquals", REMOVED, "condition aws:SourceAccount", id="account"),
         pytest.param(f"{QUEUE_POLICY}/Condition/ArnEquals", REMOVED, "condition aws:SourceArn", id="source"),
         pytest.param(f"{QUEUE_POLICY}/Principal", "*", "'*' is no service", id="anybody"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 from tests.fleet.template import (
@@ -10,6 +11,7 @@ from tests.fleet.template import (
     Template,
     events,
     functions,
+    grants,
     listed,
     named,
     real,
@@ -18,10 +20,13 @@ from tests.fleet.template import (
     statements,
 )
 
-from fleet.runtime.queued import MAX_RECEIVES
+from fleet import aws
+from fleet.runtime.queued import MAX_RECEIVES, RESERVE_SECONDS
 from fleet.runtime.scheduled import SCHEDULED_TIME
 
 DEAD_LETTERS = "DeadLetters"
+# How long a single call of AWS may take: its attempts, as fleet.aws makes every client.
+LONGEST_CALL_SECONDS = 3 * (2 + 10)
 FOURTEEN_DAYS = 14 * 24 * 3600
 SENDERS = {"AWS::Events::Rule": "events.amazonaws.com", "AWS::SNS::Topic": "sns.amazonaws.com"}
 
@@ -36,8 +41,10 @@ def of_dead_letters(template: Template) -> Iterator[str]:
     queue = template["Resources"][DEAD_LETTERS]
     if queue["Properties"].get("MessageRetentionPeriod") != FOURTEEN_DAYS:
         yield f"{DEAD_LETTERS}: keeps messages for less than 14 days: set MessageRetentionPeriod {FOURTEEN_DAYS}"
-    if {queue.get("DeletionPolicy"), queue.get("UpdateReplacePolicy")} != {"Retain"}:
-        yield f"{DEAD_LETTERS}: goes with the stack: set DeletionPolicy and UpdateReplacePolicy to Retain"
+    if queue.get("DeletionPolicy") != "RetainExceptOnCreate":  # Retain would keep a first deployment from a second try
+        yield f"{DEAD_LETTERS}: goes with the stack, or outlives its failed creation: set RetainExceptOnCreate"
+    if queue.get("UpdateReplacePolicy") != "Retain":
+        yield f"{DEAD_LETTERS}: goes when it is replaced: set UpdateReplacePolicy to Retain"
 
 
 def of_queues(template: Template) -> Iterator[str]:
@@ -67,6 +74,8 @@ def _read(template: Template, name: str, queue: Properties) -> Iterator[str]:
     for reader, timeout, event in readers:
         if queue.get("VisibilityTimeout", 30) < 6 * timeout:
             yield f"{name}: a message at work would reappear: set VisibilityTimeout to {6 * timeout} or more"
+        if timeout <= (longest := LONGEST_CALL_SECONDS + RESERVE_SECONDS):
+            yield f"{reader}: one call of AWS may last as long as it runs: set Timeout to more than {longest:g}"
         if event.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{reader}: one failure repeats the whole batch: set FunctionResponseTypes: [ReportBatchItemFailures]"
         if not event.get("ScalingConfig", {}).get("MaximumConcurrency"):
@@ -120,6 +129,9 @@ def of_functions(template: Template) -> Iterator[str]:
     for job, function in functions(template):
         invocation = function.get("EventInvokeConfig", {})
         yield from _retried(f"{job}: its EventInvokeConfig", invocation)
+        own = template["Resources"][job]["Properties"].get("EventInvokeConfig", {})
+        if _deletes(template, job) and any(events(function, "ScheduleV2")) and own.get("MaximumRetryAttempts") != 0:
+            yield f"{job}: another attempt deletes once more: give it an EventInvokeConfig, MaximumRetryAttempts 0"
         failure = invocation.get("DestinationConfig", {}).get("OnFailure", {})
         if failure.get("Type") != "SQS" or not _dead_lettered(failure, "Destination"):
             yield f"{job}: a failed asynchronous invocation is lost: set OnFailure to {DEAD_LETTERS}"
@@ -178,6 +190,10 @@ def _dead_lettered(config: Properties, key: str) -> bool:
     return config.get(key) == {"Fn::GetAtt": [DEAD_LETTERS, "Arn"]}
 
 
+def _deletes(template: Template, job: str) -> bool:
+    return any(":Delete" in action for grant in grants(template, f"{job}Role") for action in listed(grant["Action"]))
+
+
 def _text_input(event: Properties) -> object:
     try:
         return json.loads(event.get("Input", "null"))
@@ -201,7 +217,15 @@ def test_nothing_is_lost_on_its_way() -> None:
     assert violations(real()) == []
 
 
+def test_it_is_known_how_long_a_call_may_take() -> None:
+    for service in ("sqs", "ssm"):
+        config = cast(Any, aws.client(service)).meta.config
+        attempts = config.retries["total_max_attempts"]
+        assert attempts * (config.connect_timeout + config.read_timeout) == LONGEST_CALL_SECONDS
+
+
 PAUSED = "Resources/PausedPipelines/Properties"
+PRUNED = "Resources/PruneObjects/Properties/EventInvokeConfig"
 STARTED = "Resources/StartPipeline/Properties"
 QUEUE = "Resources/StartPipelineQueue/Properties"
 LETTERS = "Resources/DeadLetters/Properties"
@@ -215,17 +239,30 @@ ELSEWHERE = {"Fn::GetAtt": ["StartPipelineQueue", "Arn"]}
 TOPIC = {"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "sqs", "TopicArn": {"Ref": "AlertsTopic"}}}
 
 
+def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
+    assert violations(seeded(f"{STARTED}/Timeout", 40)) == []
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
         pytest.param(f"{LETTERS}/MessageRetentionPeriod", 345600, "DeadLetters: keeps", id="short memory"),
         pytest.param("Resources/DeadLetters/DeletionPolicy", REMOVED, "DeadLetters: goes with", id="deleted letters"),
+        pytest.param("Resources/DeadLetters/DeletionPolicy", "Retain", "outlives its failed", id="letters in the way"),
+        pytest.param(
+            "Resources/DeadLetters/UpdateReplacePolicy", REMOVED, "when it is replaced", id="replaced letters"
+        ),
+        pytest.param(
+            "Resources/DeadLetters/UpdateReplacePolicy", "RetainExceptOnCreate", "when it is", id="no such policy"
+        ),
         pytest.param(f"{LETTERS}/SqsManagedSseEnabled", REMOVED, "DeadLetters: is not encrypted", id="plain letters"),
         pytest.param(f"{QUEUE}/SqsManagedSseEnabled", False, "StartPipelineQueue: is not encrypted", id="plain queue"),
         pytest.param(f"{QUEUE}/RedrivePolicy", REMOVED, "StartPipelineQueue: does not end", id="no redrive"),
         pytest.param(f"{QUEUE}/RedrivePolicy/deadLetterTargetArn", ELSEWHERE, "Queue: does not end", id="redrive away"),
         pytest.param(f"{QUEUE}/RedrivePolicy/maxReceiveCount", 3, "set maxReceiveCount to 5", id="three receives"),
         pytest.param(f"{QUEUE}/VisibilityTimeout", 359, "set VisibilityTimeout to 360", id="short visibility"),
+        pytest.param(f"{STARTED}/Timeout", 39, "StartPipeline: one call of AWS may", id="as short as a call"),
+        pytest.param("Globals/Function/Timeout", 30, "set Timeout to more than 39", id="shorter than a call"),
         pytest.param(f"{STARTED}/Timeout", 61, "set VisibilityTimeout to 366", id="long function"),
         pytest.param("Globals/Function/Timeout", 90, "set VisibilityTimeout to 540", id="long functions"),
         pytest.param(
@@ -254,7 +291,12 @@ TOPIC = {"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "sqs", "To
         ),
         pytest.param(f"{INVOKED}/-", "*", "may invoke something", id="anything invoked"),
         pytest.param(
-            f"{ASYNC}/MaximumRetryAttempts", REMOVED, "PruneObjects: its EventInvokeConfig", id="async retries"
+            f"{ASYNC}/MaximumRetryAttempts", REMOVED, "PausedPipelines: its EventInvokeConfig", id="async retries"
+        ),
+        pytest.param(f"{PRUNED}/MaximumRetryAttempts", 1, "PruneObjects: another attempt", id="deletes again"),
+        pytest.param(PRUNED, REMOVED, "PruneObjects: another attempt", id="deletes again by default"),
+        pytest.param(
+            f"{PRUNED}/DestinationConfig/OnFailure/Destination", ELSEWHERE, "PruneObjects: a failed", id="own loses"
         ),
         pytest.param(f"{ASYNC}/DestinationConfig", REMOVED, "PausedPipelines: a failed asynchronous", id="async loses"),
         pytest.param(

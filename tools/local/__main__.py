@@ -3,55 +3,24 @@
 import argparse
 import base64
 import json
-import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 
-from tools.local import aws, destinations, docker, emulator, gaps, logs, play, registry, stack
+from tools.local import aws, docker, logs, play, registry, stack
 from tools.local.account import Account
-from tools.local.destinations import Destinations
+from tools.local.console import complain, console, say
 from tools.local.errors import FleetError
-from tools.local.fleet import Fleet
 from tools.local.paths import ROOT
 from tools.local.scenarios import scenario
 
 POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-console = Console()
-
-
-def say(text: str) -> None:
-    """Print a line of progress at once."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-@contextmanager
-def running_fleet() -> Iterator[tuple[Account, Destinations]]:
-    """Build, start and deploy; yield the fleet's account and where its alerts go; remove everything at the end."""
-    _build()
-    port = emulator.free_port()
-    with (
-        registry.state() as state,
-        gaps.serving(f"http://127.0.0.1:{port}") as missing,
-        destinations.serving() as receiving,
-    ):
-        say("starting the AWS emulator ...")
-        services = missing | destinations.environment(receiving)
-        with emulator.running(port, state, services) as endpoint:
-            account = Account(endpoint, services)
-            say(f"  it answers at {endpoint}")
-            say("deploying with sam ...")
-            deployed = stack.deploy(account)
-            registry.Running(os.getpid(), time.time(), endpoint, services, stack.STACK, deployed).announce()
-            yield account, receiving
 
 
 def demo(_: argparse.Namespace) -> int:
@@ -70,9 +39,9 @@ def run(asked: argparse.Namespace) -> int:
     """Run the whole fleet and stay up, showing its log lines, until Ctrl-C."""
 
     def stay(account: Account, since_ms: int, _: bool) -> None:
-        say("the fleet stays up; its log lines follow. Ctrl-C ends it. `make invoke JOB=...` runs a job again.")
         with docker.reachable(account) if asked.docker else nullcontext():
             with suppress(KeyboardInterrupt):
+                say("the fleet stays up; its log lines follow. Ctrl-C ends it. `make invoke JOB=...` runs a job again.")
                 for line in logs.follow(account, since_ms):
                     say(line)
             say("ending the fleet ...")
@@ -82,39 +51,38 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def _play_then(go_on: Callable[[Account, int, bool], None]) -> int:
+    from tools.local import start  # with moto, which is half a second more than the other commands need
+
     started = time.monotonic()
     play.RESULT.unlink(missing_ok=True)
     for job in stack.jobs():
         scenario(job)  # a job that has none is found out before anything is started
-    with running_fleet() as (account, receiving):
+    with start.running_fleet() as fleet:
         ready = time.monotonic() - started
         say(f"ready after {ready:.1f} s; running each job through its trigger ...")
         began_ms = int(time.time() * 1000)
-        outcomes = play.play_all(Fleet(account, receiving), console)
-        play.write(outcomes, ready, receiving)
+        outcomes = play.play_all(fleet)
+        play.write(outcomes, ready, fleet.destinations)
         console.print(play.table(outcomes))
         failed = any(outcome.outcome != "ok" for outcome in outcomes)
-        go_on(account, began_ms, failed)
+        go_on(fleet.account, began_ms, failed)
         return int(failed)
 
 
 def build(_: argparse.Namespace) -> int:
     """Build the template and the layer."""
-    _build()
+    from tools.local import start
+
+    start.build()
     return 0
-
-
-def _build() -> None:
-    say("building the template and the layer ...")
-    if not stack.build():
-        say("  nothing has changed since the last build")
 
 
 def invoke(arguments: argparse.Namespace) -> int:
     """Invoke one job in the running fleet and print its log and its result."""
     known = stack.jobs()
     if arguments.job not in known:
-        raise FleetError(f"there is no job {arguments.job!r}; known: {', '.join(known)}")
+        wrong = f"there is no job {arguments.job!r}" if arguments.job else "say which job: make invoke JOB=name"
+        raise FleetError(f"{wrong}; known: {', '.join(known)}")
     event: Path = arguments.event or ROOT / "tests" / "events" / f"{arguments.job}.json"
     try:
         payload = json.dumps(json.loads(event.read_text()))
@@ -124,7 +92,11 @@ def invoke(arguments: argparse.Namespace) -> int:
         raise FleetError(f"the event {event} is not JSON: {error}") from None
     fleet = registry.newest()
     account = Account(fleet.endpoint, fleet.services)
-    answer = account.lambda_.invoke(FunctionName=f"{fleet.stack}-{arguments.job}", Payload=payload, LogType="Tail")
+    name = f"{fleet.stack}-{arguments.job}"
+    try:
+        answer = account.lambda_.invoke(FunctionName=name, Payload=payload, LogType="Tail")
+    except account.lambda_.exceptions.ResourceNotFoundException:
+        raise FleetError(f"{arguments.job} is not in the running fleet yet: `make deploy-local` brings it") from None
     for line in base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").splitlines():
         if not line.startswith(logs.LEFT_OUT):
             print(logs.readable(line), file=sys.stderr)
@@ -175,10 +147,10 @@ def main() -> int:
     try:
         return int(asked.command(asked))
     except FleetError as error:
-        console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        complain(str(error))
         return 1
     except (BotoCoreError, ClientError) as error:
-        console.print(f"the local AWS account: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        complain(f"the local AWS account: {error}")
         return 1
     except KeyboardInterrupt:
         return 130

@@ -23,7 +23,8 @@ from tools.local.account import Account
 from tools.local.aws import ISOLATED
 from tools.local.errors import FleetError
 from tools.local.paths import BUILD, ROOT
-from tools.local.stack import BUILT, STACK, jobs, logical_id
+from tools.local.stack import BUILT, STACK, jobs
+from tools.manifest import logical_id
 
 TEMPLATE = BUILD / "sam-local.json"
 HOST = "host.docker.internal"

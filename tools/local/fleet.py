@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -73,14 +73,25 @@ class Fleet:
         prefix = f"{STACK}-"
         return sorted(name.removeprefix(prefix) for name in self.account.functions() if name.startswith(prefix))
 
-    def setting(self, job: str, name: str) -> str:
-        """Return an environment variable of the job."""
+    def variables(self, job: str) -> dict[str, str]:
+        """Return the job's environment variables."""
         function = self.account.lambda_.get_function_configuration(FunctionName=f"{STACK}-{job}")
-        return function["Environment"]["Variables"][name]
+        return function["Environment"]["Variables"]
 
-    def configure(self, parameter: str, yaml: str) -> None:
-        """Write the SSM parameter in which people keep a job's list."""
-        self.account.ssm.put_parameter(Name=parameter, Value=yaml, Type="String", Overwrite=True)
+    def renew(self, job: str, variables: Mapping[str, str]) -> None:
+        """Set the job's environment variables, which ends its processes and all that they have cached."""
+        aws, name = self.account.lambda_, f"{STACK}-{job}"
+        aws.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        eventually(
+            lambda: aws.get_function_configuration(FunctionName=name)["LastUpdateStatus"] == "Successful",
+            f"{job} was not updated",
+        )
+
+    def configure(self, job: str, variable: str, yaml: str) -> None:
+        """Write a list that people keep for the job into the SSM parameter that a variable names; it counts at once."""
+        variables = self.variables(job)
+        self.account.ssm.put_parameter(Name=variables[variable], Value=yaml, Type="String", Overwrite=True)
+        self.renew(job, variables)
 
     def entrust(self, job: str, name: str, secret: str) -> str:
         """Write a secret where the job may read it; return the parameter's name."""

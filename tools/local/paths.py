@@ -1,8 +1,10 @@
 """Where things are in this clone."""
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
-FLEETS = BUILD / "fleets"
-"""One file and one directory of temporary state for each running fleet."""
+FLEETS = Path(os.environ.get("FLEETS_DIRECTORY") or BUILD / "fleets")
+"""One file and one directory of temporary state for each running fleet; tests keep theirs elsewhere, so that no command
+of a user finds them, nor they a user's."""

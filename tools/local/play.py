@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from queue import SimpleQueue
 from threading import Thread
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from tools.local.console import say
 from tools.local.destinations import Destinations
 from tools.local.fleet import Failed, Fleet
 from tools.local.paths import BUILD
@@ -27,21 +28,22 @@ class Outcome:
     detail: str
 
 
-def play_all(fleet: Fleet, show: Console) -> list[Outcome]:
+def play_all(fleet: Fleet) -> list[Outcome]:
     """Play all scenarios at once."""
     scenarios = {job: scenario(job) for job in fleet.jobs()}
     done: SimpleQueue[Outcome] = SimpleQueue()
     for job, each in scenarios.items():
         # Daemons, so that Ctrl-C need not wait until each has lost patience.
-        Thread(target=lambda job=job, each=each: done.put(_play(fleet, job, each)), daemon=True).start()
+        Thread(target=lambda job=job, each=each: done.put(play(fleet, job, each)), daemon=True).start()
     outcomes = []
     for _ in scenarios:
         outcomes.append(done.get())
-        show.print(f"  {outcomes[-1].job}: {outcomes[-1].outcome}", highlight=False)
+        say(f"  {outcomes[-1].job}: {outcomes[-1].outcome}")
     return sorted(outcomes, key=lambda outcome: outcome.job)
 
 
-def _play(fleet: Fleet, job: str, each: Scenario) -> Outcome:
+def play(fleet: Fleet, job: str, each: Scenario) -> Outcome:
+    """Play one job's scenario."""
     try:
         each.seed(fleet)
         return Outcome(job, each.TRIGGER, "ok", each.play(fleet))
@@ -54,11 +56,14 @@ def _play(fleet: Fleet, job: str, each: Scenario) -> Outcome:
 def table(outcomes: Iterable[Outcome]) -> Table:
     """Return the table that the user sees."""
     shown = Table(title="The fleet, each job run once", title_justify="left")
-    for column in ("job", "trigger", "outcome", "detail"):
-        shown.add_column(column, no_wrap=column != "detail")
+    shown.add_column("job", overflow="fold")
+    shown.add_column("trigger")
+    shown.add_column("outcome", no_wrap=True)
+    shown.add_column("detail", min_width=28)
     for outcome in outcomes:
+        # Text, not str: rich would read brackets in what a job says as markup.
         colour = "green" if outcome.outcome == "ok" else "red"
-        shown.add_row(outcome.job, outcome.trigger, f"[{colour}]{outcome.outcome}[/]", outcome.detail)
+        shown.add_row(outcome.job, outcome.trigger, Text(outcome.outcome, colour), Text(outcome.detail))
     return shown
 
 

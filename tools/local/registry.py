@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from tools.local.errors import FleetError
 from tools.local.paths import FLEETS
+
+REMOVAL_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +100,8 @@ def _sweep() -> None:
 
 def _remove(directory: Path) -> None:
     directory.with_suffix(".json").unlink(missing_ok=True)
-    shutil.rmtree(directory, ignore_errors=True)
+    for _ in range(REMOVAL_ATTEMPTS):
+        shutil.rmtree(directory, ignore_errors=True)
+        if not directory.exists():
+            return
+        time.sleep(0.1)  # a process that was just killed may have written once more

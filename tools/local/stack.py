@@ -29,11 +29,6 @@ def jobs() -> list[str]:
     return sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 
 
-def logical_id(job: str) -> str:
-    """Return the job's name in the template."""
-    return "".join(word.capitalize() for word in job.split("_"))
-
-
 def fingerprints() -> dict[str, str]:
     """Return a fingerprint of each source: the template, the layer (`shared`) and every job."""
     sources = {job: [ROOT / "functions" / job] for job in jobs()}

@@ -1,13 +1,13 @@
 """The command behind `make new`."""
 
 import argparse
-import keyword
 import re
 import sys
 from pathlib import Path
 from string import Template
 
-from tools import docs, manifest
+from tools import docs
+from tools.manifest import ROOT, logical_id
 
 PIECES = Path(__file__).parent / "pieces"
 BELONGS = """A job belongs here when all of this is true of it:
@@ -20,7 +20,7 @@ BELONGS = """A job belongs here when all of this is true of it:
 
 def fitting(job: str) -> str:
     """Return the job's name if it can be one; an error of argparse otherwise."""
-    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", job) or keyword.iskeyword(job):
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)+", job):
         raise argparse.ArgumentTypeError(f"{job!r} is no name: say what it is for in snake_case, as in stale_images")
     if banned := {"utils", "helpers", "common", "manager"} & set(job.split("_")):
         raise argparse.ArgumentTypeError(f"{job!r} says nothing with {', '.join(banned)}: say what it is for")
@@ -29,42 +29,45 @@ def fitting(job: str) -> str:
     return job
 
 
-def pieces(job: str, trigger: str, root: Path) -> dict[Path, str]:
+def pieces(job: str, trigger: str) -> dict[Path, str]:
     """Return the files of a new job, filled in, by their paths."""
     words = job.replace("_", " ")
     names = {
         "job": job,
-        "logical_id": "".join(word.title() for word in job.split("_")),
+        "logical_id": logical_id(job),
         "title": words.title(),
         "summary": f"{'Report' if trigger == 'schedule' else 'Attend to'} {words}.",
     }
     paths = {
-        "app.py": root / "functions" / job / "app.py",
-        "event.json": root / "tests" / "events" / f"{job}.json",
-        "test.py": root / "tests" / "unit" / "functions" / f"test_{job}.py",
-        "scenario.py": root / "tools" / "local" / "scenarios" / f"{job}.py",
+        "app.py": ROOT / "functions" / job / "app.py",
+        "event.json": ROOT / "tests" / "events" / f"{job}.json",
+        "test.py": ROOT / "tests" / "unit" / "functions" / f"test_{job}.py",
+        "scenario.py": ROOT / "tools" / "local" / "scenarios" / f"{job}.py",
     }
     files = {path: _filled(PIECES / trigger / f"{piece}.txt", names) for piece, path in paths.items()}
-    runbook = root / "docs" / "operations.md"
+    runbook = ROOT / "docs" / "operations.md"
     files[runbook] = runbook.read_text() + _filled(PIECES / "runbook.md.txt", names)
-    template = root / "template.yaml"
+    template = ROOT / "template.yaml"
     resources = _filled(PIECES / trigger / "resources.yaml.txt", names)
-    files[template] = declared(template.read_text(), names["logical_id"], job, trigger, resources)
+    files[template] = declared(template.read_text(), job, trigger, resources)
     return files
 
 
-def declared(template: str, logical_id: str, job: str, trigger: str, resources: str) -> str:
+def declared(template: str, job: str, trigger: str, resources: str) -> str:
     """Return the template's text with the job's resources, and with its name where the fleet lists its jobs."""
+    names = re.compile(r"^  (\w+):$", re.MULTILINE)
+    if taken := set(names.findall(template)) & set(names.findall(resources)):
+        raise SystemExit(f"template.yaml has {', '.join(sorted(taken))} already: choose another name than {job}")
     if trigger == "schedule":
-        template = _after(template, r"Action: lambda:InvokeFunction\n\s+Resource:\n", f"!GetAtt {logical_id}.Arn")
+        template = _after(template, r"Action: lambda:InvokeFunction\n\s+Resource:\n", f"!GetAtt {logical_id(job)}.Arn")
         return template.replace(
             "  # ---------------------------------------------------------------- queue jobs\n",
             f"{resources}  # {'-' * 64} queue jobs\n",
         )
-    template = _after(
-        template, r"Sid: RulesThatCouldNotDeliver\n(?:.*\n)*?\s+aws:SourceArn:\n", f"!GetAtt {logical_id}OnRequest.Arn"
-    )
-    output = f"  {logical_id}Queue:\n    Description: Queue of {job}\n    Value: !Ref {logical_id}Queue\n"
+    sources = r"Sid: RulesThatCouldNotDeliver\n(?:.*\n)*?\s+aws:SourceArn:\n"
+    template = _after(template, sources, f"!GetAtt {logical_id(job)}OnRequest.Arn")
+    queue = f"{logical_id(job)}Queue"
+    output = f"  {queue}:\n    Description: Queue of {job}\n    Value: !Ref {queue}\n"
     return template.replace("\nOutputs:\n", f"\n{resources}Outputs:\n") + output
 
 
@@ -80,7 +83,7 @@ def _filled(piece: Path, names: dict[str, str]) -> str:
     return Template(piece.read_text()).substitute(names)
 
 
-def main(root: Path = manifest.ROOT) -> int:
+def main() -> int:
     parser = argparse.ArgumentParser(
         prog="make new",
         description=BELONGS,
@@ -90,17 +93,17 @@ def main(root: Path = manifest.ROOT) -> int:
     parser.add_argument("job", type=fitting, help="what it is for, in snake_case")
     parser.add_argument("--trigger", choices=["schedule", "queue"], default="schedule", help="default: schedule")
     options = parser.parse_args()
-    if (root / "functions" / options.job).exists():
+    if (ROOT / "functions" / options.job).exists():
         parser.error(f"there is a job {options.job} already")
+    files = pieces(options.job, options.trigger)
     print(BELONGS)
     if sys.stdin.isatty() and input(f"Is it so for {options.job}? [y/N] ").strip().lower() not in {"y", "yes"}:
         print("nothing was written")
         return 1
-    files = pieces(options.job, options.trigger, root)
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        print(f"wrote {path.relative_to(root)}")
+        print(f"wrote {path.relative_to(ROOT)}")
     docs.README.write_text(docs.generated(docs.README.read_text()))
     print(
         "wrote README.md\nnow decide: its file, its test, its scenario, its role, its runbook entry; then `make test`"

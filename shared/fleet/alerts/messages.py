@@ -83,7 +83,7 @@ def _events(body: Any, depth: int) -> Iterator[Event]:
 def _unwrapped(document: Any, otherwise: Any) -> list[Event]:
     if isinstance(document, Mapping):
         try:
-            return events.unwrap(document)
+            return list(events.unwrap(document))
         except (Permanent, TypeError, RecursionError):
             pass  # it wraps nothing that is known, so it is the message itself
     return [Event(*NOTIFICATION, id="", detail={"message": otherwise})]

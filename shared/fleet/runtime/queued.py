@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -36,12 +36,9 @@ class Message:
     first_seen: datetime
     source_arn: str
 
-    def events(self) -> list[events.Event]:
-        """All events inside the body, whatever wraps them. Raises `Permanent` when there is none to be made out."""
+    def events(self) -> Iterator[events.Event]:
+        """Yield all events inside the body, whatever wraps them. Raises `Permanent`, at last, for what is none."""
         return events.unwrap(self.body)
-
-
-_END: Any = object()
 
 
 class _NotBegun(Exception):
@@ -55,7 +52,8 @@ def queued(react: Callable[[Message], None]) -> Callable[[Any, Any], dict[str, A
     - `Permanent`: it is parked in the dead letters at once.
     - `Transient`, or anything else: it becomes visible again after a wait, until the last permitted attempt parks it
       with the reason (the queue's own redrive would move it without one).
-    - Little time left: what has not begun goes back at once. Messages nearest to their last attempt come first.
+    - Little time left: what has not begun goes back, after a wait too, since its receipt counts as an attempt.
+      Messages nearest to their last attempt come first.
 
     Delivery is at least once: a process that dies between its effect, or the parking, and the answer does it again,
     so `react` must be idempotent by something inside the message (the message id changes when it is redriven).
@@ -81,14 +79,14 @@ def for_each(items: Iterable[T], act: Callable[[T], None]) -> None:
     `items` may be a generator that raises, which ends it; what it yielded before has been done.
     """
     failures: list[Exception] = []
-    iterator = iter(items)
-    while True:
-        try:
-            if (item := next(iterator, _END)) is _END:
-                break
-            act(item)
-        except Exception as error:
-            failures.append(error)
+    try:
+        for item in items:
+            try:
+                act(item)
+            except Exception as error:
+                failures.append(error)
+    except Exception as error:  # the items themselves failed
+        failures.append(error)
     if failures:
         raise next((error for error in failures if not isinstance(error, Permanent)), failures[0])
 
@@ -130,7 +128,7 @@ def _attend(react: Callable[[Message], None], pace: _Pace, record: SQSRecord) ->
         if message.attempts >= MAX_RECEIVES:
             _park(message, _NotBegun(f"none of its {MAX_RECEIVES} receipts left time to begin it"))
             return
-        _return(record, 0)
+        _return(record, _wait(None, message.attempts))
         count(HandedBack=1)
         raise _NotBegun
     try:
@@ -165,7 +163,7 @@ def _attempts(record: dict[str, Any]) -> int:
     return int(record["attributes"]["ApproximateReceiveCount"])
 
 
-def _wait(error: BaseException, attempts: int) -> int:
+def _wait(error: BaseException | None, attempts: int) -> int:
     """Seconds until the next attempt: as the error asks, or 5, 20, 80, 320."""
     asked = error.retry_after if isinstance(error, Transient) else None
     return round(min(LONGEST_WAIT_SECONDS, max(0, 5 * 4 ** (attempts - 1) if asked is None else asked)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from fleet import aws
+from fleet import aws, secrets
 from fleet.errors import Transient
 from fleet.findings import REPORT, SOURCE, Finding, Report, reports
 from fleet.runtime.telemetry import count, instrumented, job_name, logger
@@ -46,12 +46,14 @@ def scheduled(look: Callable[[Run], Iterable[Finding]]) -> Callable[[Any, Any], 
 
 
 def scheduled_time(event: Any) -> datetime:
-    """When the run was due: the event's `scheduled_at`, or now for an event that names no time, as by hand.
+    """When the run was due: the event's `scheduled_at`, or now for an empty event, as one sends by hand.
 
-    Raises `ValueError` for a time that is no ISO 8601.
+    Raises `ValueError` for any other event, and for a time that is no ISO 8601.
     """
-    text = event.get("scheduled_at") if isinstance(event, dict) else None
-    if text in (None, SCHEDULED_TIME):
+    if event not in (None, {}) and (not isinstance(event, dict) or set(event) != {"scheduled_at"}):
+        raise ValueError(f'expected {{}} or {{"scheduled_at": "2026-11-21T09:00:00Z"}}, got {event!r:.200}')
+    text = event["scheduled_at"] if event else SCHEDULED_TIME
+    if text == SCHEDULED_TIME:
         return datetime.now(UTC)
     try:
         time = datetime.fromisoformat(text)
@@ -67,7 +69,7 @@ def _publish(report: Report) -> None:
                 "Source": SOURCE,
                 "DetailType": REPORT,
                 "Time": report.scheduled_at,
-                "Detail": report.as_json(),
+                "Detail": secrets.redact(report.as_json()),
             }
         ]
     )

@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import os
 import warnings
 from typing import Any
 
@@ -10,6 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from fleet import secrets
+from fleet.settings import required
 
 NAMESPACE = "Fleet"
 
@@ -26,7 +26,7 @@ warnings.filterwarnings("ignore", "No application metrics to publish")  # an inv
 
 def job_name() -> str:
     """The job's name, as its folder and the template give it."""
-    return os.environ["POWERTOOLS_SERVICE_NAME"]
+    return required("POWERTOOLS_SERVICE_NAME")
 
 
 def count(**figures: float) -> None:
@@ -43,8 +43,14 @@ def instrumented(handler: Any) -> Any:
 
     @functools.wraps(handler)
     def staged(event: Any, context: Any) -> Any:
-        metrics.add_dimension("stage", os.environ["STAGE"])
-        return handler(event, context)
+        metrics.add_dimension("stage", required("STAGE"))
+        try:
+            return handler(event, context)
+        except Exception as error:
+            # Lambda writes what leaves the handler into the log and into the dead letters by itself.
+            if (shown := secrets.redact(str(error))) != str(error):
+                raise RuntimeError(f"{type(error).__name__}: {shown}") from None
+            raise
 
     with_metrics = metrics.log_metrics(staged, capture_cold_start_metric=True)
     return logger.inject_lambda_context(with_metrics, clear_state=True)

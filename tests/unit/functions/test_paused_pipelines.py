@@ -2,16 +2,26 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError
-from functions.paused_pipelines.app import PausedStage, Unreadable, console, forgotten, handler, paused_stages, unread
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from functions.paused_pipelines.app import (
+    PausedStage,
+    Settings,
+    console,
+    forgotten,
+    handler,
+    names,
+    paused_stages,
+    unread,
+)
 from tests.conftest import Context
 from tools.local import codepipeline
 
 from fleet import aws
 from fleet.findings import Finding, Severity
+from fleet.settings import SettingsError, load
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "paused_pipelines.json").read_text())
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -79,7 +89,7 @@ def test_a_time_is_told_in_utc_whatever_zone_it_came_in() -> None:
 
 
 def test_a_pipeline_that_cannot_be_read_bears_the_pipelines_own_subject() -> None:
-    finding = unread(Unreadable("web", "AccessDenied"))
+    finding = unread("web", ValueError("AccessDenied"))
     assert finding.subject == judged(paused("web"))[0].subject
     assert (finding.severity, finding.detail) == (Severity.WARNING, {"error": "AccessDenied"})
     assert "cannot be read" in finding.title
@@ -107,15 +117,20 @@ def pipelines(moto: None) -> None:
     codepipeline.install()
 
 
-def refuse(monkeypatch: pytest.MonkeyPatch, name: str, code: str) -> None:
+def failing(code: str) -> Exception:
+    kind: Any = aws.client("codepipeline").exceptions.from_code(code)
+    error: Exception = kind({"Error": {"Code": code, "Message": "no"}}, "GetPipelineState")
+    return error
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
     """Let GetPipelineState of one pipeline fail."""
     client = aws.client("codepipeline")
     read = client.get_pipeline_state
-    kind: Any = client.exceptions.from_code(code)
 
     def get_pipeline_state(**request: str) -> Any:
         if request["name"] == name:
-            raise kind({"Error": {"Code": code, "Message": "no"}}, "GetPipelineState")
+            raise error
         return read(name=request["name"])
 
     monkeypatch.setattr(client, "get_pipeline_state", get_pipeline_state)
@@ -125,8 +140,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str, code: str) -> None:
 def test_paused_stages_are_read_with_who_paused_them_and_why() -> None:
     codepipeline.add_pipeline("web")
     codepipeline.pause("web", "Deploy", "release freeze", NOW)
-    (stage,) = paused_stages(aws.client("codepipeline"))
-    assert isinstance(stage, PausedStage)
+    (stage,) = paused_stages(aws.client("codepipeline"), "web")
     assert (stage.pipeline, stage.stage, stage.since, stage.reason) == ("web", "Deploy", NOW, "release freeze")
     assert stage.by.endswith(":user/operator")
 
@@ -138,34 +152,38 @@ def test_a_pipeline_that_runs_has_no_paused_stages() -> None:
     change = {"pipelineName": "web", "stageName": "Deploy"}
     client.disable_stage_transition(**change, transitionType="Inbound", reason="x")
     client.enable_stage_transition(**change, transitionType="Inbound")
-    assert list(paused_stages(client)) == []
+    assert list(paused_stages(client, "web")) == []
+
+
+@pytest.mark.usefixtures("pipelines")
+def test_a_pipeline_that_was_deleted_meanwhile_has_no_paused_stages() -> None:
+    assert list(paused_stages(aws.client("codepipeline"), "gone")) == []
 
 
 @pytest.mark.usefixtures("pipelines")
 def test_every_page_of_pipelines_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codepipeline, "PAGE", 2)
-    names = [f"p{number}" for number in range(5)]
-    for name in names:
+    existing = [f"p{number}" for number in range(5)]
+    for name in existing:
         codepipeline.add_pipeline(name)
-        codepipeline.pause(name, "Deploy", "", NOW)
-    assert [stage.pipeline for stage in paused_stages(aws.client("codepipeline"))] == names
+    assert list(names(aws.client("codepipeline"))) == existing
 
 
-@pytest.mark.usefixtures("pipelines")
-@pytest.mark.parametrize(
-    ("code", "read"),
-    [("PipelineNotFoundException", ["a", "c"]), ("AccessDeniedException", ["a", "b", "c"])],
-    ids=["deleted meanwhile is skipped", "denied is told"],
-)
-def test_one_pipeline_does_not_hide_the_others(code: str, read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in "abc":
-        codepipeline.add_pipeline(name)
-        codepipeline.pause(name, "Deploy", "", NOW)
-    refuse(monkeypatch, "b", code)
-    stages = list(paused_stages(aws.client("codepipeline")))
-    assert [stage.pipeline for stage in stages] == read
-    unreadable = [stage for stage in stages if isinstance(stage, Unreadable)]
-    assert [code in stage.error for stage in unreadable] == [True] * (len(read) - 2)
+class Pages:
+    """A CodePipeline whose pipelines come on these pages."""
+
+    def __init__(self, *pages: list[str]) -> None:
+        self.pages = pages
+
+    def get_paginator(self, _: str) -> "Pages":
+        return self
+
+    def paginate(self) -> list[dict[str, Any]]:
+        return [{"pipelines": [{"name": name} for name in page]} for page in self.pages]
+
+
+def test_a_pipeline_that_comes_on_two_pages_counts_once() -> None:
+    assert list(names(cast(Any, Pages(["a", "b"], ["b", "c"], [], ["a"])))) == ["a", "b", "c"]
 
 
 @pytest.fixture
@@ -174,18 +192,57 @@ def job(pipelines: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("job")
-def test_the_job_reports_forgotten_and_unreadable_pipelines(
-    context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        pytest.param(lambda: failing("AccessDeniedException"), "AccessDeniedException", id="denied"),
+        pytest.param(lambda: ReadTimeoutError(endpoint_url="https://x"), "Read timeout", id="read time-out"),
+        pytest.param(lambda: ConnectTimeoutError(endpoint_url="https://x"), "Connect timeout", id="connect time-out"),
+    ],
+)
+def test_the_job_reports_forgotten_pipelines_and_those_it_cannot_read(
+    error: Callable[[], Exception], told: str, context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("forgotten", "fresh", "running", "secret"):
+    for name in ("forgotten", "fresh", "running", "secret", "zombie"):
         codepipeline.add_pipeline(name)
-    codepipeline.pause("forgotten", "Deploy", "", NOW - timedelta(days=2))
+    for name in ("forgotten", "zombie"):
+        codepipeline.pause(name, "Deploy", "", NOW - timedelta(days=2))
     codepipeline.pause("fresh", "Deploy", "", NOW - timedelta(hours=2))
-    refuse(monkeypatch, "secret", "AccessDeniedException")
-    assert handler(EVENT, context)["findings"] == 2
+    refuse(monkeypatch, "secret", error())
+    assert handler(EVENT, context)["findings"] == 3
     (event,) = published()
     assert event["detail"]["job"] == "paused_pipelines"
-    assert [finding["subject"] for finding in event["detail"]["findings"]] == ["forgotten", "secret"]
+    titles = {finding["subject"]: finding["title"] for finding in event["detail"]["findings"]}
+    assert list(titles) == ["forgotten", "secret", "zombie"]
+    assert titles["secret"] == "secret cannot be read, so nobody knows whether it is paused"
+    assert told in event["detail"]["findings"][1]["detail"]["error"]
+
+
+@pytest.mark.usefixtures("job")
+def test_a_pipeline_deleted_while_the_job_reads_is_no_finding(
+    context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        codepipeline.add_pipeline(name)
+        codepipeline.pause(name, "Deploy", "", NOW - timedelta(days=2))
+    refuse(monkeypatch, "b", failing("PipelineNotFoundException"))
+    handler(EVENT, context)
+    (event,) = published()
+    assert [finding["subject"] for finding in event["detail"]["findings"]] == ["a", "c"]
+
+
+@pytest.mark.usefixtures("job")
+def test_a_pipeline_on_two_pages_is_one_finding(
+    context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codepipeline.add_pipeline("web")
+    codepipeline.pause("web", "Deploy", "", NOW - timedelta(days=2))
+    monkeypatch.setattr(aws.client("codepipeline"), "get_paginator", lambda _: Pages(["web"], ["web"]))
+    handler(EVENT, context)
+    (event,) = published()
+    (finding,) = event["detail"]["findings"]
+    assert list(finding["detail"]) == ["Deploy"]
+    assert finding["title"] == "web has been paused before Deploy for 2 d 0 h"
 
 
 @pytest.mark.usefixtures("job")
@@ -206,6 +263,17 @@ def test_a_malformed_limit_stops_the_job(
     with pytest.raises(ValueError, match="PAUSED_HOURS: expected a whole number, got 'a day'"):
         handler(EVENT, context)
     assert published() == []
+
+
+@pytest.mark.parametrize("hours", [1, 24, 8_760])
+def test_a_limit_is_an_hour_to_a_year(hours: int) -> None:
+    assert load(Settings, {"PAUSED_HOURS": str(hours)}).paused_hours == hours
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 8_761, 10**12])
+def test_a_limit_beyond_that_stops_the_job(hours: int) -> None:
+    with pytest.raises(SettingsError, match=f"the environment: paused_hours must be 1 to 8760, got {hours}"):
+        load(Settings, {"PAUSED_HOURS": str(hours)})
 
 
 @pytest.mark.usefixtures("job")

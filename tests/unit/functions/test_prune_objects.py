@@ -1,3 +1,5 @@
+import io
+import itertools
 import json
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,7 +9,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from functions.prune_objects.app import Entry, Pruned, Stored, handler, judged, prune, surplus
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from tools.local.aws import ACCOUNT, REGION
 
 from fleet import aws
 from fleet.findings import Severity
+from fleet.runtime.telemetry import logger
 from fleet.settings import parse_entries
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "prune_objects.json").read_text())
@@ -71,9 +74,10 @@ def test_surplus_is_everything_old_enough_but_the_newest(objects: list[Stored], 
 
 
 class Endless:
-    """An S3 whose 100,000 objects are made as they are listed, and which counts what is deleted."""
+    """An S3 whose 100,000 objects are made as they are listed; it counts what it deletes, or refuses everything."""
 
-    def __init__(self) -> None:
+    def __init__(self, refuses: bool = False) -> None:
+        self.refuses = refuses
         self.deleted = 0
 
     def get_paginator(self, _: str) -> "Endless":
@@ -86,13 +90,25 @@ class Endless:
 
     def delete_objects(self, Delete: Json, **_: str) -> Json:  # noqa: N803 - botocore's name
         assert 0 < len(Delete["Objects"]) <= 1_000  # S3 takes no more
+        if self.refuses:
+            return {"Errors": [{"Key": one["Key"], "Code": "AccessDenied"} for one in Delete["Objects"]]}
         self.deleted += len(Delete["Objects"])
         return {}
 
 
-@pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "deleting"])
-def test_100_000_objects_are_pruned_in_bounded_memory(dry_run: bool) -> None:
-    s3, pruned = Endless(), Pruned()
+@pytest.mark.parametrize(
+    ("dry_run", "refuses", "deleted", "kept"),
+    [
+        pytest.param(True, False, 0, 0, id="dry run"),
+        pytest.param(False, False, 99_990, 0, id="deleting"),
+        pytest.param(False, True, 0, 99_990, id="all refused"),
+    ],
+)
+def test_100_000_objects_are_pruned_in_bounded_memory(
+    dry_run: bool, refuses: bool, deleted: int, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3, pruned, logged = Endless(refuses), Pruned(), list[int]()
+    monkeypatch.setattr(logger, "error", lambda *_, **__: logged.append(1))  # pytest would keep the lines
     tracemalloc.start()
     try:
         prune(cast(S3Client, s3), Entry("b", "", 10, dry_run=dry_run), NOW, 1_000_000, pruned)
@@ -100,7 +116,8 @@ def test_100_000_objects_are_pruned_in_bounded_memory(dry_run: bool) -> None:
     finally:
         tracemalloc.stop()
     assert (pruned.objects, pruned.bytes, pruned.capped) == (99_990, 99_990, False)
-    assert s3.deleted == (0 if dry_run else 99_990)
+    assert (s3.deleted, pruned.kept, len(pruned.examples)) == (deleted, kept, min(kept, 10))
+    assert sum(logged) == kept
     assert peak < 3_000_000
 
 
@@ -244,7 +261,7 @@ def test_keys_of_any_characters_are_deleted_and_no_others(s3: S3Client) -> None:
     fill("caches", dict.fromkeys(AWKWARD, 2) | dict.fromkeys(lookalikes, 1))
     pruned = run(s3, Entry("caches", "", len(lookalikes), dry_run=False))
     assert keys("caches") == sorted(lookalikes)
-    assert (pruned.objects, pruned.kept) == (len(AWKWARD), [])
+    assert (pruned.objects, pruned.kept, pruned.examples) == (len(AWKWARD), 0, [])
 
 
 def test_a_versioned_bucket_keeps_the_data_behind_delete_markers(s3: S3Client) -> None:
@@ -325,7 +342,7 @@ def test_a_bucket_that_cannot_be_pruned_is_a_finding_and_the_others_are_pruned(
     handler(EVENT, context)
     (finding,) = found(published).values()
     assert (finding["subject"], finding["severity"]) == (f"s3://{bucket}/", "warning")
-    assert finding["title"] == f"s3://{bucket}/ cannot be pruned"
+    assert finding["title"] == f"s3://{bucket}/ cannot be pruned to the end"
     assert reason in finding["detail"]["reason"]
     assert (keys("closed"), keys("other")) == (["a", "b"], ["a"])
 
@@ -337,9 +354,9 @@ def test_malformed_entries_are_findings_and_the_others_are_pruned(
     job("oops", entry("caches"), entry("caches", keep_newest="5", prefix="x"))
     handler(EVENT, context)
     reasons = {subject: finding["detail"]["reason"] for subject, finding in found(published).items()}
-    assert list(reasons) == ["entry 1", "entry 3"]
-    assert "expected a mapping with bucket, prefix, keep_newest, got 'oops'" in reasons["entry 1"]
-    assert "keep_newest: expected a whole number, got '5'" in reasons["entry 3"]
+    assert list(reasons) == [f"entry 1 of {ENTRIES}", f"entry 3 of {ENTRIES}"]
+    assert "expected a mapping with bucket, prefix, keep_newest, got 'oops'" in reasons[f"entry 1 of {ENTRIES}"]
+    assert "keep_newest: expected a whole number, got '5'" in reasons[f"entry 3 of {ENTRIES}"]
     assert keys("caches") == ["a"]
 
 
@@ -351,8 +368,11 @@ def test_an_entry_written_twice_does_not_stop_the_run(
     job(entry("caches", dry_run=dry_run), entry("caches", dry_run=True, keep_newest=2), entry("gone"), entry("gone"))
     handler(EVENT, context)
     findings = found(published)
-    assert {"s3://gone/", "entry 2", "entry 4"} <= set(findings)
-    assert findings["entry 2"]["detail"]["reason"].endswith("repeats entry 1: s3://caches/")
+    second, fourth = (f"entry {number} of {ENTRIES}" for number in (2, 4))
+    assert set(findings) == {"s3://gone/", second, fourth} | ({"s3://caches/"} if dry_run else set())
+    assert findings[second]["title"] == f"{second} cannot be used"
+    assert findings[second]["severity"] == "warning"
+    assert findings[second]["detail"]["reason"].endswith("repeats entry 1: s3://caches/")
     assert len(keys("caches")) == (3 if dry_run else 1)
 
 
@@ -378,6 +398,64 @@ def test_the_cap_is_shared_by_all_entries_but_dry_runs(
     assert list(titles) == ["s3://dry/", "s3://three/", "s3://two/"]
     assert "stopped it after 1 objects" in titles["s3://two/"]
     assert "stopped it after 0 objects" in titles["s3://three/"]
+
+
+def break_off(monkeypatch: pytest.MonkeyPatch, error: Exception, after: int = 0) -> None:
+    """Let every DeleteObjects but the first ones raise."""
+    s3 = aws.client("s3")
+    delete_objects, called = s3.delete_objects, itertools.count()
+
+    def breaking(**request: Any) -> Any:
+        if next(called) >= after:
+            raise error
+        return delete_objects(**request)
+
+    monkeypatch.setattr(s3, "delete_objects", breaking)
+
+
+DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteObjects")
+TIMED_OUT = ReadTimeoutError(endpoint_url="https://s3")
+
+
+@pytest.mark.parametrize(("error", "told"), [(DENIED, "AccessDenied"), (TIMED_OUT, "Read timeout")])
+def test_a_deletion_that_may_have_happened_counts_towards_the_cap(
+    error: Exception, told: str, job: Job, context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_DELETIONS", "4")
+    for bucket in ("one", "two"):
+        fill(bucket, dict.fromkeys("abcd", 1))
+    break_off(monkeypatch, error)
+    job(entry("one"), entry("two"))
+    handler(EVENT, context)
+    titles = {subject: finding["title"] for subject, finding in found(published).items()}
+    assert titles == {f"s3://{bucket}/": f"s3://{bucket}/ cannot be pruned to the end" for bucket in ("one", "two")}
+
+
+@pytest.mark.parametrize(("cap", "left"), [("3", 4), ("4", 3), ("5", 2)])
+def test_what_a_failed_deletion_leaves_of_the_cap_goes_to_the_next_entry(
+    cap: str, left: int, job: Job, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_DELETIONS", cap)
+    for bucket in ("one", "two"):
+        fill(bucket, dict.fromkeys("abcd", 1))
+    deny("one", "DeleteObjects")
+    job(entry("one"), entry("two"))
+    handler(EVENT, context)
+    assert (len(keys("one")), len(keys("two"))) == (4, left)
+
+
+def test_an_entry_that_breaks_off_midway_says_so_and_keeps_what_it_did(
+    job: Job, context: Context, published: Published, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill("caches", {f"{number:04}": number for number in range(2_203)})
+    break_off(monkeypatch, TIMED_OUT, after=1)
+    job(entry("caches", keep_newest=3))
+    handler(EVENT, context)
+    (finding,) = found(published).values()
+    assert (finding["subject"], finding["title"]) == ("s3://caches/", "s3://caches/ cannot be pruned to the end")
+    assert len(keys("caches")) == 1_203
+    (line,) = (line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "pruned")
+    assert (line["entry"], line["objects"], line["kept"]) == ("s3://caches/", 2_000, 0)
 
 
 def keep_back(monkeypatch: pytest.MonkeyPatch, *keys: str) -> None:
@@ -406,17 +484,58 @@ def test_keys_that_s3_keeps_fail_the_run_once_all_else_is_done(
     job(entry("one"), entry("two"))
     with pytest.raises(RuntimeError) as raised:
         handler(EVENT, context)
-    assert str(raised.value) == r"S3 did not delete 2 objects: one: 'c\n' (AccessDenied); one: 'd' (AccessDenied)"
+    assert str(raised.value) == (
+        r"S3 did not delete s3://one/: 2 objects, such as 'c\n' (AccessDenied), 'd' (AccessDenied)"
+    )
     assert (keys("one"), keys("two")) == (["a", "c\n", "d"], ["a"])
     assert published() == []
 
 
-def test_an_error_that_names_many_keys_is_cut(job: Job, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = [f"{number:0>50}" for number in range(100)]
+def test_every_key_that_s3_keeps_is_logged(
+    job: Job, context: Context, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [f"{number:04}" for number in range(1, 1_501)]
     fill("caches", {"newest": 0} | dict.fromkeys(kept, 1))
     keep_back(monkeypatch, *kept)
     job(entry("caches"))
-    with pytest.raises(RuntimeError, match=r"S3 did not delete 100 objects: .*\(cut from \d+ characters\)") as raised:
+    with pytest.raises(RuntimeError):
+        handler(EVENT, context)
+    lines = [line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "not deleted"]
+    assert {(line["level"], line["bucket"]) for line in lines} == {("ERROR", "caches")}
+    assert sorted(line["object"] for line in lines) == [f"'{key}' (AccessDenied)" for key in kept]
+
+
+def test_ten_keys_of_each_entry_are_named_and_all_are_counted(
+    job: Job, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [f"k{number:02}" for number in range(12)]
+    for bucket in ("one", "two"):
+        fill(bucket, {"newest": 0} | {key: 30 - number for number, key in enumerate(kept)})
+    keep_back(monkeypatch, *kept)
+    job(entry("one"), entry("two"))
+    with pytest.raises(RuntimeError) as raised:
+        handler(EVENT, context)
+    named = ", ".join(f"'{key}' (AccessDenied)" for key in kept[:10])
+    assert str(raised.value) == (
+        f"S3 did not delete s3://one/: 12 objects, such as {named}; s3://two/: 12 objects, such as {named}"
+    )
+
+
+def test_keys_kept_in_several_batches_are_counted_together(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbered = [f"{number:04}" for number in range(1, 1_501)]
+    fill("caches", {"newest": 0} | dict.fromkeys(numbered, 1))
+    keep_back(monkeypatch, *numbered[:6], *numbered[-6:])
+    pruned = run(s3, Entry("caches", "", 1, dry_run=False))
+    assert (pruned.objects, pruned.kept, len(pruned.examples)) == (1_500, 12, 10)
+
+
+def test_an_error_that_names_long_keys_is_cut(job: Job, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [f"{number:0>900}" for number in range(100)]
+    fill("caches", {"newest": 0} | dict.fromkeys(kept, 1))
+    keep_back(monkeypatch, *kept)
+    job(entry("caches"))
+    message = r"S3 did not delete s3://caches/: 100 objects, such as .*\(cut from \d+ characters\)"
+    with pytest.raises(RuntimeError, match=message) as raised:
         handler(EVENT, context)
     assert len(str(raised.value)) == 2_000
 
@@ -425,7 +544,8 @@ def test_a_key_that_is_deleted_by_itself_and_refused_is_named_too(job: Job, cont
     fill("caches", {"new": 1, "odd\x01": 2})
     deny("caches", "DeleteObject")
     job(entry("caches"))
-    with pytest.raises(RuntimeError, match=r"S3 did not delete 1 objects: caches: 'odd\\x01' \(AccessDenied\)"):
+    message = r"S3 did not delete s3://caches/: 1 objects, such as 'odd\\x01' \(An error occurred \(AccessDenied\)"
+    with pytest.raises(RuntimeError, match=message):
         handler(EVENT, context)
 
 

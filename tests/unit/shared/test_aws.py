@@ -1,8 +1,11 @@
 import re
-from typing import Any
+from datetime import datetime, tzinfo
+from typing import Any, Literal
 
 import pytest
-from botocore.exceptions import ClientError
+from aws_lambda_powertools.utilities.parameters import base
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from fleet import aws
 
@@ -18,8 +21,71 @@ def test_a_client_is_made_once_for_each_service() -> None:
 
 def test_every_client_has_short_time_outs_and_bounded_retries() -> None:
     configs: list[Any] = [aws.client("sqs").meta.config, aws.client("events").meta.config]
-    assert [(config.connect_timeout, config.read_timeout) for config in configs] == [(5, 20)] * 2
+    assert [(config.connect_timeout, config.read_timeout) for config in configs] == [(2, 10)] * 2
     assert [config.retries for config in configs] == [{"mode": "standard", "total_max_attempts": 3}] * 2
+
+
+def keep(value: str, kind: Literal["String", "SecureString"] = "String") -> None:
+    aws.client("ssm").put_parameter(Name="/fleet/list", Type=kind, Value=value, Overwrite=True)
+
+
+class Clock(datetime):
+    """A clock that stands still, until it is put forward."""
+
+    passed = 0.0
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "Clock":
+        return cls.fromtimestamp(1_000_000 + cls.passed, tz)
+
+
+@pytest.mark.usefixtures("moto")
+@pytest.mark.parametrize(("passed", "value"), [(0, "old"), (299, "old"), (301, "new")])
+def test_a_parameter_is_at_most_300_seconds_old(passed: float, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "datetime", Clock)
+    keep("old")
+    assert aws.parameter("/fleet/list") == "old"
+    keep("new")
+    monkeypatch.setattr(Clock, "passed", passed)
+    assert aws.parameter("/fleet/list") == value
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_parameter_may_be_read_anew_and_is_then_kept() -> None:
+    keep("old")
+    aws.parameter("/fleet/list")
+    keep("new")
+    assert [aws.parameter("/fleet/list", anew=anew) for anew in (False, True, False)] == ["old", "new", "new"]
+
+
+@pytest.mark.usefixtures("moto")
+@pytest.mark.parametrize("decrypt", [True, False])
+def test_a_parameter_is_decrypted_when_one_asks_for_it(decrypt: bool) -> None:
+    keep("s3cr3t", "SecureString")
+    assert (aws.parameter("/fleet/list", decrypt=decrypt) == "s3cr3t") is decrypt
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_parameter_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(GetParameterError, match="ParameterNotFound"):
+        aws.parameter("/fleet/gone")
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_parameter_that_does_not_come_is_asked_for_three_times_by_the_fleets_own_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    asked: list[Any] = []
+
+    def time_out(request: Any, **_: Any) -> None:
+        asked.append(request)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    aws.client("ssm").meta.events.register_first("before-send.ssm.GetParameter", time_out)
+    with pytest.raises(GetParameterError, match="Read timeout"):
+        aws.parameter("/fleet/list")
+    assert len(asked) == 3
 
 
 def test_an_error_is_named_by_its_code() -> None:

@@ -69,12 +69,16 @@ def s3(*keys: str) -> Json:
     return {"Records": [s3_record(key) for key in keys]}
 
 
+def unwrapped(body: str | Json) -> list[Event]:
+    return list(unwrap(body))
+
+
 def key_of(event: Event) -> str:
     return str(event.detail["object"]["key"])
 
 
 def test_an_eventbridge_event_keeps_its_facts() -> None:
-    assert unwrap(json.dumps(eventbridge())) == [
+    assert unwrapped(json.dumps(eventbridge())) == [
         Event(
             source="aws.ecr",
             type="ECR Image Action",
@@ -89,7 +93,7 @@ def test_an_eventbridge_event_keeps_its_facts() -> None:
 
 
 def test_an_eventbridge_event_may_lack_all_but_what_names_it() -> None:
-    assert unwrap({"source": "fleet", "detail-type": "Start Pipeline", "detail": {}}) == [
+    assert unwrapped({"source": "fleet", "detail-type": "Start Pipeline", "detail": {}}) == [
         Event(source="fleet", type="Start Pipeline", id="")
     ]
 
@@ -102,13 +106,13 @@ def test_what_is_no_text_is_missing() -> None:
         "region": {},
         "resources": [None, "arn:aws:s3:::a", 1],
     }
-    assert unwrap(eventbridge(**odd)) == [
+    assert list(unwrap(eventbridge(**odd))) == [
         Event(source="aws.ecr", type="ECR Image Action", id="", resources=("arn:aws:s3:::a",), detail={"number": 1})
     ]
 
 
 def test_a_decoded_body_is_taken_as_its_text_is() -> None:
-    assert unwrap(in_sns(eventbridge())) == unwrap(json.dumps(in_sns(eventbridge())))
+    assert unwrapped(in_sns(eventbridge())) == unwrapped(json.dumps(in_sns(eventbridge())))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +127,7 @@ def test_a_decoded_body_is_taken_as_its_text_is() -> None:
     ],
 )
 def test_no_envelope_changes_the_event_inside(body: Json) -> None:
-    assert unwrap(json.dumps(body)) == unwrap(eventbridge())
+    assert unwrapped(json.dumps(body)) == unwrapped(eventbridge())
 
 
 @pytest.mark.parametrize(
@@ -135,12 +139,12 @@ def test_no_envelope_changes_the_event_inside(body: Json) -> None:
     ],
 )
 def test_every_s3_record_is_an_event(body: Json) -> None:
-    assert [key_of(event) for event in unwrap(json.dumps(body))] == ["a", "b", "c"]
+    assert [key_of(event) for event in unwrapped(json.dumps(body))] == ["a", "b", "c"]
 
 
 def test_an_s3_record_reads_like_s3s_event_in_eventbridge() -> None:
     record = s3_record("a+b.csv", versionId="v7", sequencer="0055AED6DCD90281E5")
-    assert unwrap({"Records": [record]}) == [
+    assert unwrapped({"Records": [record]}) == [
         Event(
             source="aws.s3",
             type="ObjectCreated:Put",
@@ -164,7 +168,7 @@ def test_an_s3_record_reads_like_s3s_event_in_eventbridge() -> None:
 
 def test_an_s3_record_bears_the_same_id_when_it_comes_again_and_another_for_the_next_write() -> None:
     first, again, later = (
-        unwrap({"Records": [s3_record("k", sequencer=sequencer)]})[0].id for sequencer in ("01", "01", "02")
+        unwrapped({"Records": [s3_record("k", sequencer=sequencer)]})[0].id for sequencer in ("01", "01", "02")
     )
     assert first == again != later
 
@@ -181,19 +185,19 @@ def test_an_s3_record_bears_the_same_id_when_it_comes_again_and_another_for_the_
     ],
 )
 def test_s3s_own_notifications_encode_their_keys(written: str, key: str) -> None:
-    assert key_of(unwrap(s3(written))[0]) == key
+    assert key_of(unwrapped(s3(written))[0]) == key
 
 
 @pytest.mark.parametrize("key", ["my+report.csv", "a%2Bb", "café 🚀"])
 def test_s3_events_of_eventbridge_do_not_encode_their_keys(key: str) -> None:
     event = eventbridge(source="aws.s3", detail={"bucket": {"name": "reports"}, "object": {"key": key}})
-    assert key_of(unwrap(in_sns(event))[0]) == key
+    assert key_of(unwrapped(in_sns(event))[0]) == key
 
 
 @pytest.mark.parametrize("wrap", [dict, in_sns, in_sqs_records], ids=["raw delivery", "SNS", "SQS records"])
 def test_s3s_test_message_holds_no_event(wrap: Callable[[Json], Json]) -> None:
     message = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "reports", "RequestId": "5582815E1AEA5ADF"}
-    assert unwrap(json.dumps(wrap(message))) == []
+    assert unwrapped(json.dumps(wrap(message))) == []
 
 
 @pytest.mark.parametrize(
@@ -204,11 +208,11 @@ def test_s3s_test_message_holds_no_event(wrap: Callable[[Json], Json]) -> None:
         pytest.param('{"AlarmName": "disk"}', {"AlarmName": "disk"}, id="JSON that is no event"),
         pytest.param("[1, 2]", [1, 2], id="JSON list"),
         pytest.param("[" * 5_000, "[" * 5_000, id="JSON too deep to read"),
-        pytest.param('{"Records": [{"eventSource": "aws:s3"}]}', {"Records": [{"eventSource": "aws:s3"}]}, id="torn"),
+        pytest.param('{"Record": [7]}', {"Record": [7]}, id="JSON that is nearly records"),
     ],
 )
 def test_an_sns_message_that_is_no_event_is_a_notification(message: str, content: Any) -> None:
-    assert unwrap(in_sns(message)) == [
+    assert unwrapped(in_sns(message)) == [
         Event(
             source="aws.sns",
             type="Notification",
@@ -223,7 +227,7 @@ def test_an_sns_message_that_is_no_event_is_a_notification(message: str, content
 
 
 def test_a_notification_need_not_have_a_subject() -> None:
-    assert unwrap(in_sns("hello", Subject=None))[0].detail["subject"] == ""
+    assert unwrapped(in_sns("hello", Subject=None))[0].detail["subject"] == ""
 
 
 @pytest.mark.parametrize(
@@ -248,12 +252,42 @@ def test_a_notification_need_not_have_a_subject() -> None:
 )
 def test_a_body_that_holds_no_event_is_permanent_and_shown(body: str, message: str) -> None:
     with pytest.raises(Permanent, match=message):
-        unwrap(body)
+        unwrapped(body)
+
+
+@pytest.mark.parametrize("wrap", [dict, in_sns, in_sns_records, in_sqs_records])
+def test_what_stands_beside_malformed_records_comes_out_before_they_are_permanent(wrap: Wrap) -> None:
+    body = {"Records": [s3_record("a"), 7, s3_record("b"), {"eventSource": "aws:s3"}, s3_record("c")]}
+    found: list[Event] = []
+    with pytest.raises(Permanent, match=r"no known shape: '7'; .* no known shape: '\{\\?\"eventSource"):
+        found.extend(unwrap(json.dumps(wrap(body))))
+    assert [key_of(event) for event in found] == ["a", "b", "c"]
+
+
+def test_envelopes_beside_a_malformed_one_are_opened() -> None:
+    body = in_sqs_records(eventbridge(1), in_sns(s3("a")), {"Records": [7]}, in_sns("hello"))
+    found: list[Event] = []
+    with pytest.raises(Permanent, match="no known shape: '7'"):
+        found.extend(unwrap(body))
+    assert [event.type for event in found] == ["ECR Image Action", "ObjectCreated:Put", "Notification"]
+
+
+@pytest.mark.parametrize("wrap", [in_sns, in_sns_records])
+def test_malformed_records_are_no_notification(wrap: Wrap) -> None:
+    with pytest.raises(Permanent, match="no known shape"):
+        unwrapped(wrap({"Records": [{"eventSource": "aws:s3"}]}))
+
+
+def test_events_come_out_one_by_one() -> None:
+    events = unwrap({"Records": [s3_record("a"), 7]})
+    assert key_of(next(events)) == "a"
+    with pytest.raises(Permanent):
+        next(events)
 
 
 def test_a_long_body_is_shown_in_part() -> None:
     with pytest.raises(Permanent) as raised:
-        unwrap("x" * 100_000)
+        unwrapped("x" * 100_000)
     assert len(str(raised.value)) < 500
 
 
@@ -265,9 +299,10 @@ def nested(levels: int) -> Json:
 
 
 def test_envelopes_may_nest_only_so_deep() -> None:
-    assert unwrap(nested(DEEPEST - 1)) == unwrap(eventbridge())
-    with pytest.raises(Permanent, match=f"nests more than {DEEPEST} envelopes"):
-        unwrap(nested(DEEPEST))
+    assert unwrapped(nested(DEEPEST - 1)) == unwrapped(eventbridge())
+    for too_deep in (nested(DEEPEST), in_sns(nested(DEEPEST - 1))):
+        with pytest.raises(Permanent, match=f"nests more than {DEEPEST} envelopes"):
+            unwrapped(too_deep)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +317,7 @@ def test_envelopes_may_nest_only_so_deep() -> None:
 def test_no_depth_of_lists_breaks_out(shape: str) -> None:
     for depth in (*range(850, 1_050), 20_000, 200_000):
         try:
-            unwrap(shape % ("[" * depth + "]" * depth))
+            unwrapped(shape % ("[" * depth + "]" * depth))
         except Permanent:
             continue
 
@@ -322,7 +357,7 @@ almost_events = (
 @given(st.text() | anything.map(json.dumps) | almost_events.map(json.dumps))
 def test_any_body_gives_events_or_is_permanent(body: str) -> None:
     try:
-        events = unwrap(body)
+        events = unwrapped(body)
     except Permanent:
         return
     assert all(isinstance(event, Event) for event in events)
@@ -341,5 +376,5 @@ def test_whatever_wraps_n_events_they_come_out_in_order(
         for wrap in around:
             body = wrap(body)
         bodies.append(body)
-    expected = [unwrap(eventbridge(number))[0] for number, _ in wrapped]
-    assert unwrap(json.dumps(in_sqs_records(*bodies))) == expected
+    expected = [unwrapped(eventbridge(number))[0] for number, _ in wrapped]
+    assert unwrapped(json.dumps(in_sqs_records(*bodies))) == expected

@@ -69,7 +69,7 @@ def test_any_other_failure_is_not_tried_again() -> None:
 
 
 AWKWARD = [
-    pytest.param("plain", id="plain"),
+    pytest.param("plain-text", id="plain"),
     pytest.param('quote"and\\slash', id="quote and backslash"),
     pytest.param("line\nbreak\ttab", id="line break"),
     pytest.param("passwörd🚀", id="not ASCII"),
@@ -85,6 +85,14 @@ def test_every_secret_fetched_is_redacted_as_it_is_and_as_json_writes_it(value: 
     written = json.dumps({"error": f"wrong: {value}"}, ensure_ascii=ascii_only)
     assert secrets.redact(f"wrong: {value}!") == "wrong: [secret]!"
     assert json.loads(secrets.redact(written)) == {"error": "wrong: [secret]"}
+    assert value not in secrets.redact(f"{value!r}")
+    assert repr(value)[1:-1] not in secrets.redact(f"{value!r}")
+
+
+def test_a_word_too_short_for_a_secret_is_left_in_its_place() -> None:
+    keep("on")
+    secrets.using(NAME, lambda _: None)
+    assert secrets.redact("reason: none") == "reason: none"
 
 
 def test_a_secret_that_holds_another_is_redacted_whole() -> None:

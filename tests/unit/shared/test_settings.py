@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 
 from fleet import aws
-from fleet.settings import SettingsError, duration, entries, load, parse_entries, structure, within
+from fleet.settings import SettingsError, duration, entries, load, parse_entries, required, structure, within
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,18 @@ def parsed(text: str) -> Entry:
 def reason(text: str) -> str:
     (fault,) = parse_entries(text, Entry, "the list").faults
     return fault.reason
+
+
+def test_a_variable_of_every_function_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAGE", "prod")
+    assert required("STAGE") == "prod"
+
+
+def test_a_variable_that_every_function_should_have_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STAGE")
+    with pytest.raises(SettingsError) as raised:
+        required("STAGE")
+    assert str(raised.value) == "the environment has no STAGE; template.yaml sets it for every function"
 
 
 def test_fields_are_read_from_variables_of_their_name() -> None:
@@ -157,6 +169,11 @@ def test_an_empty_list_has_no_entries(text: str) -> None:
         pytest.param("- {bucket: b, keep: 1, tags: {day: 2026-13-45}}", "the list is not YAML: ", id="no such day"),
         pytest.param("- !!python/name:os.system x", "the list is not YAML: ", id="unsafe tag"),
         pytest.param("[" * 3_000, "the list is not YAML: ", id="too deep"),
+        pytest.param("- {bucket: b, keep: 1, keep: 2}", "the list is not YAML: 'keep' stands twice", id="key twice"),
+        pytest.param("- bucket: b\n  bucket: b", "the list is not YAML: 'bucket' stands twice", id="twice the same"),
+        pytest.param("- {tags: {a: x, b: y, a: z}}", "the list is not YAML: 'a' stands twice", id="key twice inside"),
+        pytest.param("- {1: x, true: y}", "the list is not YAML: True stands twice", id="keys that are equal"),
+        pytest.param("{a: [], a: []}", "the list is not YAML: 'a' stands twice", id="key twice, no list"),
         pytest.param("bucket: b", "the list must be a YAML list, and is a dict: {'bucket': 'b'}", id="mapping"),
         pytest.param("bucket", "the list must be a YAML list, and is a str: 'bucket'", id="text"),
         pytest.param("5", "the list must be a YAML list, and is a int: 5", id="number"),
@@ -242,6 +259,21 @@ def test_a_wrong_part_is_named_with_what_it_may_be(keys: str, words: list[str]) 
     assert "unknown error" not in said
 
 
+def test_a_key_that_stands_twice_is_shown_where_it_stands() -> None:
+    with pytest.raises(SettingsError, match=r"'keep' stands twice\n  in .*, line 2, column 3"):
+        parse_entries("- {bucket: a, keep: 1}\n- {bucket: b, keep: 1, keep: 2}", Entry, "the list")
+
+
+def test_an_entry_may_take_over_what_another_says() -> None:
+    listed = parse_entries("[&first {bucket: a, keep: 1}, {<<: *first, keep: 2}]", Entry, "the list")
+    assert listed.usable == (Entry("a", 1), Entry("a", 2))
+
+
+def test_a_key_may_stand_once_in_each_mapping() -> None:
+    listed = parse_entries("[{bucket: a, keep: 1, tags: {keep: x}}, {bucket: b, keep: 1}]", Entry, "the list")
+    assert listed.usable == (Entry("a", 1, tags={"keep": "x"}), Entry("b", 1))
+
+
 def test_faults_are_numbered_and_leave_the_other_entries_usable() -> None:
     listed = parse_entries("[{bucket: a, keep: 1}, oops, {bucket: b, keep: 2}, {bucket: c}]", Entry, "the list")
     assert listed.usable == (Entry("a", 1), Entry("b", 2))
@@ -299,6 +331,16 @@ def test_a_parameter_is_read_once_in_a_while() -> None:
     ssm.put_parameter(Name="/fleet/list", Type="String", Value="[{bucket: b, keep: 1}]")
     entries("/fleet/list", Entry)
     ssm.put_parameter(Name="/fleet/list", Type="String", Value="[]", Overwrite=True)
+    assert entries("/fleet/list", Entry).usable == (Entry("b", 1),)
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_list_that_was_mended_is_read_anew_at_once() -> None:
+    ssm = aws.client("ssm")
+    ssm.put_parameter(Name="/fleet/list", Type="String", Value="[{bucket: b")
+    with pytest.raises(SettingsError, match="is not YAML"):
+        entries("/fleet/list", Entry)
+    ssm.put_parameter(Name="/fleet/list", Type="String", Value="[{bucket: b, keep: 1}]", Overwrite=True)
     assert entries("/fleet/list", Entry).usable == (Entry("b", 1),)
 
 

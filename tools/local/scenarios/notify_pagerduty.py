@@ -10,7 +10,7 @@ JOB = "notify_pagerduty"
 def seed(fleet: Fleet) -> None:
     """Route all alerts to one service."""
     key = fleet.entrust(JOB, "key", ROUTING_KEY)
-    fleet.configure(fleet.setting(JOB, "ROUTES_PARAMETER"), f"[{{key: {key}}}]")
+    fleet.configure(JOB, "ROUTES_PARAMETER", f"[{{key: {key}}}]")
 
 
 def play(fleet: Fleet) -> str:

@@ -10,7 +10,7 @@ JOB = "notify_slack"
 def seed(fleet: Fleet) -> None:
     """Route all alerts to one channel."""
     token = fleet.entrust(JOB, "token", SLACK_TOKEN)
-    fleet.configure(fleet.setting(JOB, "ROUTES_PARAMETER"), f"[{{token: {token}, channel: C0FLEET}}]")
+    fleet.configure(JOB, "ROUTES_PARAMETER", f"[{{token: {token}, channel: C0FLEET}}]")
 
 
 def play(fleet: Fleet) -> str:

@@ -11,7 +11,7 @@ def seed(fleet: Fleet) -> None:
     """Send all alerts to one endpoint."""
     keys = fleet.entrust(JOB, "keys", SIGNING_KEY)
     endpoint = f"[{{url: '{fleet.destinations.url}/hook', keys: {keys}}}]"
-    fleet.configure(fleet.setting(JOB, "ENDPOINTS_PARAMETER"), endpoint)
+    fleet.configure(JOB, "ENDPOINTS_PARAMETER", endpoint)
 
 
 def play(fleet: Fleet) -> str:

@@ -23,7 +23,7 @@ def seed(fleet: Fleet) -> None:
     for prefix in ("cache/", "tried/"):
         for key in sorted(keys(prefix, OBJECTS), reverse=True):
             fleet.account.s3.put_object(Bucket=BUCKET, Key=key, Body=b"cache")
-    fleet.configure(fleet.setting("prune_objects", "ENTRIES_PARAMETER"), ENTRIES)
+    fleet.configure("prune_objects", "ENTRIES_PARAMETER", ENTRIES)
 
 
 def play(fleet: Fleet) -> str:

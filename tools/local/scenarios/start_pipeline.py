@@ -23,7 +23,7 @@ def seed(fleet: Fleet) -> None:
     for name in ("deploy-shop", "deploy-blog", "deploy-docs", "deploy-busy"):
         add_pipeline(name)
     throttle("deploy-busy", attempts=1)
-    fleet.configure(fleet.setting(JOB, "ROUTES_PARAMETER"), ROUTES)
+    fleet.configure(JOB, "ROUTES_PARAMETER", ROUTES)
 
 
 def play(fleet: Fleet) -> str:

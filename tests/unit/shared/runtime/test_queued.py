@@ -2,7 +2,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.conftest import Context
@@ -99,6 +99,19 @@ def test_a_messages_events_are_unwrapped(context: Context, queue: Queue) -> None
     assert [event.id for event in react.seen[0].events()] == ["e1"]
 
 
+def test_a_messages_events_come_out_before_what_is_malformed_beside_them_parks_it(
+    context: Context, queue: Queue, dead_letters: DeadLetters
+) -> None:
+    event = {"source": "fleet", "detail-type": "Start Pipeline", "id": "e1", "detail": {}}
+    body = json.dumps({"Records": [7, {"eventSource": "aws:sqs", "body": json.dumps(event)}]})
+    seen: list[str] = []
+    assert (
+        failed(queued(lambda message: seen.extend(e.id for e in message.events()))(queue.deliver(body), context)) == []
+    )
+    assert seen == ["e1"]
+    assert [told(message)["reason"] for message in dead_letters()] == ["a record is of no known shape: '7'"]
+
+
 def test_an_empty_batch_is_done(context: Context) -> None:
     assert failed(queued(Reaction())({"Records": []}, context)) == []
 
@@ -150,7 +163,7 @@ def test_a_batch_in_which_everything_fails_is_an_answer_and_no_error(context: Co
 
 def test_a_body_that_is_not_json_is_parked(context: Context, queue: Queue, dead_letters: DeadLetters) -> None:
     def react(message: Message) -> None:
-        message.events()
+        list(message.events())
 
     assert failed(queued(react)(queue.deliver("not JSON"), context)) == []
     (message,) = dead_letters()
@@ -345,7 +358,19 @@ def test_messages_for_which_no_time_is_left_are_handed_back_unbegun(
     left = ["m0", "m1", "m2", "m3"][begun:]
     assert failed(queued(clock)(event, context)) == left
     assert clock.seen == ["m0", "m1", "m2", "m3"][:begun]
-    assert queue.waits == dict.fromkeys(left, 0)
+    assert queue.waits == dict.fromkeys(left, 5)
+
+
+@pytest.mark.parametrize(("attempts", "wait"), [(1, 5), (2, 20), (3, 80), (4, 320)])
+def test_what_is_handed_back_unbegun_waits_as_long_as_what_failed(
+    attempts: int, wait: int, context: Context, queue: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context.remaining_ms = 0
+    react = Reaction()
+    assert failed(queued(react)(queue.deliver("first", "second", attempts=attempts), context)) == ["m1"]
+    assert (react.bodies, queue.waits) == (["first"], {"m1": wait})
+    (line,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if '"HandedBack"' in line)
+    assert line["HandedBack"] == [1.0]
 
 
 def test_a_message_that_never_begins_is_parked_with_the_reason(
@@ -358,7 +383,18 @@ def test_a_message_that_never_begins_is_parked_with_the_reason(
     assert failed(queued(clock)(event, context)) == []
     assert clock.seen == ["m0"]
     (letter,) = dead_letters()
-    assert "none of its 5 receipts left time to begin it" in json.dumps(letter)
+    assert letter["Body"] == "m1"
+    assert told(letter)["reason"] == "none of its 5 receipts left time to begin it"
+    assert told(letter)["attempts"] == "5"
+    assert queue.waits == {}
+
+
+def test_a_message_that_never_began_and_cannot_be_parked_is_reported_as_failed(
+    context: Context, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEAD_LETTERS_URL", f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gone")
+    context.remaining_ms = 0
+    assert failed(queued(Reaction())(queue.deliver("m0", "m1", attempts=MAX_RECEIVES), context)) == ["m1"]
 
 
 def test_a_message_that_fails_slowly_counts_for_the_pace(
@@ -372,7 +408,7 @@ def test_a_message_that_fails_slowly_counts_for_the_pace(
 
     monkeypatch.setattr(runtime, "time", SimpleNamespace(monotonic=lambda: clock.now))
     assert failed(queued(react)(queue.deliver("m0", "m1"), context)) == ["m0", "m1"]
-    assert queue.waits == {"m0": 9, "m1": 0}
+    assert queue.waits == {"m0": 9, "m1": 5}
 
 
 def test_what_becomes_of_messages_is_counted(
@@ -411,13 +447,54 @@ def test_every_item_is_attended_to_before_the_failure_that_may_pass_is_raised(
     assert attended == [1, 2, 3, 4]
 
 
-def test_what_a_generator_yields_before_it_fails_is_attended_to() -> None:
-    def items() -> Iterator[int]:
-        yield 1
-        yield 2
-        raise Permanent("the third is malformed")
+class Torn:
+    """An iterator, and no generator: it could be asked again after it raised, and never ends."""
 
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.asked = 0
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        self.asked += 1
+        if self.asked > 2:
+            raise self.error
+        return self.asked
+
+
+def yielding(error: Exception) -> Iterator[int]:
+    yield 1
+    yield 2
+    raise error
+
+
+@pytest.mark.parametrize("items", [yielding, Torn], ids=["generator", "iterator"])
+@pytest.mark.parametrize(
+    ("failures", "error", "raised"),
+    [
+        pytest.param({}, Permanent("torn"), "torn", id="its own failure only"),
+        pytest.param({1: Transient("busy")}, Permanent("torn"), "busy", id="transient item before permanent end"),
+        pytest.param({1: Permanent("bad")}, Transient("torn"), "torn", id="transient end before permanent item"),
+        pytest.param({2: Permanent("bad")}, Permanent("torn"), "bad", id="first of the permanent"),
+    ],
+)
+def test_items_that_fail_themselves_end_and_are_one_of_the_failures(
+    items: Callable[[Exception], Iterator[int]], failures: dict[int, Exception], error: Exception, raised: str
+) -> None:
     attended: list[int] = []
-    with pytest.raises(Permanent, match="the third is malformed"):
-        for_each(items(), attended.append)
+
+    def act(item: int) -> None:
+        attended.append(item)
+        if failure := failures.get(item):
+            raise failure
+
+    with pytest.raises((Permanent, Transient), match=raised):
+        for_each(items(error), act)
     assert attended == [1, 2]
+
+
+def test_items_that_cannot_even_begin_are_a_failure() -> None:
+    with pytest.raises(TypeError, match="not iterable"):
+        for_each(cast(Any, 7), print)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.conftest import Context
 
-from fleet import aws
+from fleet import aws, secrets
 from fleet.errors import Transient
 from fleet.findings import Finding
 from fleet.runtime.scheduled import SCHEDULED_TIME, Run, scheduled, scheduled_time
@@ -79,6 +79,17 @@ def test_two_findings_of_one_subject_fail_the_run(context: Context, published: P
     assert published() == []
 
 
+@pytest.mark.parametrize("secret", ["s3cr3t", 's3cr3t"\\\n🔑'], ids=["plain", "as JSON writes it"])
+def test_no_secret_is_in_what_is_published(secret: str, context: Context, published: Published) -> None:
+    secrets._fetched.add(secret)
+    found = [Finding(f"a {secret}", f"wrong: {secret}", detail={"error": f"refused {secret}!"})]
+    scheduled(lambda _: found)(EVENT, context)
+    (event,) = published()
+    (finding,) = event["detail"]["findings"]
+    assert (finding["subject"], finding["title"]) == ("a [secret]", "wrong: [secret]")
+    assert finding["detail"] == {"error": "refused [secret]!"}
+
+
 def many(_: Run) -> Iterable[Finding]:
     return (Finding(f"{number:04}", "wrong", detail={"fact": "x" * 2_000}) for number in range(200))
 
@@ -136,9 +147,7 @@ def test_the_time_of_a_run_is_the_events_in_utc(text: str, time: datetime) -> No
 
 
 @pytest.mark.parametrize(
-    "event",
-    [{}, {"scheduled_at": None}, {"scheduled_at": SCHEDULED_TIME}, None, [], "text"],
-    ids=["empty", "null", "keyword as it stands", "no event", "list", "text"],
+    "event", [{}, None, {"scheduled_at": SCHEDULED_TIME}], ids=["empty", "no event", "keyword as it stands"]
 )
 def test_an_event_without_a_time_means_now(event: Any) -> None:
     before = datetime.now(UTC)
@@ -146,8 +155,36 @@ def test_an_event_without_a_time_means_now(event: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "event",
+    [
+        [],
+        [1],
+        "",
+        "text",
+        0,
+        7,
+        False,
+        {"Records": [1]},
+        {"scheduledAt": "2026-11-20T08:00:00Z"},
+        {"scheduled_at": "2026-11-20T08:00:00Z", "dry_run": True},
+    ],
+    ids=repr,
+)
+def test_an_event_of_another_shape_is_refused_and_shown(event: Any) -> None:
+    with pytest.raises(ValueError, match="expected") as raised:
+        scheduled_time(event)
+    assert str(raised.value) == f'expected {{}} or {{"scheduled_at": "2026-11-21T09:00:00Z"}}, got {event!r}'
+
+
+def test_a_long_event_is_shown_in_part() -> None:
+    with pytest.raises(ValueError, match="got ") as raised:
+        scheduled_time({"Records": ["x" * 100_000]})
+    assert len(str(raised.value)) < 300
+
+
+@pytest.mark.parametrize(
     "value",
-    ["", "today", "2026-13-01T00:00:00Z", "20 Nov 2026", 1795139674, ["2026-11-20"]],
+    ["", "today", "2026-13-01T00:00:00Z", "20 Nov 2026", 1795139674, ["2026-11-20"], None],
     ids=repr,
 )
 def test_a_time_that_cannot_be_read_is_refused(value: Any) -> None:
@@ -155,10 +192,11 @@ def test_a_time_that_cannot_be_read_is_refused(value: Any) -> None:
         scheduled_time({"scheduled_at": value})
 
 
-def test_a_run_with_a_malformed_time_looks_at_nothing(context: Context, published: Published) -> None:
+@pytest.mark.parametrize("event", [{"scheduled_at": "today"}, {"Records": [1]}], ids=["time", "another event"])
+def test_a_run_with_a_malformed_event_looks_at_nothing(event: Any, context: Context, published: Published) -> None:
     def look(_: Run) -> list[Finding]:
         pytest.fail("looked")
 
-    with pytest.raises(ValueError, match="scheduled_at must be a time"):
-        scheduled(look)({"scheduled_at": "today"}, context)
+    with pytest.raises(ValueError, match="scheduled_at"):
+        scheduled(look)(event, context)
     assert published() == []

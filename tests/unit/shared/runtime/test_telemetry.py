@@ -1,12 +1,15 @@
 import io
 import json
+import traceback
 from typing import Any, NoReturn
 
 import pytest
 from tests.conftest import Context
 
 from fleet import secrets
+from fleet.errors import Refused
 from fleet.runtime.telemetry import count, instrumented, job_name, logger
+from fleet.settings import SettingsError
 
 
 def figures(output: str) -> dict[str, Any]:
@@ -20,6 +23,16 @@ def figures(output: str) -> dict[str, Any]:
 def test_a_job_is_called_as_the_template_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "prune_objects")
     assert job_name() == "prune_objects"
+
+
+@pytest.mark.parametrize("name", ["POWERTOOLS_SERVICE_NAME", "STAGE"])
+def test_what_the_template_should_have_said_is_named(
+    name: str, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "prune_objects")
+    monkeypatch.delenv(name)
+    with pytest.raises(SettingsError, match=f"the environment has no {name}"):
+        instrumented(lambda *_: job_name())({}, context)
 
 
 def test_every_line_bears_the_invocations_id(context: Context, log: io.StringIO) -> None:
@@ -76,3 +89,40 @@ def test_no_secret_is_logged_wherever_it_stands_in_the_line(log: io.StringIO) ->
     logger.error('refused s3cr3t"token', header={"authorization": 's3cr3t"token'}, exc_info=error)
     assert "s3cr3t" not in log.getvalue()
     assert json.loads(log.getvalue())["header"] == {"authorization": "[secret]"}
+
+
+@pytest.mark.parametrize("kind", [ValueError, Refused, KeyError])
+def test_no_secret_leaves_the_handler_in_an_error(kind: type[Exception], context: Context) -> None:
+    secret = "-".join(["hunter2"] * 2)
+    secrets._fetched.add(secret)
+
+    def handler(event: str, _: object) -> NoReturn:
+        raise kind(f"not accepted: {event}") from OSError(event)
+
+    with pytest.raises(RuntimeError, match=rf"^{kind.__name__}: '?not accepted: \[secret\]'?$") as raised:
+        instrumented(handler)(secret, context)
+    assert secret not in "".join(traceback.format_exception(raised.value))
+
+
+def test_no_secret_leaves_the_handler_as_json_writes_it(context: Context) -> None:
+    secrets._fetched.add('hunter2"\\\n')
+
+    def handler(event: str, _: object) -> NoReturn:
+        raise ValueError(f"refused: {json.dumps({'token': event})}")
+
+    with pytest.raises(RuntimeError) as raised:
+        instrumented(handler)('hunter2"\\\n', context)
+    assert str(raised.value) == 'ValueError: refused: {"token": "[secret]"}'
+
+
+def test_any_other_error_leaves_the_handler_as_it_is(context: Context) -> None:
+    secrets._fetched.add("s3cr3t")
+    error, cause = ValueError("malformed"), KeyError("x")
+
+    def handler(*_: object) -> NoReturn:
+        raise error from cause
+
+    with pytest.raises(ValueError, match="malformed") as raised:
+        instrumented(handler)({}, context)
+    assert raised.value is error
+    assert raised.value.__cause__ is cause

@@ -1,0 +1,75 @@
+"""One fleet for all these tests, brought up once, that no command of a user finds."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from tests.fleet.repository import cloned
+from tools.local import registry, stack
+from tools.local.aws import isolated
+from tools.local.fleet import Fleet
+from tools.local.paths import ROOT
+from tools.local.start import running_fleet
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="package")
+def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory in which the tests' fleet is announced."""
+    return tmp_path_factory.mktemp("fleets")
+
+
+@pytest.fixture(scope="package")
+def fleet(registered: Path) -> Iterator[Fleet]:
+    """The running fleet; its CodePipeline lives in this process, see `tools.local.codepipeline`."""
+    with (
+        mock.patch.dict(os.environ, isolated(os.environ), clear=True),
+        mock.patch.object(registry, "FLEETS", registered),
+        running_fleet() as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def no_dead_letters(fleet: Fleet) -> Iterator[None]:
+    """Begin and end without dead letters."""
+    url = fleet.outputs["DeadLettersUrl"]
+    fleet.account.sqs.purge_queue(QueueUrl=url)
+    yield
+    fleet.account.sqs.purge_queue(QueueUrl=url)
+
+
+@pytest.fixture(scope="package")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this repository, for edits and for commands that write; what is built here is built there."""
+    copy = cloned(tmp_path_factory.mktemp("clone"))
+    with registry.locked(stack.LOCK, shared=True):
+        if stack.STAMP.exists():
+            shutil.copytree(stack.BUILT.parent, copy / stack.BUILT.parent.relative_to(ROOT))
+            (copy / "build").mkdir()
+            shutil.copy(stack.STAMP, copy / "build")
+    return copy
+
+
+@pytest.fixture
+def command(fleet: Fleet, clone: Path, registered: Path) -> Command:
+    """Run a command of `tools.local` as a user in another terminal does."""
+
+    def run(*arguments: str, fleets: Path = registered) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "tools.local", *arguments],
+            cwd=clone,
+            env={**os.environ, "FLEETS_DIRECTORY": str(fleets)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
