@@ -71,9 +71,11 @@ class Ledger(Protocol):
 class Table:
     """The ledger in DynamoDB."""
 
+    dynamodb: "DynamoDBClient"
+
     def __init__(self, name: str) -> None:
         self.name = name
-        self.dynamodb: DynamoDBClient = aws.client("dynamodb")
+        self.dynamodb = aws.client("dynamodb")
 
     def get(self, kind: type[T], key: Key) -> T | None:
         answer = self.dynamodb.get_item(TableName=self.name, Key=_key(key), ConsistentRead=True)

@@ -27,7 +27,6 @@ from fleet.ledger.mutes import MUTES, Mute, Withheld, ended, muting, withheld_by
 from fleet.ledger.storms import STORMS, SUBJECT, Storm, gathered, looked_at
 from fleet.ledger.table import Conflict, Item, Ledger
 
-
 ATTEMPTS = 8
 BACKOFF_SECONDS = 0.01
 # A transaction has at most 100 items and 4 MB.
@@ -121,7 +120,9 @@ class Triage:
         withheld = self.ledger.query(Withheld, withheld_by(mute.id))
         self._advance([mute], lambda mute: ended(mute, withheld, self.rules))
 
-    def _advance(self, stored: Sequence[Row | Mute], decide: Callable[[Any], Row | Mute], unchanged: Sequence[Item] = ()) -> None:
+    def _advance(
+        self, stored: Sequence[Row | Mute], decide: Callable[[Any], Row | Mute], unchanged: Sequence[Item] = ()
+    ) -> None:
         """Pay what is owed, then bring each item to where `decide` has it, as long as `unchanged` stay as they are."""
         self._tell(stored)
         changed: list[Any] = [new for old in stored if (new := decide(old.paid())) != old]
