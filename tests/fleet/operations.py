@@ -12,6 +12,7 @@ from tests.fleet.source import dotted, imported
 IAM_NAMES = {
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:DeleteObjects": "s3:DeleteObject",
+    "dynamodb:TransactWriteItems": "dynamodb:ConditionCheckItem",  # and the actions of its other parts
 }
 # What the layer calls for a job that uses this name of it.
 OF_THE_LAYER = {
@@ -21,6 +22,9 @@ OF_THE_LAYER = {
     "fleet.runtime.scheduled.scheduled": {"events:PutEvents"},
     "fleet.runtime.queued.queued": {"sqs:ChangeMessageVisibility"},
     "fleet.deliveries.once": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+    "fleet.ledger.table.Table": {
+        *("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:ConditionCheckItem"),
+    },
     "fleet.dead_letters.park": {"sqs:SendMessage"},
 }
 

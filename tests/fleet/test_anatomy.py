@@ -1,6 +1,8 @@
 """Every job reads the same: docstring, imports, constants, `Settings`, values, functions, and the handler last."""
 
 import ast
+import dataclasses
+import pydoc
 import re
 import sys
 from collections.abc import Iterator
@@ -94,6 +96,7 @@ def environment_violations(job: str, text: str, function: Properties) -> Iterato
         for field in node.body
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
     }
+    fields |= inherited(tree)
     given = function.get("Environment", {}).get("Variables", {}).keys() - {"POWERTOOLS_SERVICE_NAME"}
     for name in sorted(given - fields.keys()):
         yield f"{job}: the variable {name} is none of its Settings: remove it from the template, or add the field"
@@ -102,6 +105,20 @@ def environment_violations(job: str, text: str, function: Properties) -> Iterato
             yield f"{job}: its Settings need {name}: set the variable in the template, or give the field a default"
     if handler_kind(tree) not in [event["Type"] for event in function.get("Events", {}).values()]:
         yield f"{job}: its handler is decorated for {handler_kind(tree)}, and the template has no such event"
+
+
+def inherited(tree: ast.Module) -> dict[str, bool]:
+    """Return the fields that `Settings` has of dataclasses of the layer, and whether each has a default."""
+    names = imported(tree)
+    bases = [
+        pydoc.locate(names[base.id])
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and node.name == "Settings"
+        for base in node.bases
+        if isinstance(base, ast.Name)
+    ]
+    found = [field for base in bases for field in dataclasses.fields(base)]  # type: ignore[arg-type]
+    return {field.name.upper(): field.default is not dataclasses.MISSING for field in found}
 
 
 def own_properties(template: Template) -> dict[str, Properties]:

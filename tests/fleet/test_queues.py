@@ -109,10 +109,19 @@ def of_schedules(template: Template) -> Iterator[str]:
             yield f'{job}: a repeated run would not know its time: set Input to {{"scheduled_at": "{SCHEDULED_TIME}"}}'
         if named(event.get("RoleArn")) != "SchedulerRole":
             yield f"{job}: its schedule needs RoleArn: !GetAtt SchedulerRole.Arn"
-    yield from _scheduler_permits(template, set(scheduled))
+    queued: set[str] = set()
+    for name, schedule in resources(template, "AWS::Scheduler::Schedule"):
+        target = schedule.get("Target", {})
+        queued.add(named(target.get("Arn")))
+        yield from _delivered(f"{name}: its target", target)
+        if "ScheduleExpressionTimezone" not in schedule:
+            yield f"{name}: names no time zone: set ScheduleExpressionTimezone"
+        if named(target.get("RoleArn")) != "SchedulerRole":
+            yield f"{name}: needs RoleArn: !GetAtt SchedulerRole.Arn"
+    yield from _scheduler_permits(template, set(scheduled), queued)
 
 
-def _scheduler_permits(template: Template, scheduled: set[str]) -> Iterator[str]:
+def _scheduler_permits(template: Template, scheduled: set[str], queued: set[str]) -> Iterator[str]:
     role = template["Resources"]["SchedulerRole"]["Properties"]
     grants = [statement for policy in role["Policies"] for statement in statements(policy["PolicyDocument"])]
     invoked = {named(arn) for grant in grants if _permits(grant, "lambda:InvokeFunction") for arn in _resources(grant)}
@@ -121,8 +130,9 @@ def _scheduler_permits(template: Template, scheduled: set[str]) -> Iterator[str]
         yield f"SchedulerRole: may not invoke {job}: add !GetAtt {job}.Arn"
     for job in sorted(invoked - scheduled):
         yield f"SchedulerRole: may invoke {job or 'something'}, which has no schedule: remove it"
-    if sent != {DEAD_LETTERS}:
-        yield f"SchedulerRole: may not leave what it could not deliver: permit sqs:SendMessage to {DEAD_LETTERS} only"
+    wanted = {DEAD_LETTERS, *queued}
+    if sent != wanted:
+        yield f"SchedulerRole: must leave what it could not deliver: permit sqs:SendMessage to {wanted} and no more"
 
 
 def of_functions(template: Template) -> Iterator[str]:
@@ -231,6 +241,7 @@ QUEUE = "Resources/StartPipelineQueue/Properties"
 LETTERS = "Resources/DeadLetters/Properties"
 TARGET = "Resources/StartPipelineOnPush/Properties/Targets/0"
 SCHEDULE = f"{PAUSED}/Events/Schedule/Properties"
+SWEEP = "Resources/TriageAlertsSweep/Properties"
 ASYNC = "Globals/Function/EventInvokeConfig"
 LETTERS_POLICY = "Resources/DeadLettersPolicy/Properties/PolicyDocument/Statement/0"
 QUEUE_POLICY = "Resources/StartPipelineQueuePolicy/Properties/PolicyDocument/Statement/0"
@@ -285,6 +296,14 @@ def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
         pytest.param(f"{SCHEDULE}/ScheduleExpressionTimezone", REMOVED, "names no time zone", id="no time zone"),
         pytest.param(f"{SCHEDULE}/Input", "{}", "would not know its time", id="input without time"),
         pytest.param(f"{SCHEDULE}/Input", "scheduled_at", "would not know its time", id="input no JSON"),
+        pytest.param(
+            f"{SWEEP}/Target/DeadLetterConfig", REMOVED, "Sweep: its target: does not", id="schedule of a queue"
+        ),
+        pytest.param(
+            f"{SWEEP}/ScheduleExpressionTimezone", REMOVED, "Sweep: names no time zone", id="queue's time zone"
+        ),
+        pytest.param(f"{SWEEP}/Target/RoleArn", ELSEWHERE, "Sweep: needs RoleArn", id="role of a queue's schedule"),
+        pytest.param(f"{SWEEP}/Target/Arn", ELSEWHERE, "SchedulerRole: must leave", id="queue not permitted"),
         pytest.param(INVOKED, [], "SchedulerRole: may not invoke PausedPipelines", id="not invoked"),
         pytest.param(
             f"{INVOKED}/-", {"Fn::GetAtt": ["StartPipeline", "Arn"]}, "may invoke StartPipeline,", id="invoked in vain"

@@ -51,9 +51,10 @@ def by_queues(account: Account) -> Iterator[Need]:
 
 
 def by_schedules(account: Account) -> Iterator[Need]:
-    """Yield what each schedule needs to invoke its function, and to leave what it could not in the dead letters."""
+    """Yield what each schedule needs to reach its function or queue, and to leave what it could not deliver."""
     for schedule in account.schedules():
         name, target = f"schedule {schedule['Name']}", schedule["Target"]
-        yield Need(name, target["RoleArn"], "lambda:InvokeFunction", target["Arn"])
+        action = "sqs:SendMessage" if ":sqs:" in target["Arn"] else "lambda:InvokeFunction"
+        yield Need(name, target["RoleArn"], action, target["Arn"])
         if dead_letters := target.get("DeadLetterConfig", {}).get("Arn"):
             yield Need(name, target["RoleArn"], "sqs:SendMessage", dead_letters)

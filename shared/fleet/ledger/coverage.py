@@ -91,7 +91,8 @@ def _overlaid(part: Part, new: Part) -> Iterator[Part]:
 
 
 def _meet(one: Part, other: Part) -> bool:
-    return all(a.through is None or b.after < a.through for a, b in ((one, other), (other, one)))
+    through = min(one.through, other.through, key=_end)
+    return through is None or max(one.after, other.after) < through
 
 
 def _joined(pieces: Iterator[Part]) -> Iterator[Part]:

@@ -71,13 +71,15 @@ class Ledger(Protocol):
 class Table:
     """The ledger in DynamoDB."""
 
+    dynamodb: "DynamoDBClient"
+
     def __init__(self, name: str) -> None:
         self.name = name
-        self.dynamodb: DynamoDBClient = aws.client("dynamodb")
+        self.dynamodb = aws.client("dynamodb")
 
     def get(self, kind: type[T], key: Key) -> T | None:
         answer = self.dynamodb.get_item(TableName=self.name, Key=_key(key), ConsistentRead=True)
-        return _read(kind, answer["Item"]) if "Item" in answer else None
+        return read(kind, answer["Item"]) if "Item" in answer else None
 
     def query(self, kind: type[T], pk: str) -> list[T]:
         pages = self.dynamodb.get_paginator("query").paginate(
@@ -86,7 +88,7 @@ class Table:
             ExpressionAttributeValues={":pk": {"S": pk}},
             ConsistentRead=True,
         )
-        return [_read(kind, item) for page in pages for item in page["Items"]]
+        return [read(kind, item) for page in pages for item in page["Items"]]
 
     def due(self, now: datetime) -> list[Key]:
         return [key for agenda in range(AGENDAS) for key in self._due(str(agenda), now)]
@@ -145,7 +147,8 @@ def attributes(item: Item) -> dict[str, Any]:
     return stored
 
 
-def _read(kind: type[T], item: dict[str, Any]) -> T:
+def read(kind: type[T], item: dict[str, Any]) -> T:
+    """Return the item that DynamoDB has stored."""
     document = {**json.loads(item["document"]["S"]), "version": int(item["version"]["N"])}
     return _converter().structure(document, kind)
 

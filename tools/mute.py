@@ -1,0 +1,70 @@
+"""Mute alerts for a while, list the mutes, or end one early. Run it with PYTHONPATH=shared and AWS credentials.
+
+A mute that ends says what it withheld, within five minutes.
+"""
+
+import argparse
+import getpass
+import secrets
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import boto3
+
+from fleet.ledger.mutes import MUTES, Mute
+from fleet.ledger.table import Conflict, Table
+from fleet.settings import duration
+
+
+def ledger(stack: str) -> Table:
+    """Return the ledger of a stack."""
+    (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+    return Table(outputs["LedgerTable"])
+
+
+def shown(mute: Mute) -> str:
+    """Return a mute as a line of the list."""
+    state = "ended" if mute.ended else "until"
+    return f"{mute.id}  {state} {mute.until:%Y-%m-%d %H:%M} UTC  {mute.pattern}  by {mute.author}: {mute.reason}"
+
+
+def run(table: Table, options: argparse.Namespace, now: datetime) -> str:
+    """Do what the command line says, and return what to print."""
+    if options.verb == "list":
+        mutes: list[Mute] = table.query(Mute, MUTES)
+        return "\n".join(shown(mute) for mute in sorted(mutes, key=lambda mute: mute.until)) or "nothing is muted"
+    if options.verb == "add":
+        until = now + duration(options.until)
+        mute = Mute(secrets.token_hex(4), options.pattern, options.reason, options.author, until)
+    else:
+        found = table.get(Mute, (MUTES, options.id))
+        if found is None or found.ended:
+            raise SystemExit(f"there is no mute {options.id} to end")
+        mute = replace(found, until=now)
+    try:
+        table.commit([mute])
+    except Conflict:
+        raise SystemExit(f"somebody else has just changed {mute.id}: look at the list, and try again") from None
+    return shown(mute)
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    add, end, show = (verbs.add_parser(verb) for verb in ("add", "end", "list"))
+    for verb in (add, end, show):
+        verb.add_argument("--stack", required=True, help="the stack's name, such as fleet-prod")
+    add.add_argument("pattern", help="glob over the dedup key, or source:, subject: or owner: and a glob")
+    add.add_argument("--until", required=True, help="how long, such as 4h or 2d")
+    add.add_argument("--reason", required=True)
+    add.add_argument("--author", default=getpass.getuser())
+    end.add_argument("id")
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    wanted = arguments(sys.argv[1:])
+    print(run(ledger(wanted.stack), wanted, datetime.now(UTC)))
