@@ -98,7 +98,7 @@ def handler(message: Message) -> None:
     settings = load(Settings)
 
     def attend(alert: Alert) -> None:
-        routes = entries(settings.routes_parameter, Integration)
+        routes = entries(settings.routes_parameter, Integration, optional=True)
         if not (integration := first(routes, alert)):
             logger.info("no route is configured", alert=alert.id)
             return

@@ -91,7 +91,7 @@ def handler(message: Message) -> None:
     settings = load(Settings)
 
     def attend(alert: Alert) -> None:
-        if not (channel := first(entries(settings.routes_parameter, Channel), alert)):
+        if not (channel := first(entries(settings.routes_parameter, Channel, optional=True), alert)):
             logger.info("no route is configured", alert=alert.id)
             return
         at = Destination(settings.ledger_table, "slack", channel.channel or channel.webhook, SPACING_SECONDS)

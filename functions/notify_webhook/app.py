@@ -133,7 +133,7 @@ def handler(message: Message) -> None:
     settings = load(Settings)
 
     def attend(alert: Alert) -> None:
-        endpoints = entries(settings.endpoints_parameter, Endpoint)
+        endpoints = entries(settings.endpoints_parameter, Endpoint, optional=True)
         taking = [endpoint for endpoint in endpoints.usable if endpoint.takes(alert)]
         for_each(taking, partial(deliver, settings.ledger_table, alert))
         if endpoints.faults:

@@ -57,7 +57,7 @@ def report_of(event: Event, now: datetime) -> Report:
 def owner_of(parameter: str, about: Row | Observation) -> str:
     """Return the owner whom the list names, or nobody. A list that cannot be read delays no alert."""
     try:
-        owners = entries(parameter, Owner)
+        owners = entries(parameter, Owner, optional=True)
     except SettingsError:  # an alert that nobody owns is better than none
         logger.exception("owners not read")
         return ""

@@ -60,17 +60,20 @@ class Entries(Generic[T]):
     faults: tuple[Fault, ...]
 
 
-def entries(parameter: str, kind: type[T], key: Callable[[T], Hashable] | None = None) -> Entries[T]:
+def entries(
+    parameter: str, kind: type[T], key: Callable[[T], Hashable] | None = None, *, optional: bool = False
+) -> Entries[T]:
     """Read the SSM parameter of this name, a YAML list, as entries of the dataclass `kind`.
 
     It is cached for 300 seconds. An entry that is wrong becomes a fault and leaves the others usable, as does one
-    whose `key` an earlier entry has. Raises `SettingsError` when there is no such parameter, or it is no YAML list.
+    whose `key` an earlier entry has. Raises `SettingsError` when there is no such parameter (which `optional` takes
+    for an empty list), or it is no YAML list.
     """
     where = f"the SSM parameter {parameter}"
     try:
-        return parse_entries(_parameter(parameter), kind, where, key)
+        return parse_entries(_parameter(parameter, optional), kind, where, key)
     except SettingsError:  # it may have been mended since it was cached
-        return parse_entries(_parameter(parameter, anew=True), kind, where, key)
+        return parse_entries(_parameter(parameter, optional, anew=True), kind, where, key)
 
 
 def parse_entries(text: str, kind: type[T], where: str, key: Callable[[T], Hashable] | None = None) -> Entries[T]:
@@ -122,12 +125,14 @@ def within(name: str, value: Any, least: Any, most: Any) -> None:
         raise ValueError(f"{name} must be {least} to {most}, got {value}")
 
 
-def _parameter(name: str, *, anew: bool = False) -> str:
+def _parameter(name: str, optional: bool, *, anew: bool = False) -> str:
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
     try:
         return aws.parameter(name, anew=anew)
     except GetParameterError as error:
+        if optional and "ParameterNotFound" in str(error):
+            return "[]"
         raise SettingsError(f"the SSM parameter {name} cannot be read: {error}") from error
 
 
