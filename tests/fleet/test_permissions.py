@@ -37,8 +37,9 @@ ANYTHING = re.compile(r"""(\bResource:\s*\[?|^\s*-)\s*(["']?)\*\2\s*([\],}]|$)""
 
 def violations(template: Template, sources: dict[str, str]) -> list[str]:
     """Return where roles and policies permit too little, too much, or whom they should not."""
-    rules = (of_roles, of_resources, of_wildcards, of_parameters, of_principals)
-    return [*of_calls(template, sources), *(violation for rule in rules for violation in rule(template))]
+    rules = (of_roles, of_wildcards, of_parameters, of_principals)
+    of_jobs = (*of_calls(template, sources), *of_resources(template, sources))
+    return [*of_jobs, *(violation for rule in rules for violation in rule(template))]
 
 
 def of_roles(template: Template) -> Iterator[str]:
@@ -66,19 +67,19 @@ def of_calls(template: Template, sources: dict[str, str]) -> Iterator[str]:
             yield f"{role}: permits {action}, which {job} never calls: remove it"
 
 
-def of_resources(template: Template) -> Iterator[str]:
-    """What a job reads is its own: its queue, and the SSM parameters that its environment names."""
+def of_resources(template: Template, sources: dict[str, str]) -> Iterator[str]:
+    """What a job reads is its own: its queue, the SSM parameters that its environment names, and its secrets."""
     for job, function in functions(template):
         for grant in grants(template, f"{job}Role"):
             if "sqs:ReceiveMessage" in listed(grant["Action"]) and named(grant["Resource"]) != f"{job}Queue":
                 yield f"{job}Role: reads a queue of others: set Resource: !GetAtt {job}Queue.Arn"
-        yield from _of_ssm(template, job, function)
+        yield from _of_ssm(template, job, function, sources[snake_case(job)])
     for name, _ in resources(template, "AWS::SSM::Parameter"):
         yield f"{name}: a deployment would overwrite what people wrote: leave it to them, and name it in a variable"
 
 
-def _of_ssm(template: Template, job: str, function: Properties) -> Iterator[str]:
-    """The names in the environment and the ARNs in the role are the same, and of this job."""
+def _of_ssm(template: Template, job: str, function: Properties, source: str) -> Iterator[str]:
+    """The names in the environment and the ARNs in the role are the same, and of this job; lists name its secrets."""
     variables = function["Environment"]["Variables"].items()
     given = {
         name: _text(value) for name, value in variables if name.endswith("_PARAMETER") or _text(value).startswith("/")
@@ -89,6 +90,8 @@ def _of_ssm(template: Template, job: str, function: Properties) -> Iterator[str]
     reading = [grant for grant in grants(template, f"{job}Role") if "ssm:GetParameter" in listed(grant["Action"])]
     permitted = {_text(arn) or str(arn) for grant in reading for arn in listed(grant["Resource"])}
     needed = {f"{PARAMETERS}{name}" for name in given.values()}
+    if "secrets.using(" in source:
+        needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/secrets/*"}
     for arn in sorted(needed - permitted):
         yield f"{job}Role: may not read {arn}, which its environment names: permit ssm:GetParameter"
     for arn in sorted(permitted - needed):

@@ -1,0 +1,49 @@
+"""What can be read is asked for: triage's rules and its readers name the same events."""
+
+import pytest
+from tests.fleet.template import Template, real, resources, seeded
+
+from fleet.alerts.sources import EVENTS
+
+QUEUE = {"Fn::GetAtt": ["TriageAlertsQueue", "Arn"]}
+# AWS sends these through a topic, or triage has them from its own queue and publishes them itself.
+NOT_BY_RULE = {("aws.ses", "*"), ("fleet", "Alert")}
+
+
+def asked_for(template: Template) -> set[tuple[str, str]]:
+    """The events, by source and detail type, that rules lead to triage's queue."""
+    patterns = [
+        rule["EventPattern"]
+        for _, rule in resources(template, "AWS::Events::Rule")
+        if any(target["Arn"] == QUEUE for target in rule["Targets"])
+    ]
+    return {
+        (source, kind)
+        for pattern in patterns
+        for source in pattern["source"]
+        for kind in pattern.get("detail-type", ["*"])
+    }
+
+
+def violations(template: Template) -> list[str]:
+    readable = set(EVENTS) - NOT_BY_RULE
+    asked = asked_for(template)
+    unread = {kind for _, kind in asked} - {kind for _, kind in readable}
+    missing = [f"{source} / {kind} is read, and no rule asks for it" for source, kind in sorted(readable - asked)]
+    return [*missing, *(f"{kind} is asked for, and nothing reads it" for kind in sorted(unread))]
+
+
+def test_rules_ask_for_what_can_be_read() -> None:
+    assert violations(real()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("EventPattern/source", ["aws.health"], "aws.cloudwatch / CloudWatch Alarm State Change is read, and no rule"),
+        ("EventPattern/detail-type", ["CloudWatch Alarm"], "CloudWatch Alarm is asked for, and nothing reads it"),
+    ],
+    ids=["source", "detail type"],
+)
+def test_what_rules_miss_is_named(path: str, value: object, said: str) -> None:
+    assert said in "\n".join(violations(seeded(f"Resources/TriageAlertsOnAlarm/Properties/{path}", value)))
