@@ -93,7 +93,7 @@ def publish(alerts: Sequence[Alert]) -> None:
 def own_event(body: str) -> Event | None:
     """Return the fleet's own event that the body is, or None."""
     try:
-        inside = unwrap(body)
+        inside = list(unwrap(body))
     except Permanent:  # plain text is a message too, and so is whatever AWS may send
         return None
     match inside:

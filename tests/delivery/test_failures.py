@@ -7,13 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.parameters import clear_caches
 from tests.alerts import SAMPLE, alert, event
 from tests.conftest import Context
 from tests.delivery.sinks import Sink, configure, effects, environment, put, sinks
 from tools.local.destinations import PAGERDUTY, SIGNING_KEY, SLACK, SLACK_WEBHOOK, WEBHOOK, Answer, Destinations
 
-from fleet import deliveries, http
+from fleet import aws, deliveries, http
 from fleet.alerts.model import Alert, AlertStatus
 
 LATER = SAMPLE.last_seen + timedelta(hours=3)
@@ -312,7 +311,7 @@ def test_an_endpoint_that_is_gone_gets_no_more_and_people_are_told(
     assert told["detail-type"] == "Alert"
     assert "answered that it is gone" in Alert.from_json(told["detail"]).title
     assert dead_letters() == []
-    clear_caches()  # type: ignore[no-untyped-call]
+    aws._parameters.cache_clear()
     put("/entries", json.dumps([{**sink.entry, "url": f"{destinations.url}/hook?again"}]), "String")
     assert give(SAMPLE) == [None]
     assert list(destinations.received) == ["a1"]
