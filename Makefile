@@ -65,8 +65,9 @@ docs: dev-environment ## Generate the parts of the documentation that come from 
 	@$(DEV)/python -m tools.docs
 
 .PHONY: bench
-bench: dev-environment ## Measure what importing each handler costs
+bench: dev-environment ## Measure what importing each handler costs, and what triage costs
 	@$(DEV)/python -m tools.bench
+	@PYTHONPATH=shared $(DEV)/python -m tools.bench_triage
 
 .PHONY: lock
 lock: ## Pin the requirements anew: [UPGRADE=1]

@@ -35,8 +35,8 @@ def test_invoke_says_what_is_wrong_with_its_arguments(command: Command, tmp_path
     (tmp_path / "text.json").write_text("scheduled_at: now")
 
     for arguments, said in (
-        ([""], "say which job: make invoke JOB=name; known: paused_pipelines, "),
-        (["paused_pipeline"], "there is no job 'paused_pipeline'; known: paused_pipelines, "),
+        ([""], f"say which job: make invoke JOB=name; known: {', '.join(jobs())}"),
+        (["paused_pipeline"], f"there is no job 'paused_pipeline'; known: {', '.join(jobs())}"),
         (["paused_pipelines", "none.json"], "the event none.json cannot be read: No such file or directory"),
         (["paused_pipelines", str(tmp_path / "text.json")], "text.json is not JSON: Expecting value: line 1 column 1"),
     ):

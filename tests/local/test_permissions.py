@@ -10,7 +10,7 @@ import pytest
 from tools.local import play
 from tools.local.fleet import Fleet
 from tools.local.scenarios import scenario
-from tools.local.stack import STACK
+from tools.local.stack import STACK, jobs
 
 POLICY = "job"
 
@@ -52,6 +52,8 @@ def without(policy: dict[str, Any], action: str) -> dict[str, Any]:
     ],
 )
 def test_a_job_fails_without_one_of_its_rights(fleet: Fleet, job: str, action: str) -> None:
+    for each in jobs():  # the job's alerts go through the others
+        scenario(each).seed(fleet)
     with lacking(fleet, job, action):
         assert play.play(fleet, job, scenario(job)).outcome == "failed"
 

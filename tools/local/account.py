@@ -23,6 +23,7 @@ class Account:
         self.logs = aws.client("logs", endpoint_url=endpoint, config=CONFIG)
         self.s3 = aws.client("s3", endpoint_url=endpoint, config=CONFIG)
         self.scheduler = aws.client("scheduler", endpoint_url=endpoint, config=CONFIG)
+        self.sns = aws.client("sns", endpoint_url=endpoint, config=CONFIG)
         self.sqs = aws.client("sqs", endpoint_url=endpoint, config=CONFIG)
         self.ssm = aws.client("ssm", endpoint_url=endpoint, config=CONFIG)
 

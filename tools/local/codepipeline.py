@@ -78,6 +78,12 @@ def pause(name: str, stage: str, reason: str, since: datetime, region: str = REG
     _change(_backend(region), name, stage, Transition(False, since, f"arn:aws:iam::{ACCOUNT}:user/operator", reason))
 
 
+def resume(name: str, stage: str, region: str = REGION) -> None:
+    """Enable the transition into `stage` again."""
+    operator = f"arn:aws:iam::{ACCOUNT}:user/operator"
+    _change(_backend(region), name, stage, Transition(True, datetime.now(UTC), operator, ""))
+
+
 def throttle(name: str, attempts: int, region: str = REGION) -> None:
     """Make the next attempts to start this pipeline fail with ThrottlingException, with all retries of botocore."""
     _state(_pipeline(_backend(region), name)).throttled_attempts = attempts

@@ -152,7 +152,7 @@ class Fleet:
         planned = f"{due:%Y-%m-%dT%H:%M:%SZ}"
         with self.tap(job, {"source": ["fleet"], "detail-type": ["Job Report"], "detail": {"job": [job]}}) as tap:
             self.account.scheduler.create_schedule(
-                Name=f"once-{job}",
+                Name=f"once-{job}-{due:%H%M%S}",
                 ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
                 FlexibleTimeWindow={"Mode": "OFF"},
                 ActionAfterCompletion="DELETE",

@@ -1,10 +1,10 @@
 """Run every job once through its real trigger and show what each did."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from queue import SimpleQueue
-from threading import Thread
+from threading import Barrier, Thread
 
 from rich.table import Table
 from rich.text import Text
@@ -29,12 +29,13 @@ class Outcome:
 
 
 def play_all(fleet: Fleet) -> list[Outcome]:
-    """Play all scenarios at once."""
+    """Play all scenarios at once, when all have seeded: what one sets up for its sink, the alerts of all need."""
     scenarios = {job: scenario(job) for job in fleet.jobs()}
+    seeded = Barrier(len(scenarios)).wait
     done: SimpleQueue[Outcome] = SimpleQueue()
     for job, each in scenarios.items():
         # Daemons, so that Ctrl-C need not wait until each has lost patience.
-        Thread(target=lambda job=job, each=each: done.put(play(fleet, job, each)), daemon=True).start()
+        Thread(target=lambda job=job, each=each: done.put(play(fleet, job, each, seeded)), daemon=True).start()
     outcomes = []
     for _ in scenarios:
         outcomes.append(done.get())
@@ -42,10 +43,13 @@ def play_all(fleet: Fleet) -> list[Outcome]:
     return sorted(outcomes, key=lambda outcome: outcome.job)
 
 
-def play(fleet: Fleet, job: str, each: Scenario) -> Outcome:
-    """Play one job's scenario."""
+def play(fleet: Fleet, job: str, each: Scenario, seeded: Callable[[], object] = lambda: None) -> Outcome:
+    """Play one job's scenario; `seeded` is called between its two parts, whatever becomes of the first."""
     try:
-        each.seed(fleet)
+        try:
+            each.seed(fleet)
+        finally:
+            seeded()
         return Outcome(job, each.TRIGGER, "ok", each.play(fleet))
     except Failed as failure:
         return Outcome(job, each.TRIGGER, "failed", str(failure))

@@ -345,6 +345,18 @@ def test_a_list_that_was_mended_is_read_anew_at_once() -> None:
 
 
 @pytest.mark.usefixtures("moto")
+def test_an_optional_list_that_does_not_exist_is_empty() -> None:
+    assert entries("/fleet/list", Entry, optional=True).usable == ()
+
+
+@pytest.mark.usefixtures("moto")
+def test_an_optional_list_that_is_wrong_is_refused_all_the_same() -> None:
+    aws.client("ssm").put_parameter(Name="/fleet/list", Type="String", Value="bucket: b")
+    with pytest.raises(SettingsError, match="must be a YAML list"):
+        entries("/fleet/list", Entry, optional=True)
+
+
+@pytest.mark.usefixtures("moto")
 def test_a_parameter_that_does_not_exist_is_named() -> None:
     with pytest.raises(SettingsError, match=r"the SSM parameter /fleet/list cannot be read: .*ParameterNotFound"):
         entries("/fleet/list", Entry)

@@ -1,5 +1,7 @@
 """An alert and its resolution, by way of a bot token, while Slack is busy once."""
 
+import uuid
+
 from tools.local.destinations import SLACK, SLACK_TOKEN, Answer
 from tools.local.fleet import Fleet, expect, sample
 
@@ -8,15 +10,21 @@ JOB = "notify_slack"
 
 
 def seed(fleet: Fleet) -> None:
-    """Route all alerts to one channel."""
+    """Route the alerts of one owner to a channel of their own, all others to another."""
     token = fleet.entrust(JOB, "token", SLACK_TOKEN)
-    fleet.configure(JOB, "ROUTES_PARAMETER", f"[{{token: {token}, channel: C0FLEET}}]")
+    fleet.configure(
+        JOB,
+        "ROUTES_PARAMETER",
+        f"[{{token: {token}, channel: C0OPS, owner: operations}}, {{token: {token}, channel: C0FLEET}}]",
+    )
 
 
 def play(fleet: Fleet) -> str:
     """Expect one message, resolved in place, and its thread told."""
     alert = sample(JOB)
-    title = alert["detail"]["title"]
+    play_id = uuid.uuid4().hex  # `make invoke` may have shown the sample itself already
+    title = f"{alert['detail']['title']} ({play_id[:6]})"
+    alert["detail"] |= {"id": play_id, "dedup_key": f"aws.cloudwatch/{play_id}", "title": title}
     fleet.destinations.misbehave(SLACK, Answer(429, headers={"Retry-After": "2"}))
     fleet.publish(alert)
     (posted,) = fleet.delivered(SLACK, title, 1)

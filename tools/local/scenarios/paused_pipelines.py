@@ -1,12 +1,15 @@
-"""Three pipelines: one that someone paused days ago, one paused just now, and one that runs."""
+"""Three pipelines: one that someone paused days ago and resumes, one paused just now, and one that runs."""
 
 from datetime import UTC, datetime, timedelta
 
-from tools.local.codepipeline import add_pipeline, pause
+from tools.local.alert_life import opened, resolved
+from tools.local.codepipeline import add_pipeline, pause, resume
+from tools.local.destinations import SLACK
 from tools.local.fleet import Fleet, expect
 
 TRIGGER = "schedule"
 FORGOTTEN = "billing-api"
+KEY = f"paused_pipelines/{FORGOTTEN}"
 
 
 def seed(_: Fleet) -> None:
@@ -19,9 +22,16 @@ def seed(_: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect one finding, about the forgotten pipeline."""
+    """Expect one finding, about the forgotten pipeline; then resume that, and expect people to hear that it is over."""
     findings = fleet.report("paused_pipelines")
     subjects = [finding["subject"] for finding in findings]
     expect(subjects == [FORGOTTEN], f"expected one finding, about {FORGOTTEN}; reported: {subjects}")
     expect("incident 4711" in str(findings[0]["detail"]), f"the finding lacks the reason: {findings[0]['detail']}")
-    return str(findings[0]["title"])
+    opened(fleet, KEY, SLACK)
+    resume(FORGOTTEN, "Deploy")
+    left = fleet.report("paused_pipelines")
+    expect(not left, f"nothing is paused for long any more; reported: {left}")
+    resolved(fleet, KEY, SLACK)
+    return (
+        f"{findings[0]['title']}: opened at Slack and webhook; resumed, and resolved at both (a warning pages nobody)"
+    )

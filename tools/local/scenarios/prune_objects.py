@@ -1,5 +1,7 @@
-"""A bucket with two prefixes full of build caches: one to prune, one to try dry."""
+"""A bucket with prefixes full of build caches, one to prune, one to try dry, and an entry that someone mistyped."""
 
+from tools.local.alert_life import opened, resolved
+from tools.local.destinations import SLACK
 from tools.local.fleet import Fleet, expect
 
 TRIGGER = "schedule"
@@ -9,6 +11,12 @@ KEEP = 5
 ENTRIES = f"""
 - {{bucket: {BUCKET}, prefix: cache/, keep_newest: {KEEP}, dry_run: false}}
 - {{bucket: {BUCKET}, prefix: tried/, keep_newest: {KEEP}}}
+- {{bucket: {BUCKET}, prefix: logs/, keep_newest: some}}
+"""
+MENDED = f"""
+- {{bucket: {BUCKET}, prefix: cache/, keep_newest: {KEEP}, dry_run: false}}
+- {{bucket: {BUCKET}, prefix: tried/, keep_newest: {KEEP}, dry_run: false}}
+- {{bucket: {BUCKET}, prefix: logs/, keep_newest: {KEEP}}}
 """
 
 
@@ -27,14 +35,26 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect the newest objects to be left under the one prefix, and a finding about the other."""
+    """Expect the newest objects under the one prefix, and findings about the others until the list is mended."""
     findings = fleet.report("prune_objects")
     pruned, tried = stored(fleet, "cache/"), stored(fleet, "tried/")
     expect(pruned == keys("cache/", KEEP), f"expected the {KEEP} newest under cache/; there are: {sorted(pruned)}")
     expect(tried == keys("tried/", OBJECTS), f"the dry run deleted objects; {len(tried)} of {OBJECTS} are left")
     found = [(finding["subject"], finding["severity"]) for finding in findings]
-    expect(found == [(f"s3://{BUCKET}/tried/", "info")], f"expected one info finding about tried/; reported: {found}")
-    return f"deleted {OBJECTS - KEEP} of {OBJECTS} objects, kept the newest {KEEP}; the dry run deleted none"
+    mistyped = f"entry 3 of {fleet.variables('prune_objects')['ENTRIES_PARAMETER']}"
+    dry = f"s3://{BUCKET}/tried/"
+    expect(set(found) == {(mistyped, "warning"), (dry, "info")}, f"expected a warning and an info; reported: {found}")
+    opened(fleet, f"prune_objects/{mistyped}", SLACK)
+    opened(fleet, f"prune_objects/{dry}")
+    fleet.configure("prune_objects", "ENTRIES_PARAMETER", MENDED)
+    left = fleet.report("prune_objects")
+    expect(not left, f"the list is mended; reported: {left}")
+    resolved(fleet, f"prune_objects/{mistyped}", SLACK)
+    resolved(fleet, f"prune_objects/{dry}")
+    return (
+        f"deleted {OBJECTS - KEEP} of {OBJECTS} objects; the dry run deleted none. A mistyped entry opened at Slack, "
+        "the dry run (info) at the webhook alone; both were resolved there once the list was mended"
+    )
 
 
 def stored(fleet: Fleet, prefix: str) -> set[str]:

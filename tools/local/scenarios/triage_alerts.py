@@ -1,27 +1,37 @@
-"""A job's finding that comes, stays and goes, and plain text; each told once."""
+"""A job's finding that comes, stays and goes, an alarm that does so, and plain text; each told once."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tools.local.alert_life import opened as told_opened
+from tools.local.alert_life import resolved as told_resolved
+from tools.local.destinations import PAGERDUTY, SLACK
 from tools.local.fleet import Fleet, Tap, expect
+from tools.local.paths import ROOT
 
 TRIGGER = "report, event, topic"
 JOB = "triage_alerts"
 SOURCE = "played_job"
 SUBJECTS = ("disk", "lease")
+ALARM = ROOT / "tests" / "events" / "alerts" / "cloudwatch" / "sns_metric_math.json"
 OWNERS = f"""
 - {{pattern: "source:{SOURCE}", owner: web}}
+- {{pattern: "source:paused_pipelines", owner: operations}}
+- {{pattern: "source:prune_objects", owner: operations}}
+- {{pattern: "source:aws.cloudwatch", owner: operations}}
 """
 
 
 def seed(fleet: Fleet) -> None:
     """Say who owns what the job finds."""
-    fleet.configure(fleet.setting(JOB, "OWNERS_PARAMETER"), OWNERS)
+    fleet.configure(JOB, "OWNERS_PARAMETER", OWNERS)
 
 
 def play(fleet: Fleet) -> str:
     """Report twice, the second time less; deliver the first report again; send text that nobody knows."""
     now = datetime.now(UTC)
+    alarm = alarmed(fleet, "ALARM", "OK")
     first = report(now - timedelta(minutes=2), *SUBJECTS)
     alerts = {"source": ["fleet"], "detail-type": ["Alert"], "detail": {"source": [SOURCE, "aws.sns"]}}
     with fleet.tap(JOB, alerts) as tap:
@@ -33,18 +43,37 @@ def play(fleet: Fleet) -> str:
         queue = fleet.outputs["TriageAlertsQueue"]
         fleet.account.sqs.send_message(QueueUrl=queue, MessageBody="the disk of db-7 is odd")
         told = next_alert(tap, "opened")
+    told_opened(fleet, alarm, SLACK, PAGERDUTY)
+    alarmed(fleet, "OK", "ALARM")
+    told_resolved(fleet, alarm, SLACK, PAGERDUTY)
     expect({each["subject"] for each in opened} == set(SUBJECTS), f"opened: {opened}")
     expect({each["owner"] for each in opened} == {"web"}, f"the owner is not in the alerts: {opened}")
     expect((resolved["subject"], resolved["count"]) == ("disk", 1), f"resolved: {resolved}")
     expect(told["source"] != SOURCE, f"expected an alert about the text, and got: {told}")
     expect("db-7" in f"{told['title']} {told['detail']}", f"the text is not in its alert: {told}")
-    return "two findings, reported twice, opened once each; one was reported no more and resolved; plain text was told"
+    return (
+        "a critical CloudWatch alarm by way of SNS opened, and its OK resolved, at Slack, PagerDuty and webhook; "
+        "two findings, reported twice, opened once each, and one resolved; plain text was told"
+    )
+
+
+def alarmed(fleet: Fleet, state: str, before: str) -> str:
+    """Publish to the topic what CloudWatch does when an alarm changes its state; return its alerts' key."""
+    message = json.loads(json.loads(ALARM.read_text())["Message"])
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "+0000"
+    message |= {"NewStateValue": state, "OldStateValue": before, "StateChangeTime": at}
+    name, region = message["AlarmName"], message["Region"]
+    fleet.account.sns.publish(
+        TopicArn=fleet.outputs["AlertsTopicArn"], Subject=f'{state}: "{name}" in {region}', Message=json.dumps(message)
+    )
+    _, _, _, region, account, *_ = message["AlarmArn"].split(":")
+    return f"aws.cloudwatch/{account}/{region}/{name}"
 
 
 def report(at: datetime, *subjects: str) -> dict[str, Any]:
     """Return the event by which a job reports that something is wrong with these."""
     findings = [
-        {"subject": each, "title": f"{each} is wrong", "severity": "warning", "detail": {}, "link": ""}
+        {"subject": each, "title": f"{each} is wrong", "severity": "info", "detail": {}, "link": ""}
         for each in subjects
     ]
     detail = {"job": SOURCE, "scheduled_at": at.isoformat(), "findings": findings, "after": None, "through": None}
