@@ -17,7 +17,7 @@ from fleet import aws, secrets
 from fleet.runtime.telemetry import logger
 
 # The same examples in every run, on however slow a machine.
-settings.register_profile("fleet", deadline=None, derandomize=True, max_examples=200)
+settings.register_profile("fleet", deadline=None, derandomize=True, max_examples=100)
 settings.load_profile("fleet")
 
 Event = dict[str, Any]
