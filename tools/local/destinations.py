@@ -31,12 +31,16 @@ HANG_SECONDS = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a destination answers; `manner` says how: properly, not at all, or too slowly."""
+    """What a destination answers; `manner` says how: properly, not at all, or too slowly.
+
+    An arranged answer with `about` waits for a request that holds this text.
+    """
 
     status: int = 200
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     manner: Literal["proper", "reset", "hang", "drip", "drip headers"] = "proper"
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,8 @@ class Destinations:
         destination = next((name for prefix, name in PATHS.items() if path.startswith(prefix)), path)
         with self._lock:
             arranged = self.arranged[destination]
-            answer = arranged.popleft() if arranged else self.choose(destination)
+            meant = bool(arranged) and arranged[0].about.encode() in body
+            answer = arranged.popleft() if meant else self.choose(destination)
             try:
                 document = json.loads(body)
                 answer = answer or self._proper(destination, path, headers, body.decode(), document)
