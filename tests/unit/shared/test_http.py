@@ -6,7 +6,7 @@ import pytest
 
 from fleet import secrets
 from fleet.errors import Permanent, Refused, Transient
-from fleet.http import Gone, Target, judge, public, retry_after, target
+from fleet.http import Gone, Target, judge, retry_after, target
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 PLACE = Target("https", "hooks.example.com", 443, "/services/T0/B0/hunter2", guarded=True)
@@ -95,30 +95,6 @@ def test_the_allow_list_is_of_exact_hosts_and_ports(url: str, guarded: bool) -> 
 def test_plain_http_needs_the_allow_list() -> None:
     with pytest.raises(Permanent, match="is not https"):
         target("http://127.0.0.1:8081/api", {"127.0.0.1:8080"})
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        *("0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.254"),
-        *("169.254.169.254", "169.254.170.2", "172.16.0.1", "172.31.255.255", "192.0.0.192", "192.0.2.1"),
-        *("192.88.99.1", "192.168.1.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1"),
-        *("240.0.0.1", "255.255.255.255"),
-        *("::", "::1", "::7f00:1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::ffff:0:127.0.0.1"),
-        *("64:ff9b::7f00:1", "64:ff9b::8.8.8.8", "64:ff9b:1::a00:1", "100::1", "2001::1", "2001:0:7f00:1::"),
-        *("2001:10::1", "2001:20::1", "2001:db8::1", "2002:7f00:1::", "2002:a9fe:a9fe::", "3fff::1", "5f00::1"),
-        *("fc00::1", "fd00:ec2::254", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "2606:4700::1%eth0"),
-    ],
-)
-def test_an_address_that_is_not_public_is_known(address: str) -> None:
-    assert not public(address)
-
-
-@pytest.mark.parametrize(
-    "address", ["8.8.8.8", "93.184.216.34", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "2a00:1450:4001::200e"]
-)
-def test_a_public_address_is_known(address: str) -> None:
-    assert public(address)
 
 
 @pytest.mark.parametrize(
