@@ -5,8 +5,10 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import botocore.session
 import pytest
 from hypothesis import settings
 from moto import mock_aws
@@ -19,6 +21,9 @@ from fleet.runtime.telemetry import logger
 # The same examples in every run, on however slow a machine.
 settings.register_profile("fleet", deadline=None, derandomize=True, max_examples=100)
 settings.load_profile("fleet")
+
+# Each test makes its clients anew, for which botocore would read all of its models anew.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 Event = dict[str, Any]
 TOGETHER = ("tests/local/", "tests/fleet/test_new_job.py")

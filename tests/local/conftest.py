@@ -10,10 +10,11 @@ from unittest import mock
 
 import pytest
 from tests.fleet.repository import cloned
-from tools.local import registry, stack
+from tools.local import play, registry, stack
 from tools.local.aws import isolated
 from tools.local.fleet import Fleet
 from tools.local.paths import ROOT
+from tools.local.play import Outcome
 from tools.local.start import running_fleet
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -34,6 +35,12 @@ def fleet(registered: Path) -> Iterator[Fleet]:
         running_fleet() as running,
     ):
         yield running
+
+
+@pytest.fixture(scope="package")
+def outcomes(fleet: Fleet) -> dict[str, Outcome]:
+    """What became of each job in the demo, played once; whatever it seeded is still there."""
+    return {outcome.job: outcome for outcome in play.play_all(fleet)}
 
 
 @pytest.fixture

@@ -1,24 +1,23 @@
 """The commands that a user runs beside a running fleet."""
 
 import json
+import re
 import shutil
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 from tests.local.conftest import Command
-from tools.local.fleet import Fleet
-from tools.local.scenarios import scenario
+from tools.local.__main__ import invoke
+from tools.local.errors import FleetError
 from tools.local.stack import jobs
 
 
+@pytest.mark.usefixtures("outcomes")  # as what a job looks at was seeded for it
 @pytest.mark.parametrize("job", jobs())
-def test_invoke_runs_the_job_with_its_event(fleet: Fleet, command: Command, job: str) -> None:
-    scenario(job).seed(fleet)
-
-    done = command("invoke", job)
-
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)
+def test_invoke_runs_the_job_with_its_event(job: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(Namespace(job=job, event=None)) == 0
+    assert json.loads(capsys.readouterr().out)
 
 
 def test_invoke_fails_when_the_job_fails(command: Command, tmp_path: Path) -> None:
@@ -31,21 +30,24 @@ def test_invoke_fails_when_the_job_fails(command: Command, tmp_path: Path) -> No
     assert "got 'tomorrow'" in json.loads(done.stdout)["errorMessage"]
 
 
-def test_invoke_says_what_is_wrong_with_its_arguments(command: Command, tmp_path: Path) -> None:
+def test_invoke_says_what_is_wrong_with_its_arguments(tmp_path: Path) -> None:
     (tmp_path / "text.json").write_text("scheduled_at: now")
 
-    for arguments, said in (
-        ([""], f"say which job: make invoke JOB=name; known: {', '.join(jobs())}"),
-        (["paused_pipeline"], f"there is no job 'paused_pipeline'; known: {', '.join(jobs())}"),
-        (["paused_pipelines", "none.json"], "the event none.json cannot be read: No such file or directory"),
-        (["paused_pipelines", str(tmp_path / "text.json")], "text.json is not JSON: Expecting value: line 1 column 1"),
+    for job, event, said in (
+        ("", None, f"say which job: make invoke JOB=name; known: {', '.join(jobs())}"),
+        ("paused_pipeline", None, f"there is no job 'paused_pipeline'; known: {', '.join(jobs())}"),
+        ("paused_pipelines", Path("none.json"), "the event none.json cannot be read: No such file or directory"),
+        ("paused_pipelines", tmp_path / "text.json", "text.json is not JSON: Expecting value: line 1 column 1"),
     ):
-        done = command("invoke", *arguments)
+        with pytest.raises(FleetError, match=re.escape(said)):
+            invoke(Namespace(job=job, event=event))
 
-        assert done.returncode == 1
-        assert done.stdout == ""
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
+
+def test_what_is_wrong_is_said_without_a_traceback(command: Command) -> None:
+    done = command("invoke", "paused_pipeline")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("there is no job 'paused_pipeline'; known: ")
 
 
 @pytest.mark.parametrize("arguments", [("invoke", "prune_objects"), ("deploy",)])

@@ -15,11 +15,6 @@ from tools.local.play import Outcome
 JOBS = [job.name for job in manifest.jobs()]
 
 
-@pytest.fixture(scope="module")
-def outcomes(fleet: Fleet) -> dict[str, Outcome]:
-    return {outcome.job: outcome for outcome in play.play_all(fleet)}
-
-
 @pytest.mark.parametrize("job", JOBS)
 def test_the_job_does_its_work(outcomes: dict[str, Outcome], job: str) -> None:
     assert outcomes[job].outcome == "ok", outcomes[job].detail
