@@ -12,6 +12,7 @@ import botocore.session
 import pytest
 from hypothesis import settings
 from moto import mock_aws
+from tests.unit.shared.ledger.tables import make_table
 from tools.local.aws import ACCOUNT, ISOLATED, REGION
 from xdist.scheduler import LoadScopeScheduling
 
@@ -117,12 +118,7 @@ def published(moto: None) -> Callable[[], list[Event]]:
 @pytest.fixture
 def ledger(moto: None, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of an empty ledger, which jobs find in their environment."""
-    aws.client("dynamodb").create_table(
-        TableName="ledger",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    make_table("ledger")
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
     return "ledger"
 

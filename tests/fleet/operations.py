@@ -25,6 +25,7 @@ OF_THE_LAYER = {
     "fleet.ledger.table.Table": {
         *("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:ConditionCheckItem"),
     },
+    "fleet.ledger.table.last_reports": {"dynamodb:Query"},
     "fleet.dead_letters.park": {"sqs:SendMessage"},
 }
 

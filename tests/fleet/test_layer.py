@@ -29,7 +29,7 @@ WORK = """
 from dataclasses import dataclass
 from datetime import timedelta
 import app, fleet.dead_letters, fleet.secrets, fleet.runtime.queued, fleet.runtime.scheduled
-import fleet.deliveries, fleet.http, fleet.sinks, fleet.slack, standardwebhooks
+import fleet.deliveries, fleet.http, fleet.schedules, fleet.sinks, fleet.slack, standardwebhooks
 from aws_lambda_powertools.utilities import batch, data_classes, parameters
 from fleet.settings import parse_entries
 
@@ -43,7 +43,10 @@ assert read.usable == (Entry("a", timedelta(days=30)),), read
 assert len(read.faults) == 1, read
 print(*seen)
 """
-OF_THE_LAYER = {"attr", "attrs", "aws_lambda_powertools", "cattrs", "fleet", "jmespath", "standardwebhooks", "yaml"}
+OF_THE_LAYER = {
+    *("attr", "attrs", "aws_lambda_powertools", "cattrs", "cronsim", "fleet", "jmespath", "standardwebhooks", "tzdata"),
+    "yaml",
+}
 OF_THE_RUNTIME = {*sys.stdlib_module_names, "boto3", "botocore"}
 
 

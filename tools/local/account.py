@@ -17,6 +17,7 @@ class Account:
         self.environment = {"AWS_ENDPOINT_URL": endpoint, **services}
         aws = session()
         self.cloudformation = aws.client("cloudformation", endpoint_url=endpoint, config=CONFIG)
+        self.dynamodb = aws.client("dynamodb", endpoint_url=endpoint, config=CONFIG)
         self.events = aws.client("events", endpoint_url=endpoint, config=CONFIG)
         self.iam = aws.client("iam", endpoint_url=endpoint, config=CONFIG)
         self.lambda_ = aws.client("lambda", endpoint_url=endpoint, config=CONFIG)

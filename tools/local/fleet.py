@@ -150,7 +150,8 @@ class Fleet:
         target = self._schedule(job)["Target"]
         due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
         planned = f"{due:%Y-%m-%dT%H:%M:%SZ}"
-        with self.tap(job, {"source": ["fleet"], "detail-type": ["Job Report"], "detail": {"job": [job]}}) as tap:
+        detail = {"job": [job], "scheduled_at": [due.isoformat()]}  # its own schedule may run it meanwhile
+        with self.tap(job, {"source": ["fleet"], "detail-type": ["Job Report"], "detail": detail}) as tap:
             self.account.scheduler.create_schedule(
                 Name=f"once-{job}-{due:%H%M%S}",
                 ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
@@ -164,10 +165,6 @@ class Fleet:
                 },
             )
             report = tap.next(f"{job} was due at {planned} and has not reported")["detail"]
-        expect(
-            datetime.fromisoformat(report["scheduled_at"]) == due,
-            f"the report is of {report['scheduled_at']}, not of the run due at {planned}",
-        )
         findings: list[dict[str, Any]] = report["findings"]
         return findings
 

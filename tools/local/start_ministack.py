@@ -4,15 +4,18 @@
 - The operator may publish events in the name of AWS services; MiniStack itself emits none for ECR and others.
 - A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`.
 - Scheduler looks for due schedules each second instead of every ten.
+- A schedule that starts in the past, which AWS would refuse, counts as made then: else all of a new account were new.
 """
 # ruff: noqa: SLF001 - MiniStack's insides are what this changes; its version is pinned.
 
 import json
+import math
 import os
 import signal
 import sys
 import threading
 from contextvars import ContextVar
+from http import HTTPStatus
 from typing import Any
 
 from ministack import app  # type: ignore[import-not-found]  # of another environment
@@ -26,6 +29,7 @@ _by_operator = ContextVar("by_operator", default=False)
 _condition_keys = iam_actions.request_tag_context
 _handle_request = eventbridge.handle_request
 _put_events = eventbridge._put_events
+_create_schedule = scheduler._create_schedule
 
 
 async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
@@ -37,6 +41,15 @@ async def handle_request(method: str, path: str, headers: dict[str, str], body: 
 def put_events(data: dict[str, Any]) -> Any:
     """Answer PutEvents."""
     return _put_events(data, allow_aws_source=_by_operator.get())
+
+
+def create_schedule(name: str, body: dict[str, Any]) -> Any:
+    """Answer CreateSchedule."""
+    answer = _create_schedule(name, body)
+    if answer[0] == HTTPStatus.OK:
+        made = scheduler._schedules[f"{body.get('GroupName', 'default')}/{name}"]
+        made["CreationDate"] = made["LastModificationDate"] = min(made["CreationDate"], body.get("StartDate", math.inf))
+    return answer
 
 
 def condition_keys(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +75,7 @@ if __name__ == "__main__":
     iam_actions.request_tag_context = condition_keys
     eventbridge.handle_request = handle_request
     eventbridge._put_events = put_events
+    scheduler._create_schedule = create_schedule
     scheduler._SCHEDULE_TICK_INTERVAL = 1
     # It would set the level of the functions' logs as well; MiniStack has read it by now.
     del os.environ["LOG_LEVEL"]

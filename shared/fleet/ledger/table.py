@@ -25,7 +25,7 @@ from zlib import crc32
 from botocore.exceptions import ClientError
 
 from fleet import aws
-from fleet.ledger.coverage import Reports
+from fleet.ledger.coverage import REPORTS, Reports
 from fleet.ledger.life import Key, Row
 from fleet.ledger.mutes import Mute, Withheld
 from fleet.ledger.storms import Storm
@@ -127,6 +127,23 @@ class Table:
 
     def _check(self, item: Item) -> Any:
         return {"TableName": self.name, "Key": _key(item.key), **_condition(item)}
+
+
+def last_reports(name: str) -> dict[str, datetime]:
+    """Read when each job last reported, and nothing else, from the ledger of this name."""
+    pages = (
+        aws.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": REPORTS}},
+            ProjectionExpression="sk, last_report",
+        )
+    )
+    return {
+        item["sk"]["S"]: datetime.fromisoformat(item["last_report"]["S"]) for page in pages for item in page["Items"]
+    }
 
 
 def attributes(item: Item) -> dict[str, Any]:

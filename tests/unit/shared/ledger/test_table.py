@@ -13,7 +13,7 @@ from fleet.ledger.coverage import Reports, announced
 from fleet.ledger.life import Row, Rules, findings_of, observed
 from fleet.ledger.mutes import MUTES, Mute, Withheld, withheld_by
 from fleet.ledger.storms import Storm, gathered
-from fleet.ledger.table import Conflict, Item, Table, attributes
+from fleet.ledger.table import Conflict, Item, Table, attributes, last_reports
 
 NOW = datetime(2026, 11, 21, 9, 30, 0, 250_000, tzinfo=UTC)
 SEEN = Observation(
@@ -53,6 +53,12 @@ def test_an_item_is_read_as_it_was_written(table: Table, item: Any) -> None:
 def test_what_is_not_there_is_none(table: Table) -> None:
     assert table.get(Mute, (MUTES, "m1")) is None
     assert table.query(Withheld, withheld_by("m1")) == []
+
+
+def test_last_reports_are_those_of_each_job_and_of_nothing_else(table: Table) -> None:
+    assert last_reports(table.name) == {}
+    table.commit([*ITEMS, announced(Reports("other"), Report("other", NOW - timedelta(days=1), ()), "e2")[0]])
+    assert last_reports(table.name) == {"job": NOW, "other": NOW - timedelta(days=1)}
 
 
 def test_a_query_reads_all_pages(table: Table) -> None:

@@ -1,0 +1,141 @@
+"""When EventBridge Scheduler runs what is scheduled: the due times of `cron(...)`, `rate(...)` and `at(...)`.
+
+A cron's fields are put as cronsim reads them; what it does not know, years and the weekday nearest a day (`15W`), is
+decided here. A cron is read on the clocks of its time zone, as Scheduler does: a time that they skip is not due, and
+one that they show twice is due once.
+"""
+
+import re
+from calendar import monthrange
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain, count, takewhile
+from typing import Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+CRON = re.compile(r"cron\(\s*(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s*\)")
+RATE = re.compile(r"rate\(\s*([1-9]\d{0,5})\s+(minute|hour|day)s?\s*\)")
+AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
+YEARS = (1970, 2199)
+WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+MOMENT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A schedule as Scheduler keeps it; a run may begin as late as `window` after it is due."""
+
+    expression: str
+    zone: str = "UTC"
+    start: datetime | None = None
+    end: datetime | None = None
+    window: timedelta = timedelta(0)
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Self:
+        """Read what Scheduler's GetSchedule answers."""
+        return cls(
+            answer["ScheduleExpression"],
+            answer.get("ScheduleExpressionTimezone", "UTC"),
+            answer.get("StartDate"),
+            answer.get("EndDate"),
+            timedelta(minutes=answer.get("FlexibleTimeWindow", {}).get("MaximumWindowInMinutes", 0)),
+        )
+
+    def due(self, after: datetime) -> Iterator[datetime]:
+        """Return, in UTC and in their order, the times later than `after` at which it is due.
+
+        A rate counts from `after`, as from the last run, or from its start. Raises `ValueError` for an expression or
+        a time zone that Scheduler would not take.
+        """
+        try:
+            zone = ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"there is no time zone {self.zone!r}: name one of IANA's, such as Europe/Berlin"
+            ) from None
+        if at := AT.fullmatch(self.expression):  # which knows no start and no end
+            once = datetime.fromisoformat(at[1]).replace(tzinfo=zone).astimezone(UTC)
+            return iter([once] if once > after else [])
+        after = max(after, self.start - MOMENT) if self.start else after
+        if rate := RATE.fullmatch(self.expression):
+            period = timedelta(**{f"{rate[2]}s": int(rate[1])})
+            first = self.start if self.start and after < self.start else after + period
+            times = (first.astimezone(UTC) + period * number for number in count())
+        elif cron := CRON.fullmatch(self.expression):
+            times = _on_clocks(_local(self.expression, cron.groups(), _naive(after, zone)), zone, after)
+        else:
+            raise ValueError(f"{self.expression!r} is no cron(...) of six fields, no rate(...) and no at(...)")
+        end = self.end
+        return takewhile(lambda time: end is None or time <= end, times)
+
+
+def _naive(time: datetime, zone: ZoneInfo) -> datetime:
+    return time.astimezone(zone).replace(tzinfo=None)
+
+
+def _on_clocks(local: Iterator[datetime], zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    """Yield the moments when the zone's clocks show these times (the first of two), later than `after`."""
+    for time in local:
+        moment = time.replace(tzinfo=zone).astimezone(UTC)
+        if moment > after and _naive(moment, zone) == time:
+            yield moment
+
+
+def _local(expression: str, fields: tuple[str, ...], after: datetime) -> Iterator[datetime]:
+    minutes, hours, day, month, weekday, years = (field.upper() for field in fields)
+    try:
+        if (day == "?") == (weekday == "?"):
+            raise ValueError("one of its two days must be ?, and the other not")
+        nearest = re.fullmatch(r"([1-9]|[12]\d|3[01])W", day)
+        if nearest:  # no further away than Monday is from Saturday the 1st
+            day = f"{max(int(nearest[1]) - 2, 1)}-{min(int(nearest[1]) + 2, 31)}"
+        spec = " ".join([minutes, hours, day.replace("?", "*"), month, _weekday(weekday)])
+        ahead = sorted(year for year in _years(years) if year >= after.year)
+        CronSim(spec, after)
+    except (ValueError, CronSimError) as error:
+        raise ValueError(f"{expression!r} is not as EventBridge Scheduler writes it: {error}") from None
+    times = chain.from_iterable(_within(spec, year, after) for year in ahead)
+    return (time for time in times if not nearest or time.day == _nearest_weekday(time, int(nearest[1])))
+
+
+def _within(spec: str, year: int, after: datetime) -> Iterator[datetime]:
+    begin = max(after, datetime(year, 1, 1) - timedelta(seconds=1))  # noqa: DTZ001 - what clocks show, wherever
+    return takewhile(lambda time: time.year == year, CronSim(spec, begin))
+
+
+def _weekday(field: str) -> str:
+    """Return the field with the days 0 to 6, not 1 to 7, from Sunday on."""
+    for number, name in enumerate(WEEKDAYS, start=1):
+        field = field.replace(name, str(number))
+    field = {"?": "*", "L": "7"}.get(field, field)
+    if bad := re.search(r"(?<![#/\d])(0|[89]|\d\d)", field):
+        raise ValueError(f"there is no day {bad[0]} in a week of 1 (Sunday) to 7")
+    field = re.sub(r"(?<![#/\d])\d", lambda day: str(int(day[0]) - 1), field)
+    return re.sub(r"(?<![-#\d])(\d)/", r"\1-6/", field)
+
+
+def _years(field: str) -> Iterator[int]:
+    for term in field.split(","):
+        years, _, step = term.partition("/")
+        first, _, last = years.partition("-")
+        low, high = YEARS if years == "*" else (int(first), int(last or (YEARS[1] if step else first)))
+        if not YEARS[0] <= low <= high <= YEARS[1]:
+            raise ValueError(f"its years are not within {YEARS[0]} and {YEARS[1]}")
+        yield from range(low, high + 1, int(step or 1))
+
+
+def _nearest_weekday(time: datetime, day: int) -> int:
+    """Return the day of the time's month that is a weekday and nearest to `day`; 0 where there is no such day."""
+    first, last = monthrange(time.year, time.month)
+    if day > last:
+        return 0
+    match (first + day - 1) % 7:
+        case 5:
+            return day - 1 if day > 1 else day + 2
+        case 6:
+            return day + 1 if day < last else day - 2
+    return day
