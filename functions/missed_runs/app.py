@@ -62,9 +62,10 @@ def silent(watched: Watched, owed: list[datetime], log_group: str) -> Finding:
     last = shown(watched.last_report) if watched.last_report else "never"
     return Finding(
         watched.subject,
-        f"{watched.job} does not report: it was due {' and '.join(map(shown, owed))}",
+        f"{watched.job} has not reported since {last}" if watched.last_report else f"{watched.job} has never reported",
         detail={
             "last report": last,
+            "first runs without": " and ".join(map(shown, owed)),
             "schedule": f"{watched.schedule.expression} {watched.schedule.zone}",
             "if its log shows these runs": "they failed: the log says why, and so do the dead letters",
             "if its log shows none": "they never began: Scheduler's reason is in a dead letter, if it tried",

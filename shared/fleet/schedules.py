@@ -61,16 +61,16 @@ class Schedule:
             once = datetime.fromisoformat(at[1]).replace(tzinfo=zone).astimezone(UTC)
             return iter([once] if once > after else [])
         after = max(after, self.start - MOMENT) if self.start else after
+        times: Iterator[datetime]
         if rate := RATE.fullmatch(self.expression):
             period = timedelta(**{f"{rate[2]}s": int(rate[1])})
             first = self.start if self.start and after < self.start else after + period
             times = (first.astimezone(UTC) + period * number for number in count())
         elif cron := CRON.fullmatch(self.expression):
-            times = _on_clocks(_local(self.expression, cron.groups(), _naive(after, zone)), zone, after)
+            times = _on_clocks(_local(cron, _naive(after, zone)), zone, after)
         else:
             raise ValueError(f"{self.expression!r} is no cron(...) of six fields, no rate(...) and no at(...)")
-        end = self.end
-        return takewhile(lambda time: end is None or time <= end, times)
+        return takewhile(lambda time: self.end is None or time <= self.end, times)
 
 
 def _naive(time: datetime, zone: ZoneInfo) -> datetime:
@@ -85,19 +85,24 @@ def _on_clocks(local: Iterator[datetime], zone: ZoneInfo, after: datetime) -> It
             yield moment
 
 
-def _local(expression: str, fields: tuple[str, ...], after: datetime) -> Iterator[datetime]:
-    minutes, hours, day, month, weekday, years = (field.upper() for field in fields)
+def _local(cron: re.Match[str], after: datetime) -> Iterator[datetime]:
     try:
-        if (day == "?") == (weekday == "?"):
-            raise ValueError("one of its two days must be ?, and the other not")
-        nearest = re.fullmatch(r"([1-9]|[12]\d|3[01])W", day)
-        if nearest:  # no further away than Monday is from Saturday the 1st
-            day = f"{max(int(nearest[1]) - 2, 1)}-{min(int(nearest[1]) + 2, 31)}"
-        spec = " ".join([minutes, hours, day.replace("?", "*"), month, _weekday(weekday)])
-        ahead = sorted(year for year in _years(years) if year >= after.year)
-        CronSim(spec, after)
+        return _times([field.upper() for field in cron.groups()], after)
     except (ValueError, CronSimError) as error:
-        raise ValueError(f"{expression!r} is not as EventBridge Scheduler writes it: {error}") from None
+        raise ValueError(f"{cron[0]!r} is not as EventBridge Scheduler writes it: {error}") from None
+
+
+def _times(fields: list[str], after: datetime) -> Iterator[datetime]:
+    """Return the times that clocks show; whatever is wrong with the fields is raised before the first is asked for."""
+    minutes, hours, day, month, weekday, years = fields
+    if (day == "?") == (weekday == "?"):
+        raise ValueError("one of its two days must be ?, and the other not")
+    nearest = re.fullmatch(r"([1-9]|[12]\d|3[01])W", day)
+    if nearest:  # no further away than Monday is from Saturday the 1st
+        day = f"{max(int(nearest[1]) - 2, 1)}-{min(int(nearest[1]) + 2, 31)}"
+    spec = " ".join([minutes, hours, day.replace("?", "*"), month, _weekday(weekday)])
+    CronSim(spec, after)
+    ahead = sorted({year for year in _years(years) if year >= after.year})
     times = chain.from_iterable(_within(spec, year, after) for year in ahead)
     return (time for time in times if not nearest or time.day == _nearest_weekday(time, int(nearest[1])))
 

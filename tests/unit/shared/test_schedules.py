@@ -35,7 +35,7 @@ def due(schedule: Schedule, after: str, most: int = 3) -> list[str]:
         pytest.param("? * 2 *", "2026-11-23 2026-11-30 2026-12-07", id="2 is Monday"),
         pytest.param("? * 1,7 *", "2026-11-22 2026-11-28 2026-11-29", id="1 is Sunday and 7 Saturday"),
         pytest.param("? * MON-FRI *", "2026-11-23 2026-11-24 2026-11-25", id="names"),
-        pytest.param("? * 5/2 *", "2026-11-26 2026-11-28 2026-12-03", id="step ends with the week"),
+        pytest.param("? * 4/2 *", "2026-11-25 2026-11-27 2026-12-02", id="step ends with the week"),
         pytest.param("? * 2-6/2 *", "2026-11-23 2026-11-25 2026-11-27", id="step in a range"),
         pytest.param("? * L *", "2026-11-28 2026-12-05 2026-12-12", id="L is Saturday"),
         pytest.param("? * 6L *", "2026-11-27 2026-12-25 2027-01-29", id="last Friday"),
@@ -43,8 +43,9 @@ def due(schedule: Schedule, after: str, most: int = 3) -> list[str]:
         pytest.param("? * 3#2 *", "2026-12-08 2027-01-12 2027-02-09", id="second Tuesday"),
         pytest.param("? * TUE#5 *", "2026-12-29 2027-03-30 2027-06-29", id="months without a fifth are left out"),
         pytest.param("29 2 ? *", "2028-02-29 2032-02-29 2036-02-29", id="leap days"),
-        pytest.param("1/15 FEB,APR ? 2028/2", "2028-02-01 2028-02-16 2028-04-01", id="steps from a start"),
-        pytest.param("1 1 ? 2027,2030", "2027-01-01 2030-01-01", id="years"),
+        pytest.param("1/15 FEB,APR ? *", "2027-02-01 2027-02-16 2027-04-01", id="steps from a start"),
+        pytest.param("1 1 ? 2025/4", "2029-01-01 2033-01-01 2037-01-01", id="years from a start"),
+        pytest.param("1 1 ? 2030,2027,2026-2027", "2027-01-01 2030-01-01", id="years"),
         pytest.param("1 1 ? 2020-2025", "", id="years that are over"),
     ],
 )
@@ -58,6 +59,10 @@ def test_a_cron_is_due_on_the_days_that_aws_means(fields: str, days: str) -> Non
 )
 def test_due_is_what_is_later_to_the_second(after: str, first: str) -> None:
     assert due(Schedule("cron(0 8,20 * * ? *)"), f"2026-11-21T{after}", 1) == [f"2026-11-{first}"]
+
+
+def test_a_year_begins_with_its_first_minute() -> None:
+    assert due(Schedule("cron(0 0 1 1 ? 2030)"), "2026-11-21T00:00:00") == ["2030-01-01T00:00:00"]
 
 
 def test_a_time_that_the_clocks_skip_is_not_due() -> None:
@@ -84,12 +89,12 @@ def test_a_rate_counts_from_the_last_run_and_knows_no_clocks() -> None:
 
 
 def test_nothing_is_due_before_the_start_and_after_the_end() -> None:
-    between = {"start": at("2026-12-01T08:00:00"), "end": at("2026-12-02T08:00:00")}
+    start, end = at("2026-12-01T08:00:00"), at("2026-12-02T08:00:00")
     days = ["2026-12-01T08:00:00", "2026-12-02T08:00:00"]
 
-    assert due(Schedule("cron(0 8 * * ? *)", **between), "2026-11-21T00:00:00") == days
-    assert due(Schedule("rate(1 day)", **between), "2026-11-21T00:00:00") == days
-    assert due(Schedule("rate(1 day)", **between), "2026-12-01T08:00:00") == days[1:]
+    assert due(Schedule("cron(0 8 * * ? *)", start=start, end=end), "2026-11-21T00:00:00") == days
+    assert due(Schedule("rate(1 day)", start=start, end=end), "2026-11-21T00:00:00") == days
+    assert due(Schedule("rate(1 day)", start=start, end=end), "2026-12-01T08:00:00") == days[1:]
 
 
 def test_what_runs_once_is_due_once_on_the_clocks_of_its_zone() -> None:
@@ -120,7 +125,7 @@ def test_what_runs_once_is_due_once_on_the_clocks_of_its_zone() -> None:
     ],
 )
 def test_what_aws_would_not_take_is_said_at_once(expression: str, said: str) -> None:
-    with pytest.raises(ValueError, match="cron|rate") as error:
+    with pytest.raises(ValueError, match=r"cron|rate") as error:
         Schedule(expression).due(at("2026-11-21T00:00:00"))
 
     assert said in str(error.value)

@@ -1,4 +1,4 @@
-"""Two schedules of last week: one whose job never reported and at last does, one whose job has; the fleet's own are new."""
+"""Two schedules of last week: one whose job never reported and at last does, and one whose job has."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,8 +44,8 @@ def play(fleet: Fleet) -> str:
     expect(not left, f"every job has reported; reported: {left}")
     resolved(fleet, KEY, SLACK)
     return (
-        f"{finding['title']}: opened at Slack and webhook; it reported, and that resolved it at both; {WELL}, which had "
-        "reported, and the fleet's own jobs, just deployed, were left alone"
+        f"{finding['title']}: opened at Slack and webhook; it reported, and that resolved it at both; "
+        f"{WELL}, which had reported, and the jobs that were just deployed were left alone"
     )
 
 
