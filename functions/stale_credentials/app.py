@@ -57,8 +57,8 @@ def stale(line: Mapping[str, str], settings: Settings, now: datetime) -> Iterato
     subject, name = ("root", "the root user") if root else (f"user/{user}", user)
     page = "security_credentials" if root else f"users/details/{quote(user, safe='')}?section=security_credentials"
     found = partial(Credential, page=f"iam/home#/{page}", user=user)
-    signs_in = line["password_enabled"].lower() in (("true", "not_supported") if root else ("true",))
-    if signs_in and line["mfa_active"].lower() == "false":
+    enabled, mfa = line["password_enabled"].lower(), line["mfa_active"].lower()
+    if mfa == "false" and (enabled != "false" if root else enabled == "true"):
         since = moment(line["password_last_changed"]) or datetime.fromisoformat(line["user_creation_time"])
         what = f"can sign in without MFA, by a password that is {(now - since).days} d old"
         faults = settings.faults("no_mfa", what, now - since)
@@ -87,9 +87,9 @@ def ids(keys: list["AccessKeyMetadataTypeDef"], made: datetime, reported: dateti
 
     A report may tell the moment of a later change: then it is one of those that are older than the report.
     """
-    exact = [key for key in keys if key["CreateDate"] == made]
-    alive = [key for key in exact or keys if key["Status"] == "Active" and key["CreateDate"] <= reported]
-    return [f"{key['AccessKeyId'][:4]}…{key['AccessKeyId'][-4:]}" for key in alive]
+    exact = [key for key in keys if key["CreateDate"].replace(microsecond=0) == made]
+    own = exact or [key for key in keys if key["CreateDate"] <= reported]
+    return [f"{key['AccessKeyId'][:4]}…{key['AccessKeyId'][-4:]}" for key in own if key["Status"] == "Active"]
 
 
 def asked(iam: "IAMClient", reported: datetime, found: Credential) -> Credential:
@@ -104,14 +104,14 @@ def asked(iam: "IAMClient", reported: datetime, found: Credential) -> Credential
             keys = iam.list_access_keys(UserName=found.user)["AccessKeyMetadata"]
             if not (own := ids(keys, found.made, reported)):
                 return gone
-            detail["key"] = " or ".join(own)
+            found = replace(found, name=f"access key {' or '.join(own)} of {found.user}")
         else:
             iam.get_login_profile(UserName=found.user)
             if iam.list_mfa_devices(UserName=found.user)["MFADevices"]:
                 return gone
         tags = {tag["Key"]: tag["Value"] for tag in iam.list_user_tags(UserName=found.user)["Tags"]}
         return replace(found, detail=detail, tags=tags)
-    except iam.exceptions.NoSuchEntityException:
+    except iam.exceptions.NoSuchEntityException:  # the password, or the whole user, was deleted
         return gone
     except (BotoCoreError, ClientError) as error:  # perhaps it is excepted, so that it wakes nobody
         faults = dict.fromkeys((*found.faults, "may be excepted, or cured: IAM did not say"), Severity.WARNING)

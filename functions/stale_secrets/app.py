@@ -77,7 +77,7 @@ def of_parameter(
     try:
         late = now - last_moment(expires)
         faults = settings.faults("late", f"expired {late.days} d ago ({expires})", late)
-    except ValueError:
+    except ValueError:  # the finding shows the tag itself
         faults = {f"expires on no day such as {now:%Y-%m-%d}: its tag says {expires!r}": Severity.WARNING}
     detail = {"written": str(parameter["LastModifiedDate"]), "by": parameter.get("LastModifiedUser", "somebody")}
     page = f"systems-manager/parameters/{quote(name.lstrip('/'))}/description"

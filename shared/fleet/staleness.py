@@ -74,7 +74,7 @@ def last_moment(text: str) -> datetime:
 def _refused(exception: str, now: datetime) -> str:
     try:
         left = last_moment(exception) - now
-    except ValueError:
+    except ValueError:  # the finding shows the tag itself
         return f"does not begin with a day such as {now:%Y-%m-%d}: {exception!r}"
     if left < timedelta(0):
         return f"has ended: {exception!r}"

@@ -127,7 +127,11 @@ def test_the_ranges_between_what_is_unread_are_split_where_an_event_is_full() ->
     assert [edge for edge in edges if edge[0] != edge[1]] == [("b/", "b/\U0010ffff")]
 
 
-@pytest.mark.parametrize("within", [Finding("a/b", "title"), Unread("a/b", "title"), Finding("a/", "title")], ids=["finding", "unread", "edge"])
+@pytest.mark.parametrize(
+    "within",
+    [Finding("a/b", "title"), Unread("a/b", "title"), Finding("a/", "title")],
+    ids=["finding", "unread", "edge"],
+)
 def test_a_finding_in_what_is_unread_is_refused(within: Finding) -> None:
     with pytest.raises(ValueError, match=f"job found {within.subject!r} in what it reports as unread"):
         reports("job", NOW, [within, Unread("a", "title")])

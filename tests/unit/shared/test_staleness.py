@@ -1,7 +1,9 @@
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleet.findings import Finding, Severity
 from fleet.settings import SettingsError, load
@@ -20,15 +22,15 @@ class Settings(Ladders):
     late_critical_days: int = 7
 
 
-def found(faults: dict[str, Severity] | None = None, **tags: str) -> list[Finding]:
+def found(faults: dict[str, Severity] | None = None, tags: dict[str, str] | None = None) -> list[Finding]:
     faults = {"is old": WARNING} if faults is None else faults
-    thing = Stale("box/a b", "the box", faults, "boxes/a%20b", {"made": "long ago"}, tags)
+    thing = Stale("box/a b", "the box", faults, "boxes/a%20b", {"made": "long ago"}, tags or {})
     return list(judged(thing, "stale_things", NOW))
 
 
 def excepted(text: str) -> str:
     """What is said of an exception; nothing if it holds."""
-    findings = found(**{TAG: text})
+    findings = found(tags={TAG: text})
     return str(findings[0].detail["exception"]) if findings else ""
 
 
@@ -76,7 +78,7 @@ def test_a_thing_with_faults_is_a_finding_as_bad_as_the_worst() -> None:
 
 def test_a_thing_without_faults_is_none_whatever_its_exception() -> None:
     assert found({}) == []
-    assert found({}, **{TAG: "soon"}) == []
+    assert found({}, {TAG: "soon"}) == []
 
 
 @pytest.mark.parametrize(
@@ -100,15 +102,25 @@ def test_an_exception_holds_through_its_day_and_says_why_it_does_not(text: str, 
     assert excepted(text) == said
 
 
+@given(st.one_of(st.text(), st.dates().map(str), st.from_regex(r"\d{4}-\d\d-\d\d.?", fullmatch=True)))
+def test_whatever_an_exception_says_it_holds_or_is_told(text: str) -> None:
+    findings = found(tags={TAG: text})
+    day = text.split(" ", maxsplit=1)[0]
+    if findings:
+        assert repr(text) in str(findings[0].detail["exception"])
+    else:
+        assert date(2026, 11, 20) <= date(*map(int, day.split("-"))) <= date(2027, 11, 21)
+
+
 def test_a_finding_with_an_exception_that_does_not_count_says_so_in_its_title() -> None:
-    (finding,) = found(**{TAG: "2026-11-01 until the move"})
+    (finding,) = found(tags={TAG: "2026-11-01 until the move"})
     assert finding.title == "the box is old; its exception has ended: '2026-11-01 until the move'"
     assert finding.severity is WARNING
 
 
 def test_the_exception_of_another_job_is_none() -> None:
     assert exception_tag("stale_things") == TAG
-    assert len(found(**{exception_tag("stale_others"): "2027-01-31"})) == 1
+    assert len(found(tags={exception_tag("stale_others"): "2027-01-31"})) == 1
 
 
 def test_a_day_ends_with_its_last_second_in_utc() -> None:
