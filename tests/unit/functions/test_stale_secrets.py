@@ -139,13 +139,15 @@ def test_every_page_of_secure_strings_with_an_expiry_is_read_and_nothing_else() 
 
 
 @pytest.mark.usefixtures("moto")
-def test_a_parameter_that_was_deleted_meanwhile_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("deleted", [True, False], ids=["deleted", "tag removed"])
+def test_a_parameter_that_was_changed_meanwhile_is_left_out(deleted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     put("/gone", **{"fleet:expires": "2026-11-12"})
     ssm = aws.client("ssm")
-    deleted = ssm.exceptions.InvalidResourceId({"Error": {"Code": "InvalidResourceId"}}, "ListTagsForResource")
 
-    def list_tags_for_resource(**_: str) -> None:
-        raise deleted
+    def list_tags_for_resource(**_: str) -> dict[str, Any]:
+        if deleted:
+            raise ssm.exceptions.InvalidResourceId({"Error": {"Code": "InvalidResourceId"}}, "ListTagsForResource")
+        return {"TagList": [{"Key": "team", "Value": "data"}]}
 
     monkeypatch.setattr(ssm, "list_tags_for_resource", list_tags_for_resource)
     assert list(parameters(Settings(), NOW)) == []
