@@ -19,6 +19,8 @@ SUBJECT_CHARACTERS = 1_024
 TITLE_CHARACTERS = 256
 FACT_CHARACTERS = 2_048
 LINK_CHARACTERS = 2_048
+LAST = "\U0010ffff"
+"""No subject that anybody makes begins with this: it stands behind all others."""
 
 Fact = str | int | float | bool
 
@@ -70,6 +72,14 @@ class Finding:
             "detail": dict(self.detail),
             "link": self.link,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Unread(Finding):
+    """A source that could not be read: nobody knows of the subjects that begin with this one's and a slash.
+
+    No report speaks of those, so that what was found there before stays as it was.
+    """
 
 
 def cut(text: str, characters: int) -> str:
@@ -124,20 +134,33 @@ class Report:
 def reports(job: str, scheduled_at: datetime, findings: Iterable[Finding], limit: int = REPORT_BYTES) -> list[Report]:
     """Put a run's findings, sorted by subject, into as few reports of at most `limit` bytes as they need.
 
-    Without findings this is one empty report. Raises `ValueError` when two findings share a subject.
+    Without findings this is one empty report. What is `Unread` lies between two reports. Raises `ValueError` when two
+    findings share a subject, or one is about what is unread.
     """
     ordered = sorted(findings, key=lambda finding: finding.subject)
     for one, other in pairwise(ordered):
         if one.subject == other.subject:
             raise ValueError(f"two findings of {job} share the subject {one.subject!r}: make the subjects distinct")
-    longest = max((len(json.dumps(finding.subject)) for finding in ordered), default=0)
+    longest = max((len(json.dumps(f"{finding.subject}/{LAST}")) for finding in ordered), default=0)
     room = limit - len(Report(job, scheduled_at, (), "", "").as_json()) - 2 * longest
-    groups = list(_groups((_fitting(finding, room) for finding in ordered), room)) or [()]
-    bounds = [None, *(group[-1].subject for group in groups[:-1]), None]
-    return [
-        Report(job, scheduled_at, group, after, through)
-        for group, (after, through) in zip(groups, pairwise(bounds), strict=True)
-    ]
+    made: list[Report] = []
+    for after, through, among in _read(job, ordered):
+        groups = list(_groups((_fitting(finding, room) for finding in among), room)) or [()]
+        bounds = [after, *(group[-1].subject for group in groups[:-1]), through]
+        ranges = zip(groups, pairwise(bounds), strict=True)
+        made += (Report(job, scheduled_at, group, *ends) for group, ends in ranges)
+    return made
+
+
+def _read(job: str, ordered: list[Finding]) -> Iterator[tuple[str | None, str | None, list[Finding]]]:
+    """Yield the ranges of subjects between what is unread, each with its findings."""
+    unread = sorted(f"{finding.subject}/" for finding in ordered if isinstance(finding, Unread))
+    for finding in ordered:
+        if finding.subject.startswith(tuple(unread)):
+            raise ValueError(f"{job} found {finding.subject!r} in what it reports as unread: report one of the two")
+    for after, through in zip([None, *(f"{each}{LAST}" for each in unread)], [*unread, None], strict=True):
+        behind = [each for each in ordered if after is None or each.subject > after]
+        yield after, through, [each for each in behind if through is None or each.subject < through]
 
 
 def _size(finding: Finding) -> int:

@@ -5,6 +5,8 @@
 - A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`.
 - Scheduler looks for due schedules each second instead of every ten.
 - A schedule that starts in the past, which AWS would refuse, counts as made then: else all of a new account were new.
+- The operator may say at what time a request to IAM or Secrets Manager happens, in the header `X-Fleet-Now` (seconds
+  since 1970), so that a key can be old.
 """
 # ruff: noqa: SLF001 - MiniStack's insides are what this changes; its version is pinned.
 
@@ -14,18 +16,27 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from http import HTTPStatus
+from types import SimpleNamespace
 from typing import Any
 
 from ministack import app  # type: ignore[import-not-found]  # of another environment
 from ministack.core import iam_actions  # type: ignore[import-not-found]
 from ministack.core.router import extract_access_key_id  # type: ignore[import-not-found]
-from ministack.services import eventbridge, scheduler  # type: ignore[import-not-found]
+from ministack.services import (  # type: ignore[import-not-found]
+    eventbridge,
+    iam,
+    scheduler,
+    secretsmanager,
+)
 
 OPERATOR = "test"
 
 _by_operator = ContextVar("by_operator", default=False)
+_said = ContextVar[float | None]("said", default=None)
 _condition_keys = iam_actions.request_tag_context
 _handle_request = eventbridge.handle_request
 _put_events = eventbridge._put_events
@@ -64,6 +75,23 @@ def condition_keys(service: str, action: str, body: bytes, parameters: dict[str,
     return keys
 
 
+def dated(answer: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Make a service answer each request at the time that the operator says."""
+
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+        by_operator = extract_access_key_id(headers, query) == OPERATOR
+        _said.set(float(headers["x-fleet-now"]) if by_operator and "x-fleet-now" in headers else None)
+        return await answer(method, path, headers, body, query)
+
+    return handle
+
+
+def now() -> float:
+    """Return the time that the operator said for this request, or the clock's."""
+    said = _said.get()
+    return time.time() if said is None else said
+
+
 def end_with_parent() -> None:
     """Kill this process group once the other end of standard input is gone."""
     sys.stdin.read()
@@ -77,6 +105,9 @@ if __name__ == "__main__":
     eventbridge._put_events = put_events
     scheduler._create_schedule = create_schedule
     scheduler._SCHEDULE_TICK_INTERVAL = 1
+    iam.handle_request, secretsmanager.handle_request = dated(iam.handle_request), dated(secretsmanager.handle_request)
+    iam._now = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now()))
+    secretsmanager.time = SimpleNamespace(time=now, gmtime=time.gmtime, strftime=time.strftime)
     # It would set the level of the functions' logs as well; MiniStack has read it by now.
     del os.environ["LOG_LEVEL"]
     app.main()

@@ -15,6 +15,7 @@ from fleet import aws
 from fleet.alerts import Alert
 from fleet.errors import Permanent
 from fleet.events import Event
+from fleet.findings import Finding, Unread, reports
 from fleet.ledger.life import Row, State, findings_of
 from fleet.ledger.mutes import Mute, Withheld, withheld_by
 from fleet.ledger.table import Table
@@ -82,6 +83,21 @@ def test_a_finding_is_told_of_when_it_comes_and_when_it_has_gone(triage: Any, al
     assert resolved.last_seen == NOW - timedelta(minutes=20)
     triage(report("web", minutes_ago=15))
     assert alerts() == []
+
+
+def test_what_a_job_could_not_read_stays_as_it_was(triage: Any, alerts: Any) -> None:
+    def told_of(minutes_ago: int, *findings: Finding) -> list[tuple[str, str, str]]:
+        made = reports("stale_secrets", NOW - timedelta(minutes=minutes_ago), findings)
+        for number, each in enumerate(made):
+            event = {"id": f"{minutes_ago}-{number}", "source": "fleet", "detail-type": "Job Report"}
+            triage(json.dumps({**event, "detail": json.loads(each.as_json())}))
+        return sorted(told(alerts()))
+
+    both = [Finding("secret/crm", "is late"), Finding("parameter/crm", "has expired")]
+    assert told_of(30, *both) == [("opened", "warning", "parameter/crm"), ("opened", "warning", "secret/crm")]
+    denied = Unread("secret", "cannot be read")
+    assert told_of(20, denied) == [("opened", "warning", "secret"), ("resolved", "warning", "parameter/crm")]
+    assert told_of(10) == [("resolved", "warning", "secret"), ("resolved", "warning", "secret/crm")]
 
 
 def test_the_sample_report_opens_its_finding(context: Context, alerts: Any) -> None:

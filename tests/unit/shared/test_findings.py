@@ -16,6 +16,7 @@ from fleet.findings import (
     Finding,
     Report,
     Severity,
+    Unread,
     cut,
     reports,
 )
@@ -97,6 +98,43 @@ def test_a_few_findings_make_one_report_in_the_order_of_their_subjects() -> None
 def test_two_findings_of_one_subject_are_refused() -> None:
     with pytest.raises(ValueError, match="two findings of job share the subject 'a'"):
         reports("job", NOW, [Finding("a", "one"), Finding("b", "two"), Finding("a", "three")])
+
+
+def ranges(*findings: Finding) -> list[tuple[str | None, list[str], str | None]]:
+    return [(each.after, subjects([each]), each.through) for each in reports("job", NOW, findings)]
+
+
+def test_no_report_speaks_of_what_is_unread() -> None:
+    last = "\U0010ffff"
+    found = [Finding(subject, "title") for subject in ("a", "secret-x", "secret.", "secret0", "z")]
+    assert ranges(*found, Unread("secret", "cannot be read")) == [
+        (None, ["a", "secret", "secret-x", "secret."], "secret/"),
+        (f"secret/{last}", ["secret0", "z"], None),
+    ]
+    assert ranges(Unread("b", "cannot be read"), Unread("a", "cannot be read")) == [
+        (None, ["a"], "a/"),
+        (f"a/{last}", ["b"], "b/"),
+        (f"b/{last}", [], None),
+    ]
+
+
+def test_the_ranges_between_what_is_unread_are_split_where_an_event_is_full() -> None:
+    found = [Finding(f"{letter}{number:04}", "x" * 200) for letter in "ac" for number in range(1_000)]
+    made = reports("job", NOW, [*found, Unread("b", "cannot be read")])
+    assert subjects(made) == sorted([*(finding.subject for finding in found), "b"])
+    edges = [(one.through, other.after) for one, other in pairwise(made)]
+    assert len(made) > 2
+    assert [edge for edge in edges if edge[0] != edge[1]] == [("b/", "b/\U0010ffff")]
+
+
+@pytest.mark.parametrize(
+    "within",
+    [Finding("a/b", "title"), Unread("a/b", "title"), Finding("a/", "title")],
+    ids=["finding", "unread", "edge"],
+)
+def test_a_finding_in_what_is_unread_is_refused(within: Finding) -> None:
+    with pytest.raises(ValueError, match=f"job found {within.subject!r} in what it reports as unread"):
+        reports("job", NOW, [within, Unread("a", "title")])
 
 
 LIMIT = 40_000
