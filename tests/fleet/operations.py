@@ -12,6 +12,8 @@ from tests.fleet.source import dotted, imported
 IAM_NAMES = {
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "tagging:GetResources": "tag:GetResources",
     "dynamodb:TransactWriteItems": "dynamodb:ConditionCheckItem",  # and the actions of its other parts
 }
 # What the layer calls for a job that uses this name of it.
