@@ -62,8 +62,8 @@ class Seen(NamedTuple):
 
 def judged(subject: str, seen: list[Seen], allowed: timedelta, now: datetime) -> Iterator[Finding]:
     """Say what is wrong with the backups. What is younger than `allowed` needs none, what is stopped no newer one."""
-    points = sorted((now if each.state == "lasts" else each.at, each.outcome.lower()) for each in seen if each.at)
-    good = max((at for at, outcome in points if outcome in GOOD), default=NEVER)
+    points = sorted((each.at, each.outcome.lower(), each.state) for each in seen if each.at)
+    good = max((now if state == "lasts" else at for at, outcome, state in points if outcome in GOOD), default=NEVER)
     created = max((each.created for each in seen if each.created), default=now if subject.startswith("arn:") else NEVER)
     states = {each.state.lower() for each in seen}
     if now - max(created, good) <= allowed or states & PASSING or (states & STOPPED and good > NEVER):
@@ -73,7 +73,7 @@ def judged(subject: str, seen: list[Seen], allowed: timedelta, now: datetime) ->
     if unread := "; ".join(each.outcome for each in seen if each.outcome.startswith(UNREAD)):
         title = "has no recent backup that can be read"
     name = " ".join(subject.split(":", 5)[2::3]) if subject.startswith("arn:") else subject
-    detail = {f"{at.astimezone(UTC):%Y-%m-%d %H:%M %Z}": outcome or "restorable" for at, outcome in points[-3:]}
+    detail = {f"{at.astimezone(UTC):%Y-%m-%d %H:%M %Z}": outcome or "restorable" for at, outcome, _ in points[-3:]}
     yield Finding(subject, f"{name} {title}", detail={"allowed": str(allowed), **detail, "unread": unread or "nothing"})
 
 

@@ -53,8 +53,8 @@ def play(fleet: Fleet) -> str:
     for subject in found:
         resolved(fleet, f"stale_backups/{subject}", SLACK)
     return (
-        f"{found[MISSED]}, {found[SMALL]} that is large enough, and {found[OLD]}: opened at Slack; "
-        "resolved once the table could be restored to any moment and new dumps were there"
+        f"{'; '.join(found.values())}: opened at Slack and webhook; resolved at both once the table had point-in-time "
+        "recovery and new dumps were there"
     )
 
 
