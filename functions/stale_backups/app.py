@@ -87,7 +87,7 @@ def sources(settings: Settings, wanted: Container[str] | None, dumps: Iterable[D
     yield here("rds", "cluster:"), [*rds.get_paginator("describe_db_clusters").paginate().search(CLUSTERS)]
     yield here("dynamodb", "table/"), [*dynamodb.get_paginator("list_backups").paginate().search(TABLE_BACKUPS)]
     yield here("ec2", "volume/"), [*ec2.get_paginator("describe_volumes").paginate().search(VOLUMES)]
-    pages = ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"])
+    pages = ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"], PaginationConfig={"PageSize": 1_000})
     yield here("ec2", "volume/"), [*pages.search("Snapshots[].[VolumeId, StartTime, State]")]
     found = [*aws.client("efs").get_paginator("describe_file_systems").paginate().search(FILE_SYSTEMS)]
     yield here("elasticfilesystem", "file-system/"), found

@@ -275,7 +275,7 @@ def test_all_is_looked_at_without_a_tag_to_select(
         "s3 never has no good backup",
     }
     requests = dict(account.requests)
-    assert requests["describe_snapshots"] == {"OwnerIds": ["self"]}
+    assert requests["describe_snapshots"] == {"OwnerIds": ["self"], "PaginationConfig": {"PageSize": 1_000}}
     assert requests["list_buckets"] == {"BucketRegion": "eu-west-1"}
     assert requests["get_resources"]["TagFilters"] == []
 
