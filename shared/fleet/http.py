@@ -21,15 +21,12 @@ from urllib.parse import urlsplit
 
 from fleet import secrets
 from fleet.errors import Permanent, Refused, Transient
-from fleet.network import Address, Timed, connect, left, public, resolve
+from fleet.network import HOST, NUMERIC_END, Address, Timed, connect, left, public, resolve
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
 BODY_BYTES = 64 * 1024
 SHOWN_CHARACTERS = 200
-
-HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
-NUMERIC_END = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 
 
 class Gone(Permanent):

@@ -5,6 +5,7 @@ holds, because nothing is resolved again.
 """
 
 import io
+import re
 import socket
 import threading
 import time
@@ -28,6 +29,10 @@ PUBLIC_IPV6 = ip_network("2000::/3")
 # link-local address.
 METADATA = [ip_network(network) for network in ("169.254.0.0/16", "fd00:ec2::/32")]
 PRIVATE_IPV6 = [ip_network(network) for network in ("::1/128", "fc00::/7")]
+
+# A host's name, and what resolvers take for a number: a last label that is none of a name's.
+HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+NUMERIC_END = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 
 Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 

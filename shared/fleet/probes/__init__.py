@@ -1,0 +1,1 @@
+"""Looks at other hosts from outside, each by a deadline and through one guard."""
