@@ -20,9 +20,9 @@ else:
     CONFIG = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 
     @functools.cache
-    def client(service: str) -> Any:
-        """Return the one client of `service`."""
-        return boto3.client(service, config=CONFIG)
+    def client(service: str, region: str | None = None) -> Any:
+        """Return the one client of `service`, in the function's region or another."""
+        return boto3.client(service, region, config=CONFIG)
 
 
 CONSOLES = {

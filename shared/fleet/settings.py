@@ -45,7 +45,7 @@ def load(settings: type[T], environment: Mapping[str, str] | None = None) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One entry of a list that cannot be used: which one (counted from 1), why, and what it says."""
+    """One entry of a list that cannot be used: which one (counted from 1, through all parts), why, and what it says."""
 
     number: int
     reason: str
@@ -61,23 +61,32 @@ class Entries(Generic[T]):
 
 
 def entries(
-    parameter: str, kind: type[T], key: Callable[[T], Hashable] | None = None, *, optional: bool = False
+    parameter: str, kind: type[T], key: Callable[[T], Hashable] | None = None, *, optional: bool = False, parts: int = 1
 ) -> Entries[T]:
     """Read the SSM parameter of this name, a YAML list, as entries of the dataclass `kind`.
 
     It is cached for 300 seconds. An entry that is wrong becomes a fault and leaves the others usable, as does one
-    whose `key` an earlier entry has. Raises `SettingsError` when there is no such parameter (which `optional` takes
-    for an empty list), or it is no YAML list.
+    whose `key` an earlier entry has. A list too long for a parameter (8 KB) goes on in `<parameter>-2` and so on, up
+    to so many `parts`. Raises `SettingsError` when there is no such parameter (which `optional` takes for an empty
+    list), or one is no YAML list.
     """
-    where = f"the SSM parameter {parameter}"
-    try:
-        return parse_entries(_parameter(parameter, optional), kind, where, key)
-    except SettingsError:  # it may have been mended since it was cached
-        return parse_entries(_parameter(parameter, optional, anew=True), kind, where, key)
+    listed: list[tuple[str, Any]] = []
+    for part in range(1, parts + 1):
+        name = parameter if part == 1 else f"{parameter}-{part}"
+        where, may_lack = f"the SSM parameter {name}", optional or part > 1
+        try:
+            listed += _listed(_parameter(name, may_lack), where)
+        except SettingsError:  # it may have been mended since it was cached
+            listed += _listed(_parameter(name, may_lack, anew=True), where)
+    return _entries(listed, kind, key)
 
 
 def parse_entries(text: str, kind: type[T], where: str, key: Callable[[T], Hashable] | None = None) -> Entries[T]:
     """Like `entries`, of a text at hand; `where` names it in errors."""
+    return _entries(_listed(text, where), kind, key)
+
+
+def _listed(text: str, where: str) -> list[tuple[str, Any]]:
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -95,10 +104,14 @@ def parse_entries(text: str, kind: type[T], where: str, key: Callable[[T], Hasha
         raise SettingsError(f"{where} is not YAML: {error}") from None
     if not isinstance(document, list | None):
         raise SettingsError(f"{where} must be a YAML list, and is a {type(document).__name__}: {document!r:.200}")
+    return [(where, entry) for entry in document or ()]
+
+
+def _entries(listed: list[tuple[str, Any]], kind: type[T], key: Callable[[T], Hashable] | None) -> Entries[T]:
     usable: list[T] = []
     faults: list[Fault] = []
     first: dict[Hashable, int] = {}
-    for number, entry in enumerate(document or (), start=1):
+    for number, (where, entry) in enumerate(listed, start=1):
         try:
             read = structure(entry, kind, f"entry {number} of {where}")
         except SettingsError as error:
@@ -123,6 +136,11 @@ def within(name: str, value: Any, least: Any, most: Any) -> None:
     """Check a setting's range, in `__post_init__`. Raises `ValueError` that names it, its value and the range."""
     if not least <= value <= most:
         raise ValueError(f"{name} must be {least} to {most}, got {value}")
+
+
+def parameter(name: str) -> str:
+    """Return the text of an SSM parameter, cached for 300 seconds. Raises `SettingsError`."""
+    return _parameter(name, optional=False)
 
 
 def _parameter(name: str, optional: bool, *, anew: bool = False) -> str:

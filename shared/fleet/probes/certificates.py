@@ -30,6 +30,17 @@ class Certificate:
         """Whether it names itself as its issuer."""
         return self.links[0] == self.links[1]
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What people should know of it."""
+        return {
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "valid from": self.not_before.isoformat(),
+            "valid until": self.not_after.isoformat(),
+            "names": ", ".join(self.names),
+        }
+
     def issued(self, other: "Certificate") -> bool:
         """Whether it is named as the other's issuer."""
         subject, _, key, _ = self.links

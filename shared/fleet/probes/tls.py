@@ -7,6 +7,8 @@ that Python 3.13 adds and browsers lack is left out, and a name counts only amon
 
 import ssl
 import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -15,7 +17,7 @@ from socket import socket
 from fleet.network import left
 from fleet.probes.certificates import NAME_REFUSALS, Certificate, Refusal, parse, path
 from fleet.probes.starttls import upgrade
-from fleet.probes.target import Course, Phase, Target, Unreachable, reached, resolved
+from fleet.probes.target import Course, Phase, Target, Unreachable, begin, reached, resolved
 
 DER = 2  # as _ssl names it: X509_FILETYPE_ASN1
 
@@ -40,6 +42,9 @@ class Service:
     name: str
     starttls: str = ""
     authorities: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.target}" + (f" as {self.name}" if self.name != self.target.name else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,28 @@ def secured(
 def expiry(session: ssl.SSLSocket) -> float:
     """When the server's own certificate, which was verified, expires: seconds since 1970."""
     return float(ssl.cert_time_to_seconds(str((session.getpeercert() or {})["notAfter"])))
+
+
+def looks(services: Iterable[Service], seconds: float, at_once: int) -> Iterator[tuple[Service, Look | Unreachable]]:
+    """Look at many services, so many at once and each for so many seconds at most.
+
+    One that cannot be reached is tried once more when all others are done.
+    """
+
+    def attempt(service: Service) -> tuple[Service, Look | Unreachable]:
+        try:
+            return service, look(service, begin(seconds))
+        except Unreachable as error:
+            return service, error
+
+    again = []
+    with ThreadPoolExecutor(at_once) as pool:
+        for service, seen in pool.map(attempt, services):
+            if isinstance(seen, Look):
+                yield service, seen
+            else:
+                again.append(service)
+        yield from pool.map(attempt, again)
 
 
 def look(service: Service, course: Course) -> Look:
@@ -134,7 +161,10 @@ def _context(verify: Verify, authorities: str) -> ssl.SSLContext:
         return context
     context = ssl.create_default_context()
     if authorities:
-        context.load_verify_locations(cadata=authorities)
+        try:
+            context.load_verify_locations(cadata=authorities)
+        except (ValueError, TypeError, ssl.SSLError) as error:
+            raise Unreachable(Phase.TLS, f"the authorities to trust are no certificates in PEM: {error}") from None
     context.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
     context.hostname_checks_common_name = False
     context.check_hostname = verify is Verify.CHAIN_AND_NAME
