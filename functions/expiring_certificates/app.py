@@ -87,11 +87,8 @@ def of_kept(kept: Kept, now: datetime) -> Iterator[Finding]:
 
 
 def of_endpoint(service: Service, seen: Look | Unreachable, now: datetime) -> Iterator[Finding]:
-    """Yield what is wrong with an endpoint: what clients refuse, or what of its chain expires first.
-
-    That it was not reached bears the same subject, so that this never resolves what was found before.
-    """
-    if isinstance(seen, Unreachable):
+    """Yield what is wrong with an endpoint: what clients refuse, or what of its chain expires first."""
+    if isinstance(seen, Unreachable):  # under the same subject, so that this never resolves what was found before
         title = f"{service} cannot be reached, so nobody knows its certificate: {seen}"
         yield Finding(str(service), title, detail={"phase": seen.phase, "reason": seen.reason})
         return

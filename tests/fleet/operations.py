@@ -20,6 +20,7 @@ IAM_NAMES = {
 OF_THE_LAYER = {
     "fleet.aws.parameter": {"ssm:GetParameter"},
     "fleet.settings.entries": {"ssm:GetParameter"},
+    "fleet.settings.parameter": {"ssm:GetParameter"},
     "fleet.secrets.using": {"ssm:GetParameter"},
     "fleet.runtime.scheduled.scheduled": {"events:PutEvents"},
     "fleet.runtime.queued.queued": {"sqs:ChangeMessageVisibility"},

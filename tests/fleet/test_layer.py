@@ -29,7 +29,8 @@ WORK = """
 from dataclasses import dataclass
 from datetime import timedelta
 import app, fleet.dead_letters, fleet.secrets, fleet.runtime.queued, fleet.runtime.scheduled
-import fleet.deliveries, fleet.http, fleet.schedules, fleet.sinks, fleet.slack, standardwebhooks
+import asn1crypto.x509, fleet.deliveries, fleet.http, fleet.probes.tls, fleet.schedules, fleet.sinks, fleet.slack
+import idna, standardwebhooks
 from aws_lambda_powertools.utilities import batch, data_classes, parameters
 from fleet.settings import parse_entries
 
@@ -44,8 +45,8 @@ assert len(read.faults) == 1, read
 print(*seen)
 """
 OF_THE_LAYER = {
-    *("attr", "attrs", "aws_lambda_powertools", "cattrs", "cronsim", "fleet", "jmespath", "standardwebhooks", "tzdata"),
-    "yaml",
+    *("asn1crypto", "attr", "attrs", "aws_lambda_powertools", "cattrs", "cronsim", "fleet", "idna", "jmespath"),
+    *("standardwebhooks", "tzdata", "yaml"),
 }
 OF_THE_RUNTIME = {*sys.stdlib_module_names, "boto3", "botocore"}
 

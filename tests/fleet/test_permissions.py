@@ -79,7 +79,10 @@ def of_resources(template: Template, sources: dict[str, str]) -> Iterator[str]:
 
 
 def _of_ssm(template: Template, job: str, function: Properties, source: str) -> Iterator[str]:
-    """The names in the environment and the ARNs in the role are the same, and of this job; lists name its secrets."""
+    """The names in the environment and the ARNs in the role are the same, and of this job.
+
+    Lists may go on in further parts, and name the job's secrets and the authorities that it trusts.
+    """
     variables = function["Environment"]["Variables"].items()
     given = {
         name: _text(value) for name, value in variables if name.endswith("_PARAMETER") or _text(value).startswith("/")
@@ -92,6 +95,10 @@ def _of_ssm(template: Template, job: str, function: Properties, source: str) -> 
     needed = {f"{PARAMETERS}{name}" for name in given.values()}
     if "secrets.using(" in source:
         needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/secrets/*"}
+    if "parts=" in source:
+        needed |= {f"{PARAMETERS}{name}-*" for name in given.values()}
+    if " parameter(" in source or "(parameter(" in source:
+        needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/authorities/*"}
     for arn in sorted(needed - permitted):
         yield f"{job}Role: may not read {arn}, which its environment names: permit ssm:GetParameter"
     for arn in sorted(permitted - needed):

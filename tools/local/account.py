@@ -18,6 +18,7 @@ class Account:
         """Reach the emulator at `endpoint`, and what it lacks by the variables `services`."""
         self.environment = {"AWS_ENDPOINT_URL": endpoint, **services}
         aws = session()
+        self.acm = aws.client("acm", endpoint_url=services.get("AWS_ENDPOINT_URL_ACM", endpoint), config=CONFIG)
         self.cloudformation = aws.client("cloudformation", endpoint_url=endpoint, config=CONFIG)
         self.dynamodb = aws.client("dynamodb", endpoint_url=endpoint, config=CONFIG)
         self.events = aws.client("events", endpoint_url=endpoint, config=CONFIG)

@@ -23,7 +23,7 @@ from tools.local import codepipeline
 from tools.local.account import Account
 from tools.local.aws import ACCESS_KEY, ACCOUNT, REGION
 
-SERVICES = ("codepipeline",)
+SERVICES = ("acm", "codepipeline")
 """Each has an entry in `RESOURCES` too; requests to any other service go to the emulator."""
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/aws4_request")
@@ -35,7 +35,12 @@ def pipeline_arn(parameters: Mapping[str, Any]) -> str:
     return f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{name}"
 
 
-RESOURCES: dict[str, Callable[[Mapping[str, Any]], str]] = {"codepipeline": pipeline_arn}
+def certificate_arn(parameters: Mapping[str, Any]) -> str:
+    """Return the resource that IAM checks for an ACM request; listing has none."""
+    return parameters.get("CertificateArn") or "*"
+
+
+RESOURCES: dict[str, Callable[[Mapping[str, Any]], str]] = {"acm": certificate_arn, "codepipeline": pipeline_arn}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 - It ends, with every function process, when its standard input closes: no way of killing the fleet leaves it behind.
 - The operator may publish events in the name of AWS services; MiniStack itself emits none for ECR and others.
 - A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`.
+- IAM answers ListServerCertificates, and has none.
 - Scheduler looks for due schedules each second instead of every ten.
 - A schedule that starts in the past, which AWS would refuse, counts as made then: else all of a new account were new.
 - The operator may say at what time a request to IAM or Secrets Manager happens, in the header `X-Fleet-Now` (seconds
@@ -92,6 +93,13 @@ def now() -> float:
     return time.time() if said is None else said
 
 
+def list_server_certificates(_: dict[str, Any]) -> Any:
+    """Answer ListServerCertificates."""
+    none = "<ServerCertificateMetadataList></ServerCertificateMetadataList><IsTruncated>false</IsTruncated>"
+    result = f"<ListServerCertificatesResult>{none}</ListServerCertificatesResult>"
+    return iam._xml(200, "ListServerCertificatesResponse", result, ns="iam")
+
+
 def end_with_parent() -> None:
     """Kill this process group once the other end of standard input is gone."""
     sys.stdin.read()
@@ -104,6 +112,7 @@ if __name__ == "__main__":
     eventbridge.handle_request = handle_request
     eventbridge._put_events = put_events
     scheduler._create_schedule = create_schedule
+    iam._IAM_HANDLERS["ListServerCertificates"] = list_server_certificates
     scheduler._SCHEDULE_TICK_INTERVAL = 1
     iam.handle_request, secretsmanager.handle_request = dated(iam.handle_request), dated(secretsmanager.handle_request)
     iam._now = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now()))

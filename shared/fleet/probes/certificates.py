@@ -164,5 +164,5 @@ def _shown(name: Any) -> str:
 def _is_address(name: str) -> bool:
     try:
         return bool(ip_address(name))
-    except ValueError:
+    except ValueError:  # which is the answer
         return False

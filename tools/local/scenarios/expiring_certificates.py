@@ -1,0 +1,103 @@
+"""Two TLS servers, one healthy and one whose certificate ends in days, and a certificate in ACM that nothing uses."""
+
+import socket
+import ssl
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import trustme
+
+from tools.local.alert_life import opened, resolved
+from tools.local.destinations import PAGERDUTY, SLACK
+from tools.local.fleet import Fleet, expect
+
+TRIGGER = "schedule"
+JOB = "expiring_certificates"
+
+
+class Server:
+    """A TLS server on a port of its own, which may be given another certificate while it runs."""
+
+    def __init__(self, certificate: trustme.LeafCert) -> None:
+        """Serve with this certificate until the process ends."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.show(certificate)
+        threading.Thread(target=self._serve, name="tls", daemon=True).start()
+
+    def show(self, certificate: trustme.LeafCert) -> None:
+        """Show this certificate from now on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        self._context = context
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        try:
+            with self._context.wrap_socket(connection, server_side=True) as session:
+                session.recv(1)
+        except OSError:  # whoever looked at it has gone, as probes do
+            connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An authority that only the list's entries trust, a server in order, and one whose certificate is about to end."""
+
+    authority: trustme.CA
+    healthy: Server
+    ending: Server
+
+
+@cache
+def scene() -> Scene:
+    """Start the servers, once."""
+    authority = trustme.CA()
+    ending = authority.issue_cert("127.0.0.1", not_after=datetime.now(UTC) + timedelta(days=5, hours=12))
+    return Scene(authority, Server(authority.issue_cert("127.0.0.1")), Server(ending))
+
+
+def seed(fleet: Fleet) -> None:
+    """Start the servers and list them, with the authority that they are to be held against."""
+    made = scene()
+    authority = f"{fleet.variables(JOB)['ENDPOINTS_PARAMETER'].rpartition('/')[0]}/authorities/local"
+    pem = made.authority.cert_pem.bytes().decode()
+    fleet.account.ssm.put_parameter(Name=authority, Value=pem, Type="String", Overwrite=True)
+    listed = "\n".join(
+        f"- {{host: 127.0.0.1, port: {server.port}, private: true, authority: {authority}}}"
+        for server in (made.healthy, made.ending)
+    )
+    fleet.configure(JOB, "ENDPOINTS_PARAMETER", listed)
+
+
+def play(fleet: Fleet) -> str:
+    """Expect findings about the one server and ACM; then renew and delete, and expect people to hear that it is over."""
+    made = scene()
+    unused = made.authority.issue_cert("old.example.com", not_after=datetime.now(UTC) + timedelta(days=20))
+    arn = fleet.account.acm.import_certificate(
+        Certificate=unused.cert_chain_pems[0].bytes(), PrivateKey=unused.private_key_pem.bytes()
+    )["CertificateArn"]
+    endpoint = f"127.0.0.1:{made.ending.port}"
+    findings = {finding["subject"]: finding for finding in fleet.report(JOB)}
+    severities = {subject: finding["severity"] for subject, finding in findings.items()}
+    expect(severities == {endpoint: "critical", arn: "info"}, f"expected a critical and an info; reported: {findings}")
+    title = findings[endpoint]["title"]
+    expect("expires in 5 d" in title, f"the certificate ends in 5 days; the title is: {title}")
+    opened(fleet, f"{JOB}/{endpoint}", SLACK, PAGERDUTY)
+    opened(fleet, f"{JOB}/{arn}")
+    made.ending.show(made.authority.issue_cert("127.0.0.1"))
+    fleet.account.acm.delete_certificate(CertificateArn=arn)
+    left = fleet.report(JOB)
+    expect(not left, f"the certificate is renewed, and the other deleted; reported: {left}")
+    resolved(fleet, f"{JOB}/{endpoint}", SLACK, PAGERDUTY)
+    resolved(fleet, f"{JOB}/{arn}")
+    return (
+        f"{title}: opened at Slack, PagerDuty and webhook; renewed, and resolved at each. One in ACM that nothing uses "
+        "(info) opened at the webhook alone, and ended with its deletion; the healthy server is no finding"
+    )
