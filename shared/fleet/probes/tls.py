@@ -118,9 +118,10 @@ def look(service: Service, course: Course) -> Look:
     while True:
         raw = reached(addresses, course)
         try:
-            with course.phase(Phase.CONNECT):
-                addresses = [(raw.family, raw.getpeername())]
-            return Look(addresses[0][1][0], _relied(raw, service, course, verify), tuple(refusals))
+            with raw:  # for the handshake it is taken out
+                with course.phase(Phase.CONNECT):
+                    addresses = [(raw.family, raw.getpeername())]
+                return Look(addresses[0][1][0], _relied(raw, service, course, verify), tuple(refusals))
         except Unreachable as error:
             if not isinstance(error.__cause__, ssl.SSLCertVerificationError):
                 if refusals and error.phase is Phase.TLS:  # what is known is told
@@ -133,15 +134,14 @@ def look(service: Service, course: Course) -> Look:
 
 
 def _relied(raw: socket, service: Service, course: Course, verify: Verify) -> tuple[Certificate, ...]:
-    with raw:  # for the handshake it is taken out
-        if service.starttls:
-            upgrade(raw, service.starttls, course)
-        with secured(raw, service.name, course, authorities=service.authorities, verify=verify) as session:
-            shown = [parse(each) for each in _chain(session, "get_unverified_chain")]
-            if verify is Verify.NOTHING:
-                return tuple(path(shown))
-            verified = map(parse, _chain(session, "get_verified_chain"))
-            return tuple(each for each in verified if each in shown)
+    if service.starttls:
+        upgrade(raw, service.starttls, course)
+    with secured(raw, service.name, course, authorities=service.authorities, verify=verify) as session:
+        shown = [parse(each) for each in _chain(session, "get_unverified_chain")]
+        if verify is Verify.NOTHING:
+            return tuple(path(shown))
+        verified = map(parse, _chain(session, "get_verified_chain"))
+        return tuple(each for each in verified if each in shown)
 
 
 def _chain(session: ssl.SSLSocket, method: str) -> list[bytes]:

@@ -77,7 +77,7 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect findings about the one server and ACM; then renew and delete, and expect people to hear that it is over."""
+    """Expect findings about the one server and ACM; then renew and delete, and expect people to hear of it."""
     made = scene()
     unused = made.authority.issue_cert("old.example.com", not_after=datetime.now(UTC) + timedelta(days=20))
     arn = fleet.account.acm.import_certificate(

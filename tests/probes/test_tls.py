@@ -1,0 +1,340 @@
+"""Certificates as real servers show them, in whatever state, and what hinders a look at them."""
+
+import contextlib
+import itertools
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests import pki
+from tests.pki import NOW, Talk, listening, showing
+
+from fleet.probes import tls
+from fleet.probes.certificates import Fault, faults
+from fleet.probes.target import Course, Phase, Unreachable, begin, reached, resolved, target
+from fleet.probes.tls import Look, Service, Verify, look, looks, secured
+
+ROOT = pki.ROOT.pem.decode()
+LOCAL = "127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A TLS server that shows the chain of the name that it is asked for."""
+    with listening(showing(pki.by_name())) as port:
+        yield port
+
+
+def seen(name: str, port: int, authorities: str = ROOT) -> Look:
+    return look(Service(target(LOCAL, port, private=True), name, authorities=authorities), begin(10))
+
+
+def wrong(name: str, port: int, authorities: str = ROOT) -> dict[Fault, str]:
+    found = seen(name, port, authorities)
+    return faults(found.relied, found.refusals, name, NOW)
+
+
+def subjects(found: Look) -> list[str]:
+    return [each.subject for each in found.relied]
+
+
+@pytest.mark.parametrize(
+    ("name", "relied"),
+    [
+        ("good.test", ["good.test", "Intermediate"]),
+        ("direct.test", ["direct.test"]),
+        ("with-root.test", ["with-root.test", "Intermediate", "Root"]),
+        ("disordered.test", ["disordered.test", "Intermediate", "Root"]),
+        ("cross-signed.test", ["cross-signed.test", "Intermediate"]),
+        ("unrelated.test", ["unrelated.test", "Intermediate"]),
+        ("www.wild.test", ["*.wild.test", "Intermediate"]),
+        ("xn--bcher-kva.test", ["xn--bcher-kva.test", "Intermediate"]),
+        ("ending.test", ["ending.test", "Intermediate"]),
+        ("ending-above.test", ["ending-above.test", "Ending Intermediate"]),
+        (LOCAL, [LOCAL, "Intermediate"]),
+        ("::1", [LOCAL, "Intermediate"]),
+    ],
+)
+def test_certificates_in_order_are_those_that_clients_rely_on(name: str, relied: list[str], port: int) -> None:
+    found = seen(name, port)
+    assert (subjects(found), found.refusals, found.address) == (relied, (), LOCAL)
+    assert faults(found.relied, found.refusals, name, NOW) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("expired.test", {Fault.EXPIRED: "expired.test, issued by Intermediate, valid"}),
+        ("early.test", {Fault.NOT_YET_VALID: "early.test, issued by Intermediate, valid"}),
+        ("expired-above.test", {Fault.EXPIRED: "Expired Intermediate, issued by Root, valid"}),
+        ("early-above.test", {Fault.NOT_YET_VALID: "Future Intermediate, issued by Root, valid"}),
+        ("self-signed.test", {Fault.SELF_SIGNED: "self-signed.test signed itself"}),
+        ("self-signed-expired.test", {Fault.EXPIRED: "self-signed-expired.test", Fault.SELF_SIGNED: "itself"}),
+        ("self-signed-other.test", {Fault.SELF_SIGNED: "other.test signed itself", Fault.WRONG_HOST: "other.test"}),
+        ("wrong.test", {Fault.WRONG_HOST: "wrong.test is not among its names: other.test"}),
+        ("wrong-expired.test", {Fault.EXPIRED: "other.test, issued by", Fault.WRONG_HOST: "other.test"}),
+        ("wrong-cross-signed.test", {Fault.WRONG_HOST: "other.test"}),
+        ("too.deep.wild.test", {Fault.WRONG_HOST: "*.wild.test"}),
+        ("common-name.test", {Fault.WRONG_HOST: "it has none"}),
+        ("127.0.0.2", {Fault.WRONG_HOST: "127.0.0.2 is not among its names: 127.0.0.1, ::1"}),
+        ("incomplete.test", {Fault.INCOMPLETE_CHAIN: "Intermediate, which issued incomplete.test, is neither shown"}),
+        (
+            "incomplete-all-else.test",
+            {Fault.EXPIRED: "other.test", Fault.INCOMPLETE_CHAIN: "Intermediate", Fault.WRONG_HOST: "other.test"},
+        ),
+        ("wrong-above.test", {Fault.INCOMPLETE_CHAIN: "Intermediate, which issued wrong-above.test"}),
+        ("private.test", {Fault.INCOMPLETE_CHAIN: "Private Root, which issued private.test, is neither"}),
+        ("private-shown.test", {Fault.UNTRUSTED: "the chain leads to Private Root, which is not trusted"}),
+        ("client.test", {Fault.INVALID: "purpose"}),
+        ("no-authority.test", {Fault.INVALID: "invalid CA certificate"}),
+        ("forged.test", {Fault.INVALID: "certificate signature failure"}),
+    ],
+)
+def test_all_that_clients_refuse_is_told_as_what_it_is(name: str, found: dict[Fault, str], port: int) -> None:
+    told = wrong(name, port)
+    assert list(told) == list(found)
+    for fault, text in found.items():
+        assert text in told[fault]
+
+
+def test_dates_are_told_to_the_second(port: int) -> None:
+    assert f"to {pki.YESTERDAY:%Y-%m-%d %H:%M:%S} UTC" in wrong("expired.test", port)[Fault.EXPIRED]
+    assert seen("ending.test", port).relied[0].not_after == NOW + timedelta(days=40)
+    assert seen("ending-above.test", port).relied[1].not_after == NOW + timedelta(days=20)
+
+
+def test_what_the_system_trusts_counts(port: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "root.pem").write_text(ROOT)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "root.pem"))
+    tls._context.cache_clear()
+    assert wrong("good.test", port, authorities="") == {}
+    private = pki.PRIVATE_ROOT.pem.decode()
+    assert wrong("good.test", port, private) == wrong("private.test", port, private) == {}
+    monkeypatch.delenv("SSL_CERT_FILE")
+    tls._context.cache_clear()
+    assert list(wrong("good.test", port, private)) == [Fault.INCOMPLETE_CHAIN]
+
+
+@pytest.mark.parametrize("pem", ["no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "\xfc"])
+def test_an_authority_that_is_none_is_named(pem: str, port: int) -> None:
+    with pytest.raises(Unreachable, match="the authorities to trust are no certificates in PEM"):
+        seen("good.test", port, pem)
+
+
+def test_the_verified_way_gives_the_expiry_of_the_servers_own_certificate(port: int) -> None:
+    place, course = target(LOCAL, port, private=True), begin(10)
+    raw = reached(resolved(place, course), course)
+    with secured(raw, "ending-above.test", course, authorities=ROOT) as session:
+        assert tls.expiry(session) == pki.FUTURE.timestamp()
+    assert list(course.seconds) == [Phase.RESOLVE, Phase.CONNECT, Phase.TLS]
+    assert all(seconds > 0 for seconds in course.seconds.values())
+
+
+def test_a_certificate_that_is_refused_is_the_cause_of_the_failure(port: int) -> None:
+    place, course = target(LOCAL, port, private=True), begin(10)
+    raw = reached(resolved(place, course), course)
+    with pytest.raises(Unreachable, match=r"tls: certificate has expired") as failed:
+        secured(raw, "expired.test", course, authorities=ROOT)
+    assert isinstance(failed.value.__cause__, ssl.SSLCertVerificationError)
+    assert raw.fileno() == -1
+
+
+def test_a_host_is_resolved_once_however_often_it_is_asked(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = itertools.count(1)
+    resolver = socket.getaddrinfo
+
+    def rebinding(host: str, *rest: Any, **named: Any) -> Any:
+        return resolver(LOCAL if next(asked) == 1 else "169.254.169.254", *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    found = look(Service(target("rebound.test", port, private=True), "wrong-expired.test", authorities=ROOT), begin(10))
+    assert [refusal.code for refusal in found.refusals] == [62, 10]
+    assert next(asked) == 2
+
+
+def dialogue(*lines: tuple[bytes, bytes]) -> Talk:
+    """Say the first of each pair, then expect a request that begins with the second."""
+
+    def talk(connection: socket.socket) -> None:
+        for said, expected in lines:
+            connection.sendall(said)
+            if expected and not connection.recv(1_000).startswith(expected):
+                raise ConnectionAbortedError
+
+    return talk
+
+
+GREETING = b"220-mail.test\r\n220 ready\r\n"
+FEATURES = b"250-mail.test\r\n250-SIZE 1000\r\n250 STARTTLS\r\n"
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+SMTP = dialogue((GREETING, b"EHLO [127.0.0.1]\r\n"), (FEATURES, b"STARTTLS\r\n"), (b"220 go\r\n", b""))
+IMAP = dialogue((b"* OK hello\r\n", b"a STARTTLS\r\n"), (b"* CAPABILITY x\r\na OK begin\r\n", b""))
+POSTGRES = dialogue((b"", SSL_REQUEST), (b"S", b""))
+
+
+@pytest.mark.parametrize(("protocol", "talk"), [("smtp", SMTP), ("imap", IMAP), ("postgres", POSTGRES)])
+@pytest.mark.parametrize(("name", "found"), [("good.test", []), ("expired.test", [Fault.EXPIRED])])
+def test_a_protocol_that_begins_in_plain_text_is_spoken(
+    protocol: str, talk: Talk, name: str, found: list[Fault]
+) -> None:
+    with listening(showing(context_of(name), talk)) as port:
+        course = begin(10)
+        service = Service(target(LOCAL, port, private=True), name, protocol, ROOT)
+        seen = look(service, course)
+        assert list(faults(seen.relied, seen.refusals, name, NOW)) == found
+        assert list(course.seconds) == [Phase.RESOLVE, Phase.CONNECT, Phase.STARTTLS, Phase.TLS]
+
+
+def context_of(name: str) -> ssl.SSLContext:
+    return pki.context(pki.chains()[name])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "talk", "told"),
+    [
+        ("smtp", dialogue((b"554 no\r\n", b"")), "its greeting was answered with '554 no'"),
+        ("smtp", dialogue((b"220 hello\r\n", b"EHLO"), (b"250 mail.test\r\n", b"")), "does not offer STARTTLS"),
+        ("smtp", dialogue((GREETING, b"E"), (FEATURES, b"S"), (b"454 later\r\n", b"")), "answered with '454 later'"),
+        ("smtp", dialogue((b"220-a\r\n" * 200, b"")), "endless lines"),
+        ("smtp", dialogue((b"2" * 10_000, b"")), "endless lines"),
+        ("smtp", dialogue((b"220 hello\r\n", b"EHLO")), "connection was closed"),
+        ("imap", dialogue((b"* BYE full\r\n", b"")), "greets with '* BYE full'"),
+        ("imap", dialogue((b"* OK\r\n", b"a"), (b"a BAD what\r\n", b"")), "was answered with 'a BAD what'"),
+        ("imap", dialogue((b"* OK\r\n", b"a"), (b"* x\r\n" * 200, b"")), "endless lines"),
+        ("postgres", dialogue((b"", SSL_REQUEST), (b"N", b"")), "it has no TLS"),
+        ("postgres", dialogue((b"", SSL_REQUEST), (b"E", b"")), "answered with b'E'"),
+        ("postgres", dialogue((b"", SSL_REQUEST)), "answered with b''"),
+    ],
+)
+def test_a_server_that_does_not_begin_tls_is_told(protocol: str, talk: Talk, told: str) -> None:
+    with listening(talk) as port, pytest.raises(Unreachable, match="starttls") as failed:
+        look(Service(target(LOCAL, port, private=True), LOCAL, protocol), begin(5))
+    assert failed.value.phase is Phase.STARTTLS
+    assert told in failed.value.reason
+
+
+def silent(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.settimeout(5)
+        while connection.recv(1_000):
+            pass
+
+
+def dripping(content: bytes) -> Talk:
+    def talk(connection: socket.socket) -> None:
+        for byte in itertools.cycle(content):
+            connection.sendall(bytes([byte]))
+            time.sleep(0.02)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("talk", "protocol", "phase"),
+    [
+        pytest.param(silent, "", Phase.TLS, id="silent"),
+        pytest.param(silent, "smtp", Phase.STARTTLS, id="silent before STARTTLS"),
+        pytest.param(dripping(b"\x16\x03\x03\x40\x00" + bytes(100)), "", Phase.TLS, id="drips"),
+        pytest.param(dripping(b"220-so\r\n"), "smtp", Phase.STARTTLS, id="drips before STARTTLS"),
+    ],
+)
+def test_a_server_that_says_little_is_given_up_in_time(talk: Talk, protocol: str, phase: Phase) -> None:
+    with listening(talk) as port:
+        began = time.monotonic()
+        with pytest.raises(Unreachable, match="no answer in time") as failed:
+            look(Service(target(LOCAL, port, private=True), LOCAL, protocol), begin(0.15))
+        assert time.monotonic() - began < 1
+        assert failed.value.phase is phase
+
+
+@pytest.mark.parametrize(
+    ("talk", "told"),
+    [
+        (dialogue((b"HTTP/1.1 400 Bad Request\r\n\r\n", b"")), "wrong version number|record layer failure"),
+        (lambda connection: connection.recv(5_000), "the connection was closed|reset by peer"),
+    ],
+)
+def test_a_server_without_tls_is_told(talk: Talk, told: str) -> None:
+    with listening(talk) as port, pytest.raises(Unreachable, match=told) as failed:
+        look(Service(target(LOCAL, port, private=True), LOCAL), begin(5))
+    assert failed.value.phase is Phase.TLS
+
+
+def test_a_server_that_shows_its_certificate_only_once_is_told_by_what_is_known() -> None:
+    answers: list[Callable[[socket.socket], Any]] = [showing(context_of("wrong.test"))]
+    with listening(lambda connection: answers.pop()(connection) if answers else None) as port:
+        found = seen("wrong.test", port)
+    assert found.relied == ()
+    assert list(faults(found.relied, found.refusals, "wrong.test", NOW)) == [Fault.WRONG_HOST]
+
+
+def test_a_port_where_nobody_listens_is_told() -> None:
+    with socket.create_server((LOCAL, 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(Unreachable, match="connect: Connection refused") as failed:
+        look(Service(target(LOCAL, port, private=True), LOCAL), begin(5))
+    assert failed.value.phase is Phase.CONNECT
+
+
+def test_a_server_of_ipv6_is_looked_at() -> None:
+    try:
+        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError as error:
+        pytest.skip(f"this machine has no IPv6: {error}")
+    listener.close()
+    with listening(showing(pki.by_name()), "::1") as port:
+        place = target("[::1]", port, private=True)
+        assert str(place) == f"[::1]:{port}"
+        assert look(Service(place, place.name, authorities=ROOT), begin(5)).refusals == ()
+
+
+def test_many_services_are_looked_at_at_once(port: int) -> None:
+    names = itertools.cycle(["good.test", "ending.test"])
+    services = [Service(target(LOCAL, port, private=True), next(names), authorities=ROOT) for _ in range(500)]
+    found = list(looks(services, 10, at_once=50))
+    assert [service for service, _ in found] == services
+    assert all(isinstance(seen, Look) and not seen.refusals for _, seen in found)
+
+
+def test_services_that_are_silent_wait_beside_each_other_and_are_tried_twice() -> None:
+    asked = itertools.count()
+
+    def counting(connection: socket.socket) -> None:
+        next(asked)
+        silent(connection)
+
+    with listening(counting) as port:
+        services = [Service(target(LOCAL, port, private=True), f"{number}.test") for number in range(30)]
+        began = time.monotonic()
+        found = dict(looks(services, 0.3, at_once=30))
+        assert time.monotonic() - began < 3  # one after the other they would take 18 s
+        assert [str(found[service]) for service in services] == ["tls: no answer in time"] * 30
+        assert next(asked) == 60
+
+
+def test_a_service_that_comes_back_at_once_is_no_trouble() -> None:
+    answers: list[Callable[[socket.socket], Any]] = [showing(context_of("good.test")), socket.socket.close]
+
+    def next_answer(connection: socket.socket) -> None:
+        answers.pop()(connection)
+
+    with listening(next_answer) as port:
+        ((_, found),) = looks([Service(target(LOCAL, port, private=True), "good.test", authorities=ROOT)], 5, 1)
+    assert isinstance(found, Look)
+
+
+def test_nothing_is_begun_after_the_deadline() -> None:
+    course = Course(time.monotonic() - 1)
+    with pytest.raises(Unreachable, match="resolve: no answer in time"):
+        resolved(target("good.test", 443), course)
+
+
+def test_what_is_not_verified_is_so_only_when_asked(port: int) -> None:
+    course = begin(5)
+    raw = reached(resolved(target(LOCAL, port, private=True), course), course)
+    with secured(raw, "expired.test", course, verify=Verify.NOTHING) as session:
+        assert session.version()
