@@ -14,7 +14,7 @@ from tests import pki
 from tests.pki import NOW, Talk, listening, showing
 
 from fleet.probes import tls
-from fleet.probes.certificates import Fault, faults
+from fleet.probes.certificates import Fault, faults, parse
 from fleet.probes.target import Course, Phase, Unreachable, begin, reached, resolved, target
 from fleet.probes.tls import Look, Service, Verify, look, looks, secured
 
@@ -123,6 +123,12 @@ def test_what_the_system_trusts_counts(port: int, tmp_path: Any, monkeypatch: py
 def test_an_authority_that_is_none_is_named(pem: str, port: int) -> None:
     with pytest.raises(Unreachable, match="the authorities to trust are no certificates in PEM"):
         seen("good.test", port, pem)
+
+
+def test_a_certificate_that_cannot_be_read_is_told(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls, "parse", lambda der: parse(der[:50]))
+    with pytest.raises(Unreachable, match="tls: a certificate of its chain cannot be read"):
+        seen("good.test", port)
 
 
 def test_the_verified_way_gives_the_expiry_of_the_servers_own_certificate(port: int) -> None:

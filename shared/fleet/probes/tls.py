@@ -137,11 +137,14 @@ def _relied(raw: socket, service: Service, course: Course, verify: Verify) -> tu
     if service.starttls:
         upgrade(raw, service.starttls, course)
     with secured(raw, service.name, course, authorities=service.authorities, verify=verify) as session:
-        shown = [parse(each) for each in _chain(session, "get_unverified_chain")]
-        if verify is Verify.NOTHING:
-            return tuple(path(shown))
-        verified = map(parse, _chain(session, "get_verified_chain"))
-        return tuple(each for each in verified if each in shown)
+        try:
+            shown = [parse(each) for each in _chain(session, "get_unverified_chain")]
+            if verify is Verify.NOTHING:
+                return tuple(path(shown))
+            verified = _chain(session, "get_verified_chain")
+            return tuple(each for each in map(parse, verified) if each in shown)
+        except ValueError as error:
+            raise Unreachable(Phase.TLS, f"a certificate of its chain cannot be read: {error}") from error
 
 
 def _chain(session: ssl.SSLSocket, method: str) -> list[bytes]:

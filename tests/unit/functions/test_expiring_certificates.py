@@ -1,0 +1,281 @@
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from functions.expiring_certificates import app
+from functions.expiring_certificates.app import Endpoint, Kept, handler, in_acm, in_iam, of_endpoint, of_kept, severity
+from tests import pki
+from tests.conftest import Context
+
+from fleet import aws
+from fleet.findings import Finding, Severity
+from fleet.probes.certificates import Refusal, parse
+from fleet.probes.target import Phase, Unreachable
+from fleet.probes.tls import Look, Service
+from fleet.settings import SettingsError, load, parse_entries
+
+EVENT = json.loads((Path(__file__).parents[2] / "events" / "expiring_certificates.json").read_text())
+NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
+TODAY = {"scheduled_at": pki.NOW.isoformat()}  # ACM imports no certificate that has expired
+SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
+LEAF, MIDDLE = (parse(each.der) for each in pki.chains()["good.test"])
+SERVICE = Endpoint("good.test").service()
+Published = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.mark.parametrize(
+    ("left", "severe"),
+    [
+        (45 * DAY + SECOND, None),
+        (45 * DAY, Severity.INFO),
+        (30 * DAY + SECOND, Severity.INFO),
+        (30 * DAY, Severity.WARNING),
+        (14 * DAY + SECOND, Severity.WARNING),
+        (14 * DAY, Severity.CRITICAL),
+        (7 * DAY, Severity.CRITICAL),
+        (SECOND, Severity.CRITICAL),
+        (0 * DAY, Severity.CRITICAL),
+        (-SECOND, Severity.CRITICAL),
+        (-1_000 * DAY, Severity.CRITICAL),
+    ],
+)
+def test_the_ladder_is_exact_to_the_second_and_holds_between_its_steps(left: timedelta, severe: Severity) -> None:
+    assert severity(left) is severe
+
+
+def looked(left: timedelta, above: timedelta = 1_000 * DAY, *refusals: Refusal) -> list[Finding]:
+    chain = (replace(LEAF, not_after=NOW + left), replace(MIDDLE, not_after=NOW + above))
+    return list(of_endpoint(SERVICE, Look("192.0.2.7", chain, refusals), NOW))
+
+
+def test_an_endpoint_whose_certificate_expires_is_a_finding_with_dates_and_issuer() -> None:
+    (finding,) = looked(12 * DAY + timedelta(hours=3, minutes=59))
+    assert finding == Finding(
+        subject="good.test:443",
+        title="good.test:443: the certificate expires in 12 d 3 h, on 2026-12-02 10:59:00 UTC",
+        severity=Severity.CRITICAL,
+        detail={
+            "address": "192.0.2.7",
+            "subject": "good.test",
+            "issuer": "Intermediate",
+            "valid from": pki.PAST.isoformat(),
+            "valid until": "2026-12-02T10:59:00+00:00",
+            "names": "good.test",
+        },
+    )
+
+
+def test_what_expires_first_may_be_the_intermediate() -> None:
+    (finding,) = looked(40 * DAY, 20 * DAY)
+    assert finding.title.startswith("good.test:443: the intermediate Intermediate expires in 20 d 0 h, on 2026-12-10")
+    assert (finding.severity, finding.detail["issuer"]) == (Severity.WARNING, "Root")
+
+
+def test_an_endpoint_in_order_is_no_finding() -> None:
+    assert looked(46 * DAY) == []
+
+
+@pytest.mark.parametrize(
+    ("left", "refusals", "severe", "told"),
+    [
+        (-SECOND, [], Severity.CRITICAL, "expired"),
+        (1_000 * DAY, [10], Severity.CRITICAL, "expired"),
+        (1_000 * DAY, [9], Severity.CRITICAL, "not yet valid"),
+        (1_000 * DAY, [62], Severity.WARNING, "wrong host"),
+        (1_000 * DAY, [20], Severity.WARNING, "incomplete chain"),
+        (14 * DAY, [20], Severity.CRITICAL, "incomplete chain"),
+        (-SECOND, [20, 62], Severity.CRITICAL, "expired, incomplete chain, wrong host"),
+    ],
+)
+def test_what_clients_refuse_is_told_as_what_it_is(
+    left: timedelta, refusals: list[int], severe: Severity, told: str
+) -> None:
+    (finding,) = looked(left, 1_000 * DAY, *(Refusal(code, "no") for code in refusals))
+    assert finding.title == f"good.test:443 shows a certificate that clients refuse: {told}"
+    assert finding.severity is severe
+    assert finding.detail.keys() >= {*told.split(", "), "issuer", "valid until"}
+
+
+def test_an_endpoint_that_was_not_reached_bears_its_own_subject() -> None:
+    (finding,) = of_endpoint(SERVICE, Unreachable(Phase.CONNECT, "no answer in time"), NOW)
+    assert finding.subject == looked(DAY)[0].subject
+    assert finding.severity is Severity.WARNING
+    assert "cannot be reached, so nobody knows its certificate: connect: no answer in time" in finding.title
+    assert finding.detail == {"phase": "connect", "reason": "no answer in time"}
+
+
+@pytest.mark.parametrize(
+    ("used", "severe", "told"),
+    [(True, Severity.CRITICAL, "expired 3 d 0 h ago"), (False, Severity.INFO, "; nothing uses it")],
+)
+def test_a_certificate_that_nobody_is_shown_wakes_nobody(used: bool, severe: Severity, told: str) -> None:
+    (finding,) = of_kept(Kept("arn", "shop.test in ACM", NOW - 3 * DAY, used, {}), NOW)
+    assert finding.severity is severe
+    assert told in finding.title
+    assert list(of_kept(Kept("arn", "shop.test in ACM", NOW + 46 * DAY, used, {}), NOW)) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "shown", "name"),
+    [
+        ("{host: a.test}", "a.test:443", "a.test"),
+        ("{host: A.test., port: 8443}", "a.test:8443", "a.test"),
+        ("{host: 192.0.2.7, sni: a.test}", "192.0.2.7:443 as a.test", "a.test"),
+        ("{host: '2001:db8::7', port: 8443}", "[2001:db8::7]:8443", "2001:db8::7"),
+        ("{host: bücher.test, starttls: smtp}", "xn--bcher-kva.test:587", "xn--bcher-kva.test"),
+        ("{host: a.test, starttls: imap}", "a.test:143", "a.test"),
+        ("{host: a.test, starttls: postgres, private: true}", "a.test:5432", "a.test"),
+    ],
+)
+def test_an_entry_names_an_endpoint(entry: str, shown: str, name: str) -> None:
+    (endpoint,) = parse_entries(f"- {entry}", Endpoint, "here").usable
+    service = endpoint.service()
+    assert (str(service), service.name, service.target.private) == (shown, name, "private" in entry)
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("{host: a b}", "'a b' is no host name"),
+        ("{host: 127.0.1}", "'127.0.1' is no address in its plain form"),
+        ("{host: a.test, port: 70000}", "a port is 1 to 65535, not 70000"),
+        ("{host: a.test, sni: b/c}", "'b/c' is no host name"),
+        ("{host: a.test, starttls: ftp}", "is none of"),
+        ("{host: a.test, prot: 1}", "unknown: prot"),
+        ("{port: 443}", "host"),
+    ],
+)
+def test_an_entry_that_is_wrong_is_a_fault(entry: str, reason: str) -> None:
+    (fault,) = parse_entries(f"- {entry}", Endpoint, "here").faults
+    assert reason in fault.reason
+
+
+@pytest.mark.parametrize("seconds", [0, 13])
+def test_a_probe_takes_seconds_that_fit_the_time_out(seconds: int) -> None:
+    with pytest.raises(SettingsError, match="probe_seconds must be 1 to 12"):
+        load(app.Settings, {"ENDPOINTS_PARAMETER": "x", "ACM_REGIONS": "x", "PROBE_SECONDS": str(seconds)})
+
+
+def imported(name: str, left: timedelta, region: str = "eu-west-1") -> str:
+    issued = pki.issue(name, names=(name,), valid=(pki.PAST, pki.NOW + left))
+    key = issued.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    return aws.client("acm", region).import_certificate(Certificate=issued.pem, PrivateKey=key)["CertificateArn"]
+
+
+class Pages:
+    """An ACM whose certificates come on these pages; it remembers what was asked."""
+
+    def __init__(self, *pages: list[dict[str, Any]]) -> None:
+        self.pages = pages
+        self.meta = aws.client("acm").meta
+        self.asked: dict[str, Any] = {}
+
+    def get_paginator(self, _: str) -> "Pages":
+        return self
+
+    def paginate(self, **asked: Any) -> list[dict[str, Any]]:
+        self.asked = asked
+        return [{"CertificateSummaryList": page} for page in self.pages]
+
+
+def test_every_certificate_of_acm_is_read_whatever_its_key_and_with_its_use() -> None:
+    common = {"NotAfter": NOW, "DomainName": "a.test", "Status": "ISSUED"}
+    acm: Any = Pages(
+        [{"CertificateArn": "1", "InUse": True, "RenewalEligibility": "ELIGIBLE", **common}],
+        [{"CertificateArn": "2", **common}, {"CertificateArn": "pending", "Status": "PENDING_VALIDATION"}],
+        [{"CertificateArn": "3", "InUse": False, "Exported": True, **common}],
+    )
+    found = list(in_acm(acm, "eu-west-1"))
+    assert [(kept.arn, kept.used, kept.detail["renewal"]) for kept in found] == [
+        ("1", True, "ELIGIBLE"),
+        ("2", False, "INELIGIBLE"),
+        ("3", True, "INELIGIBLE"),
+    ]
+    assert {"RSA_2048", "RSA_4096", "EC_prime256v1", "EC_secp521r1"} <= set(acm.asked["Includes"]["keyTypes"])
+
+
+@pytest.mark.usefixtures("moto")
+def test_server_certificates_of_iam_are_read() -> None:
+    iam = aws.client("iam")
+    iam.upload_server_certificate(ServerCertificateName="old", CertificateBody="x", PrivateKey="x")
+    (kept,) = in_iam(iam)
+    assert kept.arn.endswith(":server-certificate/old")
+    assert (kept.name, kept.not_after.year, kept.used) == ("the IAM server certificate old", 2012, True)
+
+
+@pytest.fixture
+def job(moto: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "POWERTOOLS_SERVICE_NAME": "expiring_certificates",
+        "ENDPOINTS_PARAMETER": "/fleet/expiring_certificates/endpoints",
+        "ACM_REGIONS": "eu-west-1,us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+def listing(text: str, part: str = "") -> None:
+    aws.client("ssm").put_parameter(Name=f"/fleet/expiring_certificates/endpoints{part}", Value=text, Type="String")
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, **seen: Look | Unreachable) -> list[Service]:
+    asked: list[Service] = []
+
+    def looks(services: Iterable[Service], *_: float) -> Iterator[tuple[Service, Look | Unreachable]]:
+        asked.extend(services)
+        yield from ((each, seen[each.name.partition(".")[0]]) for each in asked)
+
+    monkeypatch.setattr(app, "looks", looks)
+    return asked
+
+
+@pytest.mark.usefixtures("job")
+def test_the_job_reports_endpoints_faulty_entries_and_what_aws_keeps(
+    context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arns = [imported("one.test", 20 * DAY), imported("two.test", DAY, "us-east-1")]
+    imported("three.test", 60 * DAY)
+    aws.client("ssm").put_parameter(Name="/fleet/authorities/a", Value="PEM", Type="String")
+    listing("- {host: good.test, authority: /fleet/authorities/a}\n- {host: dead.test}\n- {host: 127.0.1}")
+    listing("- {host: dead.test}\n- {host: lost.test, authority: /fleet/authorities/none}", "-2")
+    ending = Look("192.0.2.7", (replace(LEAF, not_after=pki.NOW + 20 * DAY),))
+    asked = answering(monkeypatch, good=ending, dead=Unreachable(Phase.RESOLVE, "no such name"))
+    handler(TODAY, context)
+    (event,) = published()
+    listed = "of /fleet/expiring_certificates/endpoints"
+    assert {finding["subject"]: finding["severity"] for finding in event["detail"]["findings"]} == {
+        **dict.fromkeys(arns, "info"),
+        "good.test:443": "warning",
+        "dead.test:443": "warning",
+        f"entry 3 {listed}": "warning",
+        f"entry 4 {listed}": "warning",
+        "lost.test:443": "warning",
+    }
+    assert [(service.name, service.authorities) for service in asked] == [("good.test", "PEM"), ("dead.test", "")]
+
+
+@pytest.mark.usefixtures("job")
+def test_without_a_list_what_aws_keeps_is_looked_at(context: Context, published: Published) -> None:
+    arn = imported("one.test", 20 * DAY)
+    handler(TODAY, context)
+    (event,) = published()
+    assert [finding["subject"] for finding in event["detail"]["findings"]] == [arn]
+
+
+@pytest.mark.usefixtures("job")
+@pytest.mark.parametrize("service", ["acm", "iam"])
+def test_what_cannot_be_listed_fails_the_run_rather_than_resolve_what_was_found(
+    service: str, context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> Iterator[Kept]:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "List")
+
+    monkeypatch.setattr(app, f"in_{service}", refused)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        handler(EVENT, context)
+    assert published() == []

@@ -1,0 +1,119 @@
+"""What certificates say, and what is wrong with those shown, without a server; tests/probes has the servers."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import pki
+from tests.pki import NOW
+
+from fleet.probes.certificates import Certificate, Fault, Refusal, faults, parse, path
+
+SECOND = timedelta(seconds=1)
+LEAF = parse(pki.leaf("good.test").der)
+MIDDLE, ROOT = parse(pki.INTERMEDIATE.der), parse(pki.ROOT.der)
+
+
+def test_a_certificate_says_who_it_is_of_and_how_long_it_holds() -> None:
+    assert LEAF.facts == {
+        "subject": "good.test",
+        "issuer": "Intermediate",
+        "valid from": pki.PAST.isoformat(),
+        "valid until": pki.FUTURE.isoformat(),
+        "names": "good.test",
+    }
+    assert ROOT.self_issued
+    assert not LEAF.self_issued
+    assert MIDDLE.issued(LEAF)
+    assert not ROOT.issued(LEAF)
+
+
+def test_what_a_certificate_says_is_shown_in_one_short_line() -> None:
+    read = parse(pki.issue("a\x1b[31m\nb" + "c" * 50, names=("a.test",)).der)
+    assert read.subject == "a?[31m?b" + "c" * 50
+
+
+@pytest.mark.parametrize(
+    ("beyond", "found"),
+    [(-SECOND, []), (0 * SECOND, []), (SECOND, [Fault.EXPIRED])],
+    ids=["a second before", "its last second", "a second after"],
+)
+def test_a_certificate_holds_through_its_last_second(beyond: timedelta, found: list[Fault]) -> None:
+    assert list(faults([LEAF], [], "good.test", LEAF.not_after + beyond)) == found
+
+
+@pytest.mark.parametrize(("beyond", "found"), [(-SECOND, [Fault.NOT_YET_VALID]), (0 * SECOND, [])])
+def test_a_certificate_holds_from_its_first_second(beyond: timedelta, found: list[Fault]) -> None:
+    assert list(faults([LEAF], [], "good.test", LEAF.not_before + beyond)) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "host", "covered"),
+    [
+        (("a.test",), "a.test", True),
+        (("b.test", "a.test"), "a.test", True),
+        (("a.test",), "b.a.test", False),
+        (("*.a.test",), "b.a.test", True),
+        (("*.a.test",), "a.test", False),
+        (("*.a.test",), "c.b.a.test", False),
+        (("b*.a.test",), "bc.a.test", False),
+        (("*.test",), "a.test", False),
+        (("192.0.2.7",), "192.0.2.7", True),
+        (("*.0.2.7",), "192.0.2.7", False),
+        (("2001:db8::7",), "2001:db8::7", True),
+        ((), "a.test", False),
+    ],
+)
+def test_a_certificate_covers_hosts_among_its_names(names: tuple[str, ...], host: str, covered: bool) -> None:
+    assert replace(LEAF, names=names).covers(host) is covered
+
+
+def test_the_path_leads_upwards_as_far_as_it_was_shown() -> None:
+    assert list(path([LEAF, ROOT, MIDDLE])) == [LEAF, MIDDLE, ROOT]
+    assert list(path([LEAF, ROOT])) == [LEAF]
+    assert list(path([LEAF, LEAF, MIDDLE, MIDDLE])) == [LEAF, MIDDLE]
+    assert list(path([])) == []
+
+
+def test_of_two_that_could_be_the_issuer_the_longer_valid_counts() -> None:
+    older = replace(MIDDLE, not_after=MIDDLE.not_after - SECOND)
+    assert list(path([LEAF, older, MIDDLE])) == [LEAF, MIDDLE]
+
+
+def test_certificates_that_issue_each_other_end_somewhere() -> None:
+    one = replace(LEAF, links=("a", "b", None, None))
+    other = replace(LEAF, links=("b", "a", None, None))
+    assert list(path([one, other])) == [one, other]
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        (9, Fault.NOT_YET_VALID),
+        (10, Fault.EXPIRED),
+        (18, Fault.UNTRUSTED),
+        (20, Fault.UNTRUSTED),
+        (62, Fault.WRONG_HOST),
+        (64, Fault.WRONG_HOST),
+        (66, Fault.INVALID),
+        (99_999, Fault.INVALID),
+    ],
+)
+def test_a_refusal_is_told_though_no_certificate_was_seen(code: int, fault: Fault) -> None:
+    found = faults([], [Refusal(code, "so it is")], "a.test", NOW)
+    assert list(found) == [fault]
+    assert "so it is" in found[fault] or fault is Fault.WRONG_HOST
+
+
+@given(st.data())
+def test_whatever_stands_in_place_of_a_certificate_is_read_or_refused(data: st.DataObject) -> None:
+    der = bytearray(pki.ROOT.der)
+    for _ in range(data.draw(st.integers(1, 3))):
+        der[data.draw(st.integers(0, len(der) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        read = parse(bytes(der))
+    except ValueError:
+        return
+    assert isinstance(read, Certificate)
