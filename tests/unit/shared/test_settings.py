@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import pytest
 
-from fleet import aws
+from fleet import aws, settings
 from fleet.settings import SettingsError, duration, entries, load, parse_entries, required, structure, within
 
 
@@ -360,3 +360,25 @@ def test_an_optional_list_that_is_wrong_is_refused_all_the_same() -> None:
 def test_a_parameter_that_does_not_exist_is_named() -> None:
     with pytest.raises(SettingsError, match=r"the SSM parameter /fleet/list cannot be read: .*ParameterNotFound"):
         entries("/fleet/list", Entry)
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_long_list_goes_on_in_further_parameters_and_is_counted_through() -> None:
+    for name, text in {
+        "list": "[{bucket: b, keep: 1}]",
+        "list-2": "[oops, {bucket: b, keep: 2}]",
+        "list-4": "[x]",
+    }.items():
+        aws.client("ssm").put_parameter(Name=f"/fleet/{name}", Type="String", Value=text)
+    read = entries("/fleet/list", Entry, key=lambda entry: entry.bucket, parts=3)
+    assert read.usable == (Entry("b", 1),)
+    assert [fault.number for fault in read.faults] == [2, 3]
+    assert "entry 3 of the SSM parameter /fleet/list-2 repeats entry 1: b" in read.faults[1].reason
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_parameter_is_read_as_text() -> None:
+    aws.client("ssm").put_parameter(Name="/fleet/pem", Type="String", Value="PEM")
+    assert settings.parameter("/fleet/pem") == "PEM"
+    with pytest.raises(SettingsError, match="the SSM parameter /fleet/none cannot be read"):
+        settings.parameter("/fleet/none")
