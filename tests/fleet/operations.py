@@ -29,6 +29,9 @@ OF_THE_LAYER = {
     },
     "fleet.ledger.table.last_reports": {"dynamodb:Query"},
     "fleet.dead_letters.park": {"sqs:SendMessage"},
+    "fleet.dead_letters.looking.DeadLetters": {
+        *("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
+    },
 }
 
 MAKERS = {"boto3.client", "boto3.resource", "boto3.Session", "boto3.session.Session"}

@@ -7,7 +7,7 @@ Two who look at once see different letters, and each is told that some were hidd
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -135,7 +135,7 @@ class Sweep:
     unseen: str = ""
     met: set[str] = field(default_factory=set)
 
-    def __iter__(self) -> Iterator[tuple[Look, Held]]:
+    def __iter__(self) -> Generator[tuple[Look, Held], None, None]:
         while True:
             fresh = 0
             with self.queue.look() as look:

@@ -9,9 +9,10 @@ from tests.conftest import Context
 from tools.local.aws import ACCOUNT, REGION
 
 from fleet import aws, secrets
+from fleet.dead_letters import MAX_RECEIVES
 from fleet.errors import Permanent, Transient
 from fleet.runtime import queued as runtime
-from fleet.runtime.queued import MAX_RECEIVES, Message, for_each, queued
+from fleet.runtime.queued import Message, for_each, queued
 
 Event = dict[str, Any]
 DeadLetters = Callable[[], list[Event]]
