@@ -33,7 +33,6 @@ from fleet.dead_letters.journal import NotRecorded, recorder
 from fleet.dead_letters.letters import Letter
 from fleet.dead_letters.looking import DeadLetters, Sweep
 from fleet.dead_letters.redrive import MOST_REDRIVES, Manner, Outcome, Redrive, Selection, Step, discard
-from fleet.settings import duration
 from tools import deployed
 from tools.local.console import complain, console, say
 from tools.local.errors import FleetError
@@ -284,7 +283,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
         made[verb].add_argument("--dry-run", action="store_true", help="only say what would be done")
     more = made["redrive"]
     more.add_argument("--no-canary", dest="canary", action="store_false", help="send all at once, not one first")
-    more.add_argument("--wait", type=_duration, default="30s", help="how long to watch what was sent (default 30s)")
+    more.add_argument("--wait", type=deployed.time, default="30s", help="how long to watch what was sent (default 30s)")
     more.add_argument("--max-redrives", type=int, default=MOST_REDRIVES, help="keep what was redriven so often before")
     more.add_argument("--to", default="", metavar="ARN", help="a queue, function, topic or bus, instead of the origin")
     body = more.add_mutually_exclusive_group()
@@ -300,17 +299,10 @@ def _add_selection(parser: argparse.ArgumentParser, optional: bool) -> None:
     which.add_argument("--id", action="append", default=[], help="an id, or its beginning; may be repeated")
     which.add_argument("--job", action="append", default=[], help="a job, or a glob; may be repeated")
     which.add_argument("--cause", action="append", default=[], help="a cause's id, as listed; may be repeated")
-    which.add_argument("--older-than", type=_duration, metavar="TIME", help="such as 90s, 15m, 12h or 3d")
-    which.add_argument("--younger-than", type=_duration, metavar="TIME")
+    which.add_argument("--older-than", type=deployed.time, metavar="TIME", help="such as 90s, 15m, 12h or 3d")
+    which.add_argument("--younger-than", type=deployed.time, metavar="TIME")
     if not optional:
         which.add_argument("--all", action="store_true", help="every letter there is")
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def main(words: Sequence[str]) -> int:

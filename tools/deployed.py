@@ -3,11 +3,13 @@
 import argparse
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
 
 from fleet import aws
+from fleet.settings import duration
 from tools.local import registry
 from tools.local.aws import isolate
 from tools.local.errors import FleetError
@@ -35,6 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--stack", help="a stack in AWS, such as fleet-prod")
     where.add_argument("--profile", help="the AWS profile whose credentials to use (default: AWS_PROFILE)")
     where.add_argument("--region", help="the stack's region (default: AWS_REGION, or the profile's)")
+
+
+def time(text: str) -> timedelta:
+    """Read a length of time such as 12h, for argparse."""
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def enter(asked: argparse.Namespace) -> Stack:
