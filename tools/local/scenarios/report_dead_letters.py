@@ -19,18 +19,24 @@ from tools.local.stack import STACK
 TRIGGER = "schedule"
 JOB = "report_dead_letters"
 MARK = "Unreadable!"
-REPORT: dict[str, object] = {"job": MARK, "scheduled_at": "2026-11-20T08:00:00Z", "findings": [], "after": None, "through": None}
+REPORT: dict[str, object] = {
+    "job": MARK,
+    "scheduled_at": "2026-11-20T08:00:00Z",
+    "findings": [],
+    "after": None,
+    "through": None,
+}
 UNREADABLE = {"source": "fleet", "detail-type": "Job Report", "id": "unreadable", "detail": REPORT}
 PATIENCE_SECONDS = 60.0
 
 
-def seed(fleet: Fleet) -> None:
-    """Send triage what it can never read; the dead letters of other jobs are beside it."""
-    fleet.send(fleet.outputs["TriageAlertsQueue"], UNREADABLE)
+def seed(_: Fleet) -> None:
+    """Send nothing yet: others still seed the settings of triage, which ends its processes amid a message."""
 
 
 def play(fleet: Fleet) -> str:
-    """Expect a finding about the letter; then send it back mended, and expect to hear that it is over."""
+    """Send triage what it can never read, and expect a finding; then send it back mended, and expect its end."""
+    fleet.send(fleet.outputs["TriageAlertsQueue"], UNREADABLE)
     letter = eventually(lambda: own(fleet), "what triage cannot read was not parked", PATIENCE_SECONDS)
     subject = f"triage_alerts/{letter['cause']}"
     finding = eventually(lambda: reported(fleet, subject), f"{subject} was not reported", PATIENCE_SECONDS)
