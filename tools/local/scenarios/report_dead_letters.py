@@ -38,7 +38,7 @@ def play(fleet: Fleet) -> str:
     """Send triage what it can never read, and expect a finding; then send it back mended, and expect its end."""
     fleet.send(fleet.outputs["TriageAlertsQueue"], UNREADABLE)
     letter = eventually(lambda: own(fleet), "what triage cannot read was not parked", PATIENCE_SECONDS)
-    subject = f"triage_alerts/{letter['cause']}"
+    subject = f"letters/triage_alerts/{letter['cause']}"
     finding = eventually(lambda: reported(fleet, subject), f"{subject} was not reported", PATIENCE_SECONDS)
     expect(MARK in finding["title"], f"the finding lacks the reason: {finding['title']}")
     opened(fleet, f"{JOB}/{subject}", SLACK)
@@ -81,7 +81,7 @@ def reported(fleet: Fleet, subject: str) -> dict[str, Any] | None:
 
 def gone(fleet: Fleet, subject: str) -> bool:
     """Report once; say whether a report that saw all letters lacks the finding."""
-    return not {subject, "(unseen)"} & {finding["subject"] for finding in fleet.report(JOB)}
+    return not {subject, "letters"} & {finding["subject"] for finding in fleet.report(JOB)}
 
 
 def tool(fleet: Fleet, *words: str) -> dict[str, Any]:
