@@ -138,7 +138,7 @@ def test_what_is_in_the_queue_is_reported_and_left_there(
     assert len(dead_letters()) == 10  # which hides them for a while, so the next look cannot see all
     before, after = run()
     assert (before["through"], after["after"] > before["through"]) == (f"{LETTERS}/", True)
-    (finding,) = (*before["findings"], *after["findings"])
+    (finding,) = before["findings"] + after["findings"]
     assert finding["subject"] == LETTERS
     assert "2 letters were seen; about 10 more are held by somebody else" in finding["title"]
     assert list(finding["detail"].values()) == ["2: no pipeline 10"]
