@@ -27,6 +27,10 @@ demo: local-environments ## Run the whole fleet once; exit 0 only if every job d
 invoke: local-environments ## Invoke one job in the running fleet: JOB=name [EVENT=file]
 	@$(DEV)/python -m tools.local invoke "$(JOB)" $(if $(EVENT),"$(EVENT)")
 
+.PHONY: dead-letters
+dead-letters: dev-environment ## List, show, redrive or discard what failed, here or in AWS: [ARGS="redrive --help"]
+	@PYTHONPATH=shared $(DEV)/python -m tools.dead_letters $(ARGS)
+
 .PHONY: deploy-local
 deploy-local: local-environments ## Bring what you edited into the running fleet, within seconds
 	@$(DEV)/python -m tools.local deploy

@@ -1,6 +1,6 @@
-"""Mute alerts for a while, list the mutes, or end one early. Run it with PYTHONPATH=shared and AWS credentials.
+"""Mute alerts for a while, list the mutes, or end one early, in the fleet on this machine or in a stack in AWS.
 
-A mute that ends says what it withheld, within five minutes.
+Run it with PYTHONPATH=shared. A mute that ends says what it withheld, within five minutes.
 """
 
 import argparse
@@ -10,18 +10,13 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from fleet.ledger.mutes import MUTES, Mute
 from fleet.ledger.table import Conflict, Table
-from fleet.settings import duration
-
-
-def ledger(stack: str) -> Table:
-    """Return the ledger of a stack."""
-    (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
-    return Table(outputs["LedgerTable"])
+from tools import deployed
+from tools.local.console import complain
+from tools.local.errors import FleetError
 
 
 def shown(mute: Mute) -> str:
@@ -36,8 +31,7 @@ def run(table: Table, options: argparse.Namespace, now: datetime) -> str:
         mutes: list[Mute] = table.query(Mute, MUTES)
         return "\n".join(shown(mute) for mute in sorted(mutes, key=lambda mute: mute.until)) or "nothing is muted"
     if options.verb == "add":
-        until = now + duration(options.until)
-        mute = Mute(secrets.token_hex(4), options.pattern, options.reason, options.author, until)
+        mute = Mute(secrets.token_hex(4), options.pattern, options.reason, options.author, now + options.until)
     else:
         found = table.get(Mute, (MUTES, options.id))
         if found is None or found.ended:
@@ -56,15 +50,26 @@ def arguments(words: list[str]) -> argparse.Namespace:
     verbs = parser.add_subparsers(dest="verb", required=True)
     add, end, show = (verbs.add_parser(verb) for verb in ("add", "end", "list"))
     for verb in (add, end, show):
-        verb.add_argument("--stack", required=True, help="the stack's name, such as fleet-prod")
+        deployed.add_arguments(verb)
     add.add_argument("pattern", help="glob over the dedup key, or source:, subject: or owner: and a glob")
-    add.add_argument("--until", required=True, help="how long, such as 4h or 2d")
+    add.add_argument("--until", type=deployed.time, required=True, help="how long, such as 4h or 2d")
     add.add_argument("--reason", required=True)
     add.add_argument("--author", default=getpass.getuser())
     end.add_argument("id")
     return parser.parse_args(words)
 
 
+def main(words: list[str]) -> int:
+    """Do what the command line says."""
+    wanted = arguments(words)
+    try:
+        table = Table(deployed.enter(wanted).output("LedgerTable"))
+        print(run(table, wanted, datetime.now(UTC)))
+    except (FleetError, BotoCoreError, ClientError) as error:
+        complain(str(error))
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    wanted = arguments(sys.argv[1:])
-    print(run(ledger(wanted.stack), wanted, datetime.now(UTC)))
+    raise SystemExit(main(sys.argv[1:]))

@@ -14,6 +14,7 @@ IAM_NAMES = {
     "s3:DeleteObjects": "s3:DeleteObject",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "tagging:GetResources": "tag:GetResources",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "dynamodb:TransactWriteItems": "dynamodb:ConditionCheckItem",  # and the actions of its other parts
 }
 # What the layer calls for a job that uses this name of it.
@@ -30,6 +31,12 @@ OF_THE_LAYER = {
     },
     "fleet.ledger.table.last_reports": {"dynamodb:Query"},
     "fleet.dead_letters.park": {"sqs:SendMessage"},
+    "fleet.dead_letters.journal.recorder": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    "fleet.dead_letters.looking.DeadLetters": {
+        *("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
+    },
+    "fleet.dead_letters.redrive.Redrive": {"sqs:DeleteMessage"},  # and what its origins take: only operators redrive
+    "fleet.dead_letters.redrive.discard": {"sqs:DeleteMessage"},
 }
 
 MAKERS = {"boto3.client", "boto3.resource", "boto3.Session", "boto3.session.Session"}

@@ -72,7 +72,10 @@ def of_resources(template: Template, sources: dict[str, str]) -> Iterator[str]:
     for job, function in functions(template):
         for grant in grants(template, f"{job}Role"):
             if "sqs:ReceiveMessage" in listed(grant["Action"]) and named(grant["Resource"]) != f"{job}Queue":
-                yield f"{job}Role: reads a queue of others: set Resource: !GetAtt {job}Queue.Arn"
+                if named(grant["Resource"]) != "DeadLetters":
+                    yield f"{job}Role: reads a queue of others: set Resource: !GetAtt {job}Queue.Arn"
+                elif "sqs:DeleteMessage" in listed(grant["Action"]):
+                    yield f"{job}Role: takes dead letters out, which is for operators: remove sqs:DeleteMessage"
         yield from _of_ssm(template, job, function, sources[snake_case(job)])
     for name, _ in resources(template, "AWS::SSM::Parameter"):
         yield f"{name}: a deployment would overwrite what people wrote: leave it to them, and name it in a variable"
@@ -246,7 +249,16 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
         ),
         pytest.param("Resources/PruneObjects/Properties/Policies", [], "Policies are ignored", id="policies"),
         pytest.param(
-            f"{START}/{JOB}/0/Resource", {"Fn::GetAtt": ["DeadLetters", "Arn"]}, "reads a queue of others", id="queue"
+            f"{START}/{JOB}/0/Resource",
+            {"Fn::GetAtt": ["NotifySlackQueue", "Arn"]},
+            "reads a queue of others",
+            id="queue",
+        ),
+        pytest.param(
+            f"{START}/{JOB}/0/Resource",
+            {"Fn::GetAtt": ["DeadLetters", "Arn"]},
+            "takes dead letters out",
+            id="dead letters",
         ),
         pytest.param(
             f"{START}/{JOB}/1/Resource",

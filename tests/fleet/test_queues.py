@@ -21,7 +21,8 @@ from tests.fleet.template import (
 )
 
 from fleet import aws
-from fleet.runtime.queued import MAX_RECEIVES, RESERVE_SECONDS
+from fleet.dead_letters import MAX_RECEIVES
+from fleet.runtime.queued import RESERVE_SECONDS
 from fleet.runtime.scheduled import SCHEDULED_TIME
 
 DEAD_LETTERS = "DeadLetters"

@@ -2,6 +2,7 @@
 
 - It ends, with every function process, when its standard input closes: no way of killing the fleet leaves it behind.
 - The operator may publish events in the name of AWS services; MiniStack itself emits none for ECR and others.
+- IAM knows SQS's batches by the action of one message, as in AWS: `sqs:ChangeMessageVisibility` permits a batch too.
 - A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`.
 - IAM answers ListServerCertificates, and has none.
 - Scheduler looks for due schedules each second instead of every ten.
@@ -39,6 +40,7 @@ OPERATOR = "test"
 _by_operator = ContextVar("by_operator", default=False)
 _said = ContextVar[float | None]("said", default=None)
 _condition_keys = iam_actions.request_tag_context
+_extract_iam_action = iam_actions.extract_iam_action
 _handle_request = eventbridge.handle_request
 _put_events = eventbridge._put_events
 _create_schedule = scheduler._create_schedule
@@ -62,6 +64,12 @@ def create_schedule(name: str, body: dict[str, Any]) -> Any:
         made = scheduler._schedules[f"{body.get('GroupName', 'default')}/{name}"]
         made["CreationDate"] = made["LastModificationDate"] = min(made["CreationDate"], body.get("StartDate", math.inf))
     return answer
+
+
+def iam_action(service: str, *request: Any, **more: Any) -> Any:
+    """Return the action that a policy must permit for a request."""
+    action = _extract_iam_action(service, *request, **more)
+    return action.removesuffix("Batch") if service == "sqs" and isinstance(action, str) else action
 
 
 def condition_keys(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +116,7 @@ def end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=end_with_parent, daemon=True).start()
+    iam_actions.extract_iam_action = iam_action
     iam_actions.request_tag_context = condition_keys
     eventbridge.handle_request = handle_request
     eventbridge._put_events = put_events

@@ -11,14 +11,12 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from fleet import aws, events
-from fleet.dead_letters import Parked, park
+from fleet.dead_letters import MAX_RECEIVES, Parked, park
 from fleet.errors import Permanent, Transient
 from fleet.runtime.telemetry import count, instrumented, job_name, logger
 
 T = TypeVar("T")
 
-# The redrive policy of every queue; a test holds the template to it.
-MAX_RECEIVES = 5
 # What ends an invocation properly: the last visibility changes, metrics and the answer.
 RESERVE_SECONDS = 3.0
 # SQS hides a message for 12 hours at most, counted from its receipt (SQS Developer Guide, visibility time-out); what
@@ -28,13 +26,17 @@ LONGEST_WAIT_SECONDS = 43_200 - 900
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the job's queue. `attempts` counts its receipts, this one included; `first_seen` is UTC."""
+    """One message of the job's queue. `attempts` counts its receipts, this one included; `first_seen` is UTC.
+
+    `redrives` says how often it came back from the dead letters.
+    """
 
     id: str
     body: str
     attempts: int
     first_seen: datetime
     source_arn: str
+    redrives: int = 0
 
     def events(self) -> Iterator[events.Event]:
         """Yield all events inside the body, whatever wraps them. Raises `Permanent`, at last, for what is none."""
@@ -156,7 +158,15 @@ def _message(record: SQSRecord) -> Message:
         attempts=_attempts(record.raw_event),
         first_seen=datetime.fromtimestamp(sent, UTC),
         source_arn=record.event_source_arn,
+        redrives=_redrives(record.raw_event),
     )
+
+
+def _redrives(record: dict[str, Any]) -> int:
+    match record.get("messageAttributes"):
+        case {"redrives": {"stringValue": str(text)}} if text.isdecimal():
+            return int(text)
+    return 0
 
 
 def _attempts(record: dict[str, Any]) -> int:
@@ -191,6 +201,8 @@ def _park(message: Message, error: BaseException) -> None:
         attempts=message.attempts,
         first_seen=message.first_seen,
         source_arn=message.source_arn,
+        message_id=message.id,
+        redrives=message.redrives,
     )
     try:
         park(parked)

@@ -9,9 +9,10 @@ from tests.conftest import Context
 from tools.local.aws import ACCOUNT, REGION
 
 from fleet import aws, secrets
+from fleet.dead_letters import MAX_RECEIVES
 from fleet.errors import Permanent, Transient
 from fleet.runtime import queued as runtime
-from fleet.runtime.queued import MAX_RECEIVES, Message, for_each, queued
+from fleet.runtime.queued import Message, for_each, queued
 
 Event = dict[str, Any]
 DeadLetters = Callable[[], list[Event]]
@@ -234,7 +235,22 @@ def test_a_parked_message_carries_all_that_is_known_of_it(
         "attempts": "2",
         "first_seen": "2026-11-20T01:54:34.500000+00:00",
         "source_arn": ARN,
+        "message_id": "m0",
+        "redrives": "0",
     }
+
+
+@pytest.mark.parametrize(
+    ("attribute", "redrives"),
+    [({"stringValue": "2", "dataType": "Number"}, "2"), ({"stringValue": "x"}, "0"), ({"binaryValue": "Mg=="}, "0")],
+)
+def test_a_parked_message_carries_on_how_often_it_was_redriven(
+    attribute: Event, redrives: str, context: Context, queue: Queue, dead_letters: DeadLetters
+) -> None:
+    event = queue.deliver("no such pipeline")
+    event["Records"][0]["messageAttributes"]["redrives"] = attribute
+    queued(Reaction(Permanent("no such pipeline")))(event, context)
+    assert [told(message)["redrives"] for message in dead_letters()] == [redrives]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
 REASON_CHARACTERS = 1_000
+# The redrive policy of every queue; a test holds the template to it.
+MAX_RECEIVES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class Parked:
     """A message that failed: its body as it came, whose it was, and why it is here.
 
     `attempts` counts its receipts; `source_arn` is the queue that it came from, to which a redrive returns it.
+    `message_id` is the id that it had there, and `redrives` says how often it was redriven before.
     """
 
     body: str
@@ -28,18 +31,22 @@ class Parked:
     attempts: int
     first_seen: datetime
     source_arn: str
+    message_id: str = ""
+    redrives: int = 0
 
     def attributes(self) -> "dict[str, MessageAttributeValueTypeDef]":
         """The SQS message attributes; redrive and the console read them, so their names are fixed."""
+        counts = {"attempts": self.attempts, "redrives": self.redrives}
         facts = {
             "job": self.job,
             "reason": cut(secrets.redact(self.reason), REASON_CHARACTERS),
             "error_type": self.error_type,
             "first_seen": self.first_seen.isoformat(),
             "source_arn": self.source_arn,
+            "message_id": self.message_id,
         }
         return {
-            "attempts": {"DataType": "Number", "StringValue": str(self.attempts)},
+            **{name: {"DataType": "Number", "StringValue": str(figure)} for name, figure in counts.items()},
             **{
                 name: {"DataType": "String", "StringValue": aws.UNFIT_FOR_XML.sub("\ufffd", fact) or "unknown"}
                 for name, fact in facts.items()

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fleet import aws, secrets
-from fleet.dead_letters import REASON_CHARACTERS, Parked, park
+from fleet.dead_letters.parking import REASON_CHARACTERS, Parked, park
 
 MESSAGE = Parked(
     body='{"id": "e1"}',
@@ -18,6 +18,8 @@ MESSAGE = Parked(
     attempts=3,
     first_seen=datetime(2026, 11, 20, 1, 54, 34, tzinfo=UTC),
     source_arn="arn:aws:sqs:eu-west-2:123456789012:fleet-start_pipeline",
+    message_id="0d5f3b9e-5a0f-4a53-9a55-6f2a8d3c1f10",
+    redrives=2,
 )
 
 
@@ -36,6 +38,8 @@ def test_a_parked_message_carries_whose_it_was_and_why_it_failed(dead_letters: C
         "attempts": ("Number", "3"),
         "first_seen": ("String", "2026-11-20T01:54:34+00:00"),
         "source_arn": ("String", "arn:aws:sqs:eu-west-2:123456789012:fleet-start_pipeline"),
+        "message_id": ("String", "0d5f3b9e-5a0f-4a53-9a55-6f2a8d3c1f10"),
+        "redrives": ("Number", "2"),
     }
 
 
