@@ -5,8 +5,6 @@ from typing import Any
 from tools.local.destinations import PAGERDUTY, SLACK, WEBHOOK
 from tools.local.fleet import Fleet, eventually, expect
 
-PATIENCE_SECONDS = 45.0  # all scenarios share the channels, and Slack takes a message a second
-
 
 def opened(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]:
     """Wait until the webhook, and the destinations `elsewhere`, know that a finding stands; return its alert."""
@@ -39,7 +37,7 @@ def _told(fleet: Fleet, key: str, resolved: bool) -> dict[str, Any]:
         return told[-1] if told and (told[-1]["status"] == "resolved") is resolved else None
 
     what = "over" if resolved else "there"
-    alert: dict[str, Any] = eventually(last, f"the webhook was not told that {key} is {what}", PATIENCE_SECONDS)
+    alert: dict[str, Any] = eventually(last, f"the webhook was not told that {key} is {what}")
     return alert
 
 
@@ -48,7 +46,7 @@ def _shown(fleet: Fleet, text: str, method: str) -> None:
         taken = [each for each in fleet.destinations.of(SLACK) if each.accepted and each.path.endswith(method)]
         return any(each.body["text"] == text for each in taken)
 
-    eventually(found, f"Slack was not told by {method}: {text}", PATIENCE_SECONDS)
+    eventually(found, f"Slack was not told by {method}: {text}")
 
 
 def _incident(fleet: Fleet, key: str, action: str) -> None:
@@ -56,5 +54,4 @@ def _incident(fleet: Fleet, key: str, action: str) -> None:
     eventually(
         lambda: key in actions and actions[key][-1] == action,
         f"PagerDuty got no {action} of {key}",
-        PATIENCE_SECONDS,
     )

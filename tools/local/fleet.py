@@ -16,7 +16,7 @@ from tools.local.destinations import Delivery, Destinations
 from tools.local.paths import ROOT
 from tools.local.stack import STACK
 
-PATIENCE_SECONDS = 25.0
+PATIENCE_SECONDS = 90.0  # all jobs start at once, on however slow a machine
 
 
 class Failed(Exception):

@@ -7,16 +7,14 @@ from tools.local.fleet import Fleet, expect, sample
 
 TRIGGER = "alert"
 JOB = "notify_slack"
+OWNERS = ("operations", "security", "web", "data")
 
 
 def seed(fleet: Fleet) -> None:
-    """Route the alerts of one owner to a channel of their own, all others to another."""
+    """Route the alerts of each owner to a channel of their own, all others to another."""
     token = fleet.entrust(JOB, "token", SLACK_TOKEN)
-    fleet.configure(
-        JOB,
-        "ROUTES_PARAMETER",
-        f"[{{token: {token}, channel: C0OPS, owner: operations}}, {{token: {token}, channel: C0FLEET}}]",
-    )
+    routes = [f"{{token: {token}, channel: C0{owner.upper()}, owner: {owner}}}" for owner in OWNERS]
+    fleet.configure(JOB, "ROUTES_PARAMETER", f"[{', '.join(routes)}, {{token: {token}, channel: C0FLEET}}]")
 
 
 def play(fleet: Fleet) -> str:

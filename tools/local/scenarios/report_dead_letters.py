@@ -27,7 +27,6 @@ REPORT: dict[str, object] = {
     "through": None,
 }
 UNREADABLE = {"source": "fleet", "detail-type": "Job Report", "id": "unreadable", "detail": REPORT}
-PATIENCE_SECONDS = 60.0
 
 
 def seed(_: Fleet) -> None:
@@ -37,16 +36,16 @@ def seed(_: Fleet) -> None:
 def play(fleet: Fleet) -> str:
     """Send triage what it can never read, and expect a finding; then send it back mended, and expect its end."""
     fleet.send(fleet.outputs["TriageAlertsQueue"], UNREADABLE)
-    letter = eventually(lambda: own(fleet), "what triage cannot read was not parked", PATIENCE_SECONDS)
+    letter = eventually(lambda: own(fleet), "what triage cannot read was not parked")
     subject = f"letters/triage_alerts/{letter['cause']}"
-    finding = eventually(lambda: reported(fleet, subject), f"{subject} was not reported", PATIENCE_SECONDS)
+    finding = eventually(lambda: reported(fleet, subject), f"{subject} was not reported")
     expect(MARK in finding["title"], f"the finding lacks the reason: {finding['title']}")
     opened(fleet, f"{JOB}/{subject}", SLACK)
     while letter := own(fleet):  # one more for each time that this fleet was asked for the scenario
         (outcome,) = mended(fleet, letter["id"])
         expect(outcome["step"] == "sent", f"the letter was not redriven: {outcome['step']}: {outcome['detail']}")
         expect(outcome["detail"] == letter["origin"], f"the letter was sent to {outcome['detail']}")
-    eventually(lambda: gone(fleet, subject), f"{subject} is still reported", PATIENCE_SECONDS)
+    eventually(lambda: gone(fleet, subject), f"{subject} is still reported")
     resolved(fleet, f"{JOB}/{subject}", SLACK)
     return (
         "a message that triage parked: opened at Slack and webhook; `make dead-letters` sent it back with a mended "
@@ -70,7 +69,7 @@ def mended(fleet: Fleet, letter: str) -> list[dict[str, Any]]:
             done = tool(fleet, "redrive", "--id", letter, "--body", file.name, "--wait", "0s")
             return list(done.get("outcomes", []))
 
-        found: list[dict[str, Any]] = eventually(outcomes, f"the letter {letter} was not found", PATIENCE_SECONDS)
+        found: list[dict[str, Any]] = eventually(outcomes, f"the letter {letter} was not found")
         return found
 
 

@@ -20,6 +20,11 @@ OWNERS = f"""
 - {{pattern: "source:paused_pipelines", owner: operations}}
 - {{pattern: "source:prune_objects", owner: operations}}
 - {{pattern: "source:aws.cloudwatch", owner: operations}}
+- {{pattern: "source:expiring_certificates", owner: security}}
+- {{pattern: "source:stale_credentials", owner: security}}
+- {{pattern: "source:stale_secrets", owner: security}}
+- {{pattern: "source:failing_endpoints", owner: web}}
+- {{pattern: "source:stale_backups", owner: data}}
 """
 
 
