@@ -69,9 +69,10 @@ docs: dev-environment ## Generate the parts of the documentation that come from 
 	@$(DEV)/python -m tools.docs
 
 .PHONY: bench
-bench: dev-environment ## Measure what importing each handler costs, and what triage costs
+bench: dev-environment ## Measure what importing each handler costs, what triage costs, and what probes cost
 	@$(DEV)/python -m tools.bench
 	@PYTHONPATH=shared $(DEV)/python -m tools.bench_triage
+	@$(DEV)/python -m tools.bench_probes
 
 .PHONY: lock
 lock: ## Pin the requirements anew: [UPGRADE=1]

@@ -53,7 +53,7 @@ def snake_case(name: str) -> str:
 def _job(name: str, function: dict[str, Any]) -> Job:
     source = (ROOT / function["CodeUri"] / "app.py").read_text()
     docstring = ast.get_docstring(ast.parse(source)) or ""
-    (event,) = function["Events"].values()
+    event = next(iter(function["Events"].values()))
     words = re.search(r"Trigger: (.+?)\.(?:\s|$)", docstring, re.DOTALL)
     trigger = " ".join(words[1].split()) if words else event["Type"]
     if event["Type"] == "ScheduleV2":

@@ -131,20 +131,43 @@ class Report:
         return cls(document["job"], at.astimezone(UTC), tuple(findings), after, through)
 
 
-def reports(job: str, scheduled_at: datetime, findings: Iterable[Finding], limit: int = REPORT_BYTES) -> list[Report]:
-    """Put a run's findings, sorted by subject, into as few reports of at most `limit` bytes as they need.
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The subjects after `after`, through `through` (None: without bound), as text is sorted."""
+
+    after: str | None = None
+    through: str | None = None
+
+    def __contains__(self, subject: str) -> bool:
+        return (self.after is None or self.after < subject) and (self.through is None or subject <= self.through)
+
+
+EVERYTHING = Range()
+
+
+def reports(
+    job: str,
+    scheduled_at: datetime,
+    findings: Iterable[Finding],
+    limit: int = REPORT_BYTES,
+    about: Range = EVERYTHING,
+) -> list[Report]:
+    """Put what was found in a range, sorted by subject, into as few reports of at most `limit` bytes as they need.
 
     Without findings this is one empty report. What is `Unread` lies between two reports. Raises `ValueError` when two
-    findings share a subject, or one is about what is unread.
+    findings share a subject, or one is about what is unread, or not in the range.
     """
     ordered = sorted(findings, key=lambda finding: finding.subject)
     for one, other in pairwise(ordered):
         if one.subject == other.subject:
             raise ValueError(f"two findings of {job} share the subject {one.subject!r}: make the subjects distinct")
-    longest = max((len(json.dumps(f"{finding.subject}/{LAST}")) for finding in ordered), default=0)
+    if outside := [finding.subject for finding in ordered if finding.subject not in about]:
+        raise ValueError(f"a run of {job} about {about} found something about {outside[0]!r}, which is not its part")
+    bounding = [*(f"{finding.subject}/{LAST}" for finding in ordered), about.after or "", about.through or ""]
+    longest = max(len(json.dumps(bound)) for bound in bounding)
     room = limit - len(Report(job, scheduled_at, (), "", "").as_json()) - 2 * longest
     made: list[Report] = []
-    for after, through, among in _read(job, ordered):
+    for after, through, among in _read(job, ordered, about):
         groups = list(_groups((_fitting(finding, room) for finding in among), room)) or [()]
         bounds = [after, *(group[-1].subject for group in groups[:-1]), through]
         ranges = zip(groups, pairwise(bounds), strict=True)
@@ -152,15 +175,18 @@ def reports(job: str, scheduled_at: datetime, findings: Iterable[Finding], limit
     return made
 
 
-def _read(job: str, ordered: list[Finding]) -> Iterator[tuple[str | None, str | None, list[Finding]]]:
+def _read(job: str, ordered: list[Finding], about: Range) -> Iterator[tuple[str | None, str | None, list[Finding]]]:
     """Yield the ranges of subjects between what is unread, each with its findings."""
     unread = sorted(f"{finding.subject}/" for finding in ordered if isinstance(finding, Unread))
     for finding in ordered:
         if finding.subject.startswith(tuple(unread)):
             raise ValueError(f"{job} found {finding.subject!r} in what it reports as unread: report one of the two")
-    for after, through in zip([None, *(f"{each}{LAST}" for each in unread)], [*unread, None], strict=True):
-        behind = [each for each in ordered if after is None or each.subject > after]
-        yield after, through, [each for each in behind if through is None or each.subject < through]
+    ends = zip([about.after, *(f"{each}{LAST}" for each in unread)], [*unread, about.through], strict=True)
+    for after, through in ends:
+        end = min((bound for bound in (through, about.through) if bound is not None), default=None)
+        if after is None or end is None or after < end:
+            read = Range(after, end)
+            yield after, end, [each for each in ordered if each.subject in read]
 
 
 def _size(finding: Finding) -> int:

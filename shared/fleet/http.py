@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from http.client import HTTPConnection, HTTPException, IncompleteRead
+from http.client import HTTPException
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from fleet import secrets
 from fleet.errors import Permanent, Refused, Transient
-from fleet.network import HOST, NUMERIC_END, Address, Timed, connect, left, public, resolve
+from fleet.network import HOST, NUMERIC_END, Address, Answer, ask, connect, left, public, resolve
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
@@ -31,15 +31,6 @@ SHOWN_CHARACTERS = 200
 
 class Gone(Permanent):
     """The destination says that it is no more, and wants no further calls."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A 2xx answer; of its body, what `BODY_BYTES` holds."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +49,8 @@ class Target:
         return f"{self.scheme}://{self.host}:{self.port}"
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str]) -> Response:
-    """POST `body`, and return the answer if it is a success.
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """POST `body`, and return the answer if it is a success (2xx), with at most `BODY_BYTES` of its body.
 
     Raises `Transient` for what may pass, `Refused` for a secret that was not accepted, `Permanent` for the rest. The
     environment variable `ALLOWED_DESTINATIONS` (host:port, comma-separated) names what may be private, or plain HTTP.
@@ -69,11 +60,11 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Response:
     if not all(value.isascii() and value.isprintable() for value in sent.values()):
         raise Permanent(f"{place.origin} was not called: a header, a secret perhaps, is no printable ASCII text")
     try:
-        status, received, content = _exchange(place, body, sent, time.monotonic())
+        answer = _exchange(place, body, sent, time.monotonic())
     except (OSError, HTTPException) as error:
         raise Transient(f"{place.origin} did not answer: {type(error).__name__} {_shown(str(error), place)}") from None
-    judge(place, status, received, content)
-    return Response(status, received, content)
+    judge(place, answer.status, answer.headers, answer.body)
+    return answer
 
 
 def target(url: str, allowed: Container[str] = ()) -> Target:
@@ -141,24 +132,14 @@ def _shown(text: str, place: Target) -> str:
     return " ".join(shown.split())[:SHOWN_CHARACTERS]
 
 
-def _exchange(
-    place: Target, body: bytes, headers: Mapping[str, str], began: float
-) -> tuple[int, dict[str, str], bytes]:
+def _exchange(place: Target, body: bytes, headers: Mapping[str, str], began: float) -> Answer:
     connected_by, deadline = began + CONNECT_SECONDS, began + TOTAL_SECONDS
-    connection = HTTPConnection(place.host, place.port)
     raw = connect(_addresses(place, connected_by), connected_by)
     try:
         if place.scheme == "https":
             raw.settimeout(left(connected_by))
             raw = _tls().wrap_socket(raw, server_hostname=place.host)
-        connection.sock = Timed(raw, deadline)
-        connection.request("POST", place.path, body, {"User-Agent": "fleet", "Connection": "close", **headers})
-        with connection.getresponse() as answer:
-            received = {name.lower(): value for name, value in answer.getheaders()}
-            content = answer.read(BODY_BYTES)
-            if len(content) < BODY_BYTES and answer.length:
-                raise IncompleteRead(content, answer.length)
-            return answer.status, received, content
+        return ask(raw, (place.host, place.port), "POST", place.path, body, headers, BODY_BYTES, deadline)
     finally:
         raw.close()
 

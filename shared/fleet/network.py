@@ -9,6 +9,9 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, IncompleteRead
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -118,3 +121,37 @@ class Timed(io.RawIOBase):
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(Timed(self._raw, self._deadline))  # the connection closes itself before its answer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an HTTP server answered; its headers by their names in lower case, and of its body as much as was asked."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def ask(  # noqa: PLR0913, PLR0917 - what a request consists of
+    raw: socket.socket,
+    origin: tuple[str, int],
+    method: str,
+    path: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    most: int,
+    deadline: float,
+) -> Answer:
+    """Ask over a connection, in HTTP/1.1, and read at most so many bytes of the body. The caller closes the connection.
+
+    Raises `OSError` or `http.client.HTTPException`, also for a body that is shorter than the server said.
+    """
+    connection = HTTPConnection(*origin)
+    connection.sock = Timed(raw, deadline)
+    connection.request(method, path, body, {"User-Agent": "fleet", "Connection": "close", **headers})
+    with connection.getresponse() as answer:
+        received = {name.lower(): value for name, value in answer.getheaders()}
+        content = answer.read(most)
+        if len(content) < most and answer.length:
+            raise IncompleteRead(content, answer.length)
+        return Answer(answer.status, received, content)

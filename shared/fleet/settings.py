@@ -6,9 +6,9 @@ Whatever is wrong is said in one message that names every fault, the value and w
 import os
 import re
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fleet import aws
@@ -45,7 +45,10 @@ def load(settings: type[T], environment: Mapping[str, str] | None = None) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One entry of a list that cannot be used: which one (counted from 1, through all parts), why, and what it says."""
+    """One entry of a list that cannot be used: which one (counted from 1, through all parts), why, and what it says.
+
+    Number 0 stands for what is written beside the list.
+    """
 
     number: int
     reason: str
@@ -60,33 +63,53 @@ class Entries(Generic[T]):
     faults: tuple[Fault, ...]
 
 
-def entries(
-    parameter: str, kind: type[T], key: Callable[[T], Hashable] | None = None, *, optional: bool = False, parts: int = 1
+def entries(  # noqa: PLR0913 - what a list can be like
+    parameter: str,
+    kind: type[T],
+    key: Callable[[T], Hashable] | None = None,
+    *,
+    optional: bool = False,
+    parts: int = 1,
+    under: str = "",
 ) -> Entries[T]:
     """Read the SSM parameter of this name, a YAML list, as entries of the dataclass `kind`.
 
     It is cached for 300 seconds. An entry that is wrong becomes a fault and leaves the others usable, as does one
     whose `key` an earlier entry has. A list too long for a parameter (8 KB) goes on in `<parameter>-2` and so on, up
-    to so many `parts`. Raises `SettingsError` when there is no such parameter (which `optional` takes for an empty
-    list), or one is no YAML list.
+    to so many `parts`. In the place of a list may stand a mapping that has it `under` a key. Raises `SettingsError`
+    when there is no such parameter (which `optional` takes for an empty list), or one is no YAML list.
     """
-    listed: list[tuple[str, Any]] = []
+    listed = []
     for part in range(1, parts + 1):
         name = parameter if part == 1 else f"{parameter}-{part}"
         where, may_lack = f"the SSM parameter {name}", optional or part > 1
+        if (text := _parameter(name, may_lack)) is None:
+            break
         try:
-            listed += _listed(_parameter(name, may_lack), where)
+            listed.append(_listed(text, where, under))
         except SettingsError:  # it may have been mended since it was cached
-            listed += _listed(_parameter(name, may_lack, anew=True), where)
+            listed.append(_listed(_parameter(name, may_lack, anew=True) or "", where, under))
     return _entries(listed, kind, key)
 
 
-def parse_entries(text: str, kind: type[T], where: str, key: Callable[[T], Hashable] | None = None) -> Entries[T]:
+def parse_entries(
+    text: str, kind: type[T], where: str, key: Callable[[T], Hashable] | None = None, *, under: str = ""
+) -> Entries[T]:
     """Like `entries`, of a text at hand; `where` names it in errors."""
-    return _entries(_listed(text, where), kind, key)
+    return _entries([_listed(text, where, under)], kind, key)
 
 
-def _listed(text: str, where: str) -> list[tuple[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The entries of one text, and the names of what stands beside them."""
+
+    where: str
+    entries: tuple[Any, ...]
+    beside: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=64)  # for a long list this takes longer than all else
+def _listed(text: str, where: str, under: str) -> _Listed:
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -102,16 +125,26 @@ def _listed(text: str, where: str) -> list[tuple[str, Any]]:
         document = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2026-13-01
         raise SettingsError(f"{where} is not YAML: {error}") from None
+    beside: list[str] = []
+    if under and isinstance(document, dict) and under in document:
+        beside = sorted(str(name) for name in document if name != under)
+        document = document[under]
     if not isinstance(document, list | None):
         raise SettingsError(f"{where} must be a YAML list, and is a {type(document).__name__}: {document!r:.200}")
-    return [(where, entry) for entry in document or ()]
+    return _Listed(where, tuple(document or ()), tuple(beside))
 
 
-def _entries(listed: list[tuple[str, Any]], kind: type[T], key: Callable[[T], Hashable] | None) -> Entries[T]:
+def _entries(listed: list[_Listed], kind: type[T], key: Callable[[T], Hashable] | None) -> Entries[T]:
     usable: list[T] = []
-    faults: list[Fault] = []
+    faults = [
+        Fault(0, f"{each.where}: {', '.join(each.beside)} has no effect here: only the list counts", each.beside)
+        for each in listed
+        if each.beside
+    ]
     first: dict[Hashable, int] = {}
-    for number, (where, entry) in enumerate(listed, start=1):
+    for number, (where, entry) in enumerate(
+        ((each.where, entry) for each in listed for entry in each.entries), start=1
+    ):
         try:
             read = structure(entry, kind, f"entry {number} of {where}")
         except SettingsError as error:
@@ -138,19 +171,24 @@ def within(name: str, value: Any, least: Any, most: Any) -> None:
         raise ValueError(f"{name} must be {least} to {most}, got {value}")
 
 
+def written(key: str) -> dict[str, str]:
+    """The metadata of a dataclass's field whose key in YAML is no Python name."""
+    return {"key": key}
+
+
 def parameter(name: str) -> str:
     """Return the text of an SSM parameter, cached for 300 seconds. Raises `SettingsError`."""
-    return _parameter(name, optional=False)
+    return _parameter(name, optional=False) or ""
 
 
-def _parameter(name: str, optional: bool, *, anew: bool = False) -> str:
+def _parameter(name: str, optional: bool, *, anew: bool = False) -> str | None:
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
     try:
         return aws.parameter(name, anew=anew)
     except GetParameterError as error:
         if optional and "ParameterNotFound" in str(error):
-            return "[]"
+            return None
         raise SettingsError(f"the SSM parameter {name} cannot be read: {error}") from error
 
 
@@ -212,8 +250,15 @@ _FROM_YAML: tuple[tuple[type, Callable[[Any], Any]], ...] = (
 @cache
 def _converter(readers: tuple[tuple[type, Callable[[Any], Any]], ...]) -> "Converter":
     from cattrs import Converter
+    from cattrs.gen import make_dict_structure_fn, override
 
     converter = Converter(forbid_extra_keys=True)
+
+    def renamed(kind: type[Any]) -> Any:
+        keys = {each.name: override(rename=each.metadata["key"]) for each in fields(kind) if "key" in each.metadata}
+        return make_dict_structure_fn(kind, converter, **keys)  # type: ignore[arg-type]
+
+    converter.register_structure_hook_factory(is_dataclass, renamed)
     for kind, read in readers:
         converter.register_structure_hook(kind, partial(_without_type, read))
     return converter
@@ -231,7 +276,7 @@ def _structured(converter: "Converter", value: Any, kind: type[T], where: str, n
     def described(error: BaseException, expected: type | None) -> str:
         match error:
             case ForbiddenExtraKeysError():
-                known = ", ".join(name(f.name) for f in fields(error.cl))
+                known = ", ".join(name(each.metadata.get("key", each.name)) for each in fields(error.cl))
                 return f"unknown: {', '.join(sorted(map(str, error.extra_fields)))} (known: {known})"
             case AttributeError():
                 return "expected a mapping"

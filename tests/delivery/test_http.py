@@ -13,12 +13,13 @@ from tools.local.destinations import SLACK_WEBHOOK, Answer, Destinations, servin
 
 from fleet import http
 from fleet.errors import Permanent, Refused, Transient
+from fleet.network import Answer as Answered
 
 BODY = json.dumps({"text": "x"}).encode()
 HOOK = "/services/T0/B0/hunter2"
 
 
-def call(destinations: Destinations, answer: Answer | None = None) -> http.Response:
+def call(destinations: Destinations, answer: Answer | None = None) -> Answered:
     if answer:
         destinations.misbehave(SLACK_WEBHOOK, answer)
     return http.post(destinations.url + HOOK, BODY, {"Content-Type": "application/json"})

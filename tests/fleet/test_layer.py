@@ -29,8 +29,8 @@ WORK = """
 from dataclasses import dataclass
 from datetime import timedelta
 import app, fleet.dead_letters, fleet.secrets, fleet.runtime.queued, fleet.runtime.scheduled
-import asn1crypto.x509, fleet.deliveries, fleet.http, fleet.probes.tls, fleet.schedules, fleet.sinks, fleet.slack
-import idna, standardwebhooks
+import asn1crypto.x509, dns.message, idna, standardwebhooks
+import fleet.deliveries, fleet.http, fleet.probes.trials, fleet.schedules, fleet.sinks, fleet.slack
 from aws_lambda_powertools.utilities import batch, data_classes, parameters
 from fleet.settings import parse_entries
 
@@ -45,8 +45,8 @@ assert len(read.faults) == 1, read
 print(*seen)
 """
 OF_THE_LAYER = {
-    *("asn1crypto", "attr", "attrs", "aws_lambda_powertools", "cattrs", "cronsim", "fleet", "idna", "jmespath"),
-    *("standardwebhooks", "tzdata", "yaml"),
+    *("asn1crypto", "attr", "attrs", "aws_lambda_powertools", "cattrs", "cronsim", "dns", "fleet", "idna"),
+    *("jmespath", "standardwebhooks", "tzdata", "yaml"),
 }
 OF_THE_RUNTIME = {*sys.stdlib_module_names, "boto3", "botocore"}
 

@@ -96,7 +96,7 @@ def _of_ssm(template: Template, job: str, function: Properties, source: str) -> 
     reading = [grant for grant in grants(template, f"{job}Role") if "ssm:GetParameter" in listed(grant["Action"])]
     permitted = {_text(arn) or str(arn) for grant in reading for arn in listed(grant["Resource"])}
     needed = {f"{PARAMETERS}{name}" for name in given.values()}
-    if "secrets.using(" in source:
+    if "secrets.using(" in source or "fleet.probes.trials" in source:
         needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/secrets/*"}
     if "parts=" in source:
         needed |= {f"{PARAMETERS}{name}-*" for name in given.values()}

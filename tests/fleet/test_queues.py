@@ -204,7 +204,8 @@ def _dead_lettered(config: Properties, key: str) -> bool:
 
 
 def _deletes(template: Template, job: str) -> bool:
-    return any(":Delete" in action for grant in grants(template, f"{job}Role") for action in listed(grant["Action"]))
+    actions = {action for grant in grants(template, f"{job}Role") for action in listed(grant["Action"])}
+    return any(":Delete" in action for action in actions - {"sqs:DeleteMessage"})  # that of its own queue, when done
 
 
 def _text_input(event: Properties) -> object:

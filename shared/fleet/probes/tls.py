@@ -7,6 +7,7 @@ that Python 3.13 adds and browsers lack is left out, and a name counts only amon
 
 import ssl
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from fleet.probes.starttls import upgrade
 from fleet.probes.target import Course, Phase, Target, Unreachable, begin, reached, resolved
 
 DER = 2  # as _ssl names it: X509_FILETYPE_ASN1
+# Reading the system's authorities takes longer than a probe: it is done once, not by every thread that begins.
+_making = threading.Lock()
 
 
 class Verify(Enum):
@@ -69,7 +72,9 @@ def secured(
     `ssl.SSLCertVerificationError` if the certificate is at fault.
     """
     with course.phase(Phase.TLS) as deadline, raw:  # what is wrapped is taken out of `raw`
-        session = _context(verify, authorities).wrap_socket(raw, server_hostname=name, do_handshake_on_connect=False)
+        with _making:
+            context = _context(verify, authorities)
+        session = context.wrap_socket(raw, server_hostname=name, do_handshake_on_connect=False)
         try:
             session.settimeout(left(deadline))  # for the handshake as a whole
             session.do_handshake()

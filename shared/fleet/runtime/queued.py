@@ -63,15 +63,20 @@ def queued(react: Callable[[Message], None]) -> Callable[[Any, Any], dict[str, A
 
     @functools.wraps(react)
     def handler(event: Any, context: Any) -> dict[str, Any]:
-        records = sorted(_records(event), key=_attempts, reverse=True)
-        deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-        attend = functools.partial(_attend, react, _Pace(deadline))
-        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-        with processor(records, attend):
-            processor.process()
-        return dict(processor.response())
+        return attended(react, event, context)
 
     return instrumented(handler)  # type: ignore[no-any-return]
+
+
+def attended(react: Callable[[Message], object], event: Any, context: Any) -> dict[str, Any]:
+    """Have `react` attend to each message of an event, as `queued` says; return the partial batch response."""
+    records = sorted(_records(event), key=_attempts, reverse=True)
+    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+    attend = functools.partial(_attend, react, _Pace(deadline))
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+    with processor(records, attend):
+        processor.process()
+    return dict(processor.response())
 
 
 def for_each(items: Iterable[T], act: Callable[[T], None]) -> None:
@@ -124,7 +129,7 @@ class _Pace:
         self.slowest = max(self.slowest, time.monotonic() - self.started)
 
 
-def _attend(react: Callable[[Message], None], pace: _Pace, record: SQSRecord) -> None:
+def _attend(react: Callable[[Message], object], pace: _Pace, record: SQSRecord) -> None:
     message = _message(record)
     if not pace.allows():
         if message.attempts >= MAX_RECEIVES:

@@ -1,48 +1,121 @@
 """Scheduled jobs: look, and report everything that is wrong now."""
 
 import functools
+import json
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from fleet import aws, secrets
-from fleet.errors import Transient
-from fleet.findings import REPORT, SOURCE, Finding, Report, reports
+from fleet.errors import Permanent, Transient
+from fleet.findings import EVERYTHING, REPORT, SOURCE, Finding, Range, Report, reports
 from fleet.runtime.telemetry import count, instrumented, job_name, logger
+
+if TYPE_CHECKING:
+    from fleet.runtime.queued import Message
 
 # EventBridge Scheduler puts the planned time in its place; an emulator may leave it as it stands.
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 
+# What ends an invocation properly: the report, metrics and the answer.
+RESERVE_SECONDS = 5.0
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a job. `scheduled_at` (UTC) comes from the event, so that a run repeated later decides the same."""
+    """One run of a job, or its part about a range of subjects: the run reports these, and says nothing of the others.
+
+    `scheduled_at` (UTC) comes from the event, so that a run repeated later decides the same. The job must have
+    returned by `deadline`, a time of `time.monotonic()`.
+    """
 
     job: str
     scheduled_at: datetime
+    about: Range = EVERYTHING
+    deadline: float = field(default=float("inf"), compare=False)
 
 
-def scheduled(look: Callable[[Run], Iterable[Finding]]) -> Callable[[Any, Any], dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Scattered:
+    """What a job returns that found nothing itself, but left its subjects to this many parts."""
+
+    parts: int
+
+
+Look = Callable[[Run], Iterable[Finding] | Scattered]
+
+
+def scheduled(look: Look) -> Callable[[Any, Any], dict[str, Any]]:
     """Make a Lambda handler of a function that returns all findings of a run.
 
     The findings are published as one `Job Report` (as several, when they are too many for one event), also when
     there are none. When `look` raises, nothing is reported and the invocation fails: Lambda then tries it again, and
     at last sends the event to the dead letters. A run that dies after publishing reports the same once more.
+
+    A job with more subjects than one run can look at returns `scatter`: its handler then also takes the parts from
+    the job's queue, with the retries and the parking of any queue job.
     """
 
     @functools.wraps(look)
-    def handler(event: Any, _context: Any) -> dict[str, Any]:
-        run = Run(job_name(), scheduled_time(event))
-        made = reports(run.job, run.scheduled_at, look(run))
-        for report in made:
-            _publish(report)
-        found = sum(len(report.findings) for report in made)
-        count(Reports=len(made), Findings=found)
-        logger.info("reported", scheduled_at=run.scheduled_at.isoformat(), findings=found, reports=len(made))
-        return {"job": run.job, "scheduled_at": run.scheduled_at.isoformat(), "findings": found, "reports": len(made)}
+    def handler(event: Any, context: Any) -> dict[str, Any]:
+        deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+        match event:
+            case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
+                from fleet.runtime.queued import attended
+
+                return attended(lambda message: _report(look, _part(message, deadline)), event, context)
+        return _report(look, Run(job_name(), scheduled_time(event), deadline=deadline))
 
     return instrumented(handler)  # type: ignore[no-any-return]
+
+
+def scatter(run: Run, queue_url: str, subjects: Iterable[str], most: int) -> Scattered:
+    """Send parts of a run, each about at most so many of the subjects, to the job's own queue.
+
+    Two runs of one moment send the same parts, or others: each part is right by itself, however often it is done.
+    """
+    parts = divided(run.about, subjects, most)
+    for about in parts:
+        part = {"scheduled_at": run.scheduled_at.isoformat(), "after": about.after, "through": about.through}
+        aws.client("sqs").send_message(QueueUrl=queue_url, MessageBody=json.dumps(part))
+    return Scattered(len(parts))
+
+
+def divided(about: Range, subjects: Iterable[str], most: int) -> list[Range]:
+    """Divide a range into some that meet and hold at most so many of the subjects each."""
+    bounds = [about.after, *sorted(subjects)[most - 1 : -1 : most], about.through]
+    return [Range(after, through) for after, through in pairwise(bounds)]
+
+
+def _report(look: Look, run: Run) -> dict[str, Any]:
+    found = look(run)
+    result = {"job": run.job, "scheduled_at": run.scheduled_at.isoformat()}
+    if isinstance(found, Scattered):
+        count(Parts=found.parts)
+        logger.info("scattered", scheduled_at=run.scheduled_at.isoformat(), parts=found.parts)
+        return {**result, "parts": found.parts}
+    made = reports(run.job, run.scheduled_at, found, about=run.about)
+    for report in made:
+        _publish(report)
+    findings = sum(len(report.findings) for report in made)
+    count(Reports=len(made), Findings=findings)
+    logger.info("reported", scheduled_at=run.scheduled_at.isoformat(), findings=findings, reports=len(made))
+    return {**result, "findings": findings, "reports": len(made)}
+
+
+def _part(message: "Message", deadline: float) -> Run:
+    """Read what `scatter` sent. Raises `Permanent` for anything else."""
+    try:
+        match json.loads(message.body):
+            case {"scheduled_at": str(at), "after": str() | None as after, "through": str() | None as through}:
+                return Run(job_name(), scheduled_time({"scheduled_at": at}), Range(after, through), deadline)
+    except ValueError as error:
+        raise Permanent(f"the part of a run cannot be read: {error}") from error
+    raise Permanent(f"expected a part of a run (scheduled_at, after, through), got {message.body!r:.200}")
 
 
 def scheduled_time(event: Any) -> datetime:

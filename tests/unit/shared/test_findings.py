@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from fleet.findings import (
     FACT_CHARACTERS,
+    LAST,
     REPORT_BYTES,
     SUBJECT_CHARACTERS,
     TITLE_CHARACTERS,
     Fact,
     Finding,
+    Range,
     Report,
     Severity,
     Unread,
@@ -210,3 +212,28 @@ def test_no_link_makes_a_report_too_large() -> None:
     made = reports("job", NOW, [Finding("a", "title", link=f"https://console/{'x' * 300_000}")])
     assert subjects(made) == ["a"]
     assert max(len(report.as_json()) for report in made) <= REPORT_BYTES
+
+
+@pytest.mark.parametrize(
+    ("about", "found", "expected"),
+    [
+        (Range("a", "m"), [], [("a", "m", [])]),
+        (Range("a", "m"), ["b", "m"], [("a", "m", ["b", "m"])]),
+        (Range(None, "m"), [Unread("c", "x")], [(None, "c/", ["c"]), (f"c/{LAST}", "m", [])]),
+        (Range("a", "c/5"), [Unread("c", "x")], [("a", "c/", ["c"])]),
+        (Range("b", None), [Unread("c", "x"), "d"], [("b", "c/", ["c"]), (f"c/{LAST}", None, ["d"])]),
+    ],
+    ids=["nothing", "both ends", "unread within", "unread beyond its end", "no end"],
+)
+def test_a_part_reports_its_range_and_nothing_of_what_is_unread(
+    about: Range, found: list[str | Unread], expected: list[tuple[str | None, str | None, list[str]]]
+) -> None:
+    findings = [each if isinstance(each, Unread) else Finding(each, "title") for each in found]
+    made = reports("job", NOW, findings, about=about)
+    assert [(each.after, each.through, [finding.subject for finding in each.findings]) for each in made] == expected
+
+
+@pytest.mark.parametrize("subject", ["a", "n"])
+def test_a_part_says_nothing_of_what_is_outside(subject: str) -> None:
+    with pytest.raises(ValueError, match=f"found something about '{subject}', which is not its part"):
+        reports("job", NOW, [Finding(subject, "title")], about=Range("a", "m"))

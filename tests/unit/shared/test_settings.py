@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 
 from fleet import aws, settings
-from fleet.settings import SettingsError, duration, entries, load, parse_entries, required, structure, within
+from fleet.settings import SettingsError, duration, entries, load, parse_entries, required, structure, within, written
 
 
 @dataclass(frozen=True)
@@ -382,3 +382,31 @@ def test_a_parameter_is_read_as_text() -> None:
     assert settings.parameter("/fleet/pem") == "PEM"
     with pytest.raises(SettingsError, match="the SSM parameter /fleet/none cannot be read"):
         settings.parameter("/fleet/none")
+
+
+@dataclass(frozen=True)
+class Renamed:
+    name: str
+    query_type: str = field(default="A", metadata=written("query-type"))
+
+
+def test_a_key_may_be_one_that_python_cannot_name() -> None:
+    (read,) = parse_entries("- {name: a, query-type: MX}", Renamed, "the list").usable
+    assert read == Renamed("a", "MX")
+    (fault,) = parse_entries("- {name: a, query_type: MX}", Renamed, "the list").faults
+    assert fault.reason == "entry 1 of the list: unknown: query_type (known: name, query-type)"
+
+
+def test_a_list_may_stand_under_a_key_and_what_is_beside_it_is_named() -> None:
+    listed = parse_entries("{ui: {}, parts: [{name: a}, {}], 1: x}", Part, "the list", under="parts")
+    assert listed.usable == (Part("a"),)
+    assert [(fault.number, fault.reason) for fault in listed.faults] == [
+        (0, "the list: 1, ui has no effect here: only the list counts"),
+        (2, "entry 2 of the list: name: required field missing"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["{other: []}", "{parts: {}}", "parts"])
+def test_what_is_no_list_under_its_key_either_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="the list must be a YAML list, and is a"):
+        parse_entries(text, Part, "the list", under="parts")

@@ -1,15 +1,19 @@
 import json
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.conftest import Context
 
 from fleet import aws, secrets
 from fleet.errors import Transient
-from fleet.findings import Finding
-from fleet.runtime.scheduled import SCHEDULED_TIME, Run, scheduled, scheduled_time
+from fleet.findings import EVERYTHING, Finding
+from fleet.runtime.scheduled import SCHEDULED_TIME, Run, Scattered, divided, scatter, scheduled, scheduled_time
 
 Published = Callable[[], list[dict[str, Any]]]
 EVENT = {"scheduled_at": "2026-11-20T08:00:00Z"}
@@ -200,3 +204,111 @@ def test_a_run_with_a_malformed_event_looks_at_nothing(event: Any, context: Cont
     with pytest.raises(ValueError, match="scheduled_at"):
         scheduled(look)(event, context)
     assert published() == []
+
+
+SUBJECTS = st.text("abc", min_size=1, max_size=3)
+
+
+@given(st.sets(SUBJECTS), st.integers(1, 5), SUBJECTS)
+def test_a_divided_range_holds_every_subject_once(subjects: set[str], most: int, other: str) -> None:
+    ranges = divided(EVERYTHING, subjects, most)
+    assert [sum(subject in each for each in ranges) for subject in (*subjects, other)] == [1] * (len(subjects) + 1)
+    assert all(sum(subject in each for subject in subjects) <= most for each in ranges)
+    assert len(ranges) == max(1, math.ceil(len(subjects) / most))
+    assert [each.through for each in ranges[:-1]] == [each.after for each in ranges[1:]]
+
+
+@given(st.sets(SUBJECTS, min_size=1), st.integers(1, 3), st.data())
+def test_a_part_can_be_divided_again(subjects: set[str], most: int, data: st.DataObject) -> None:
+    part = data.draw(st.sampled_from(divided(EVERYTHING, subjects, most)))
+    within = [subject for subject in subjects if subject in part]
+    assert [subject for each in divided(part, within, 1) for subject in sorted(within) if subject in each] == sorted(
+        within
+    )
+
+
+NUMBERS = [f"{number:02}" for number in range(25)]
+
+
+@pytest.fixture
+def queue(moto: None) -> str:
+    return aws.client("sqs").create_queue(QueueName="watch_things")["QueueUrl"]
+
+
+@pytest.fixture
+def parts(queue: str) -> Callable[[], list[str]]:
+    """Call it to receive the bodies of the parts that were sent."""
+
+    def received() -> list[str]:
+        answer = aws.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        return sorted(message["Body"] for message in answer.get("Messages", []))
+
+    return received
+
+
+def scattering(queue: str, most: int) -> Callable[[Any, Any], dict[str, Any]]:
+    """A job that finds something wrong with each even number."""
+
+    @scheduled
+    def handler(run: Run) -> Iterable[Finding] | Scattered:
+        mine = [number for number in NUMBERS if number in run.about]
+        if len(mine) > most:
+            return scatter(run, queue, mine, most)
+        return [Finding(number, "is even") for number in mine if int(number) % 2 == 0]
+
+    return handler
+
+
+def test_parts_of_a_run_report_all_of_it_whatever_their_order_and_number(
+    context: Context, queue: str, parts: Callable[[], list[str]], published: Published, sqs_event: Callable[..., Any]
+) -> None:
+    handler = scattering(queue, 10)
+    answer = handler(EVENT, context)
+    assert answer == {"job": "watch_things", "scheduled_at": "2026-11-20T08:00:00+00:00", "parts": 3}
+    assert published() == []
+    sent = parts()
+    for batch in ([sent[2], sent[0]], [sent[1]], [sent[2]]):
+        assert handler(sqs_event(*batch), context) == {"batchItemFailures": []}
+    details = [event["detail"] for event in published()]
+    found = [(d["after"], d["through"], [f["subject"] for f in d["findings"]]) for d in details]
+    even = NUMBERS[::2]
+    assert sorted(found[:3], key=lambda each: each[0] or "") == [
+        (None, "09", even[:5]),
+        ("09", "19", even[5:10]),
+        ("19", None, even[10:]),
+    ]
+    assert found[3] == next(each for each in found[:3] if each[1] is None or each[0] == found[3][0])
+    assert {detail["scheduled_at"] for detail in details} == {"2026-11-20T08:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", "{}", '{"scheduled_at": "soon", "after": null, "through": null}', '{"scheduled_at": 1}']
+)
+def test_what_is_no_part_is_parked(
+    body: str, context: Context, queue: str, dead_letters: Any, sqs_event: Callable[..., Any]
+) -> None:
+    assert scattering(queue, 10)(sqs_event(body), context) == {"batchItemFailures": []}
+    (letter,) = dead_letters()
+    assert letter["MessageAttributes"]["job"]["StringValue"] == "watch_things"
+    assert "part of a run" in letter["MessageAttributes"]["reason"]["StringValue"]
+
+
+def test_a_part_that_fails_is_tried_again(context: Context, queue: str, sqs_event: Callable[..., Any]) -> None:
+    @scheduled
+    def handler(_: Run) -> list[Finding]:
+        raise ConnectionError("gone")
+
+    event = sqs_event('{"scheduled_at": "2026-11-20T08:00:00+00:00", "after": null, "through": "a"}')
+    assert handler(event, context) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+
+
+def test_a_run_knows_until_when_it_has_time(context: Context, published: Published) -> None:
+    left: list[float] = []
+
+    @scheduled
+    def handler(run: Run) -> list[Finding]:
+        left.append(run.deadline - time.monotonic())
+        return []
+
+    handler(EVENT, context)
+    assert 50 < left[0] <= 55

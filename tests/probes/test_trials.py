@@ -1,0 +1,123 @@
+"""Many endpoints at once, again where they fail, and with secrets."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.probes import servers
+
+from fleet import aws, secrets
+from fleet.probes import trials as module
+from fleet.probes.endpoints import Endpoint
+from fleet.probes.probe import probe
+from fleet.probes.trials import Rules, Trial, trials
+from fleet.settings import structure
+
+SECRET = "/fleet/failing_endpoints/secrets/api"
+AT_ONCE = Rules(concurrency=8, retries=1, retry_seconds=0)
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[str]:
+    with servers.listening(servers.http) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+def endpoint(url: str, name: str = "web", **entry: Any) -> Endpoint:
+    usual = {"name": name, "url": url, "conditions": ["[STATUS] == 200"], "private": True}
+    return structure(usual | entry, Endpoint, "the entry")
+
+
+def soon(seconds: float = 10) -> float:
+    return time.monotonic() + seconds
+
+
+def test_what_fails_once_is_flaky_and_what_fails_always_fails(web: str) -> None:
+    endpoints = [endpoint(f"{web}/{path}", path) for path in ("health", "flaky/1", "status/500")]
+    healthy, flaky, failing = trials(endpoints, AT_ONCE, soon())
+    assert (healthy.attempts, healthy.verdict, healthy.flaky) == (1, None, False)
+    assert (flaky.attempts, flaky.verdict, flaky.flaky) == (2, None, True)
+    assert (failing.attempts, failing.verdict is not None, failing.flaky) == (2, True, False)
+
+
+def test_without_retries_every_endpoint_is_probed_once(web: str) -> None:
+    (trial,) = trials([endpoint(f"{web}/flaky/2")], Rules(retries=0), soon())
+    assert (trial.attempts, trial.flaky, trial.verdict is None) == (1, False, False)
+
+
+def test_endpoints_wait_for_each_other_only_where_there_are_too_many(web: str) -> None:
+    endpoints = [endpoint(f"{web}/slow", str(number)) for number in range(8)]
+    began = time.monotonic()
+    assert [trial.verdict for trial in trials(endpoints, AT_ONCE, soon())] == [None] * 8
+    assert time.monotonic() - began < 4 * 0.15
+
+
+def test_what_there_is_no_time_for_is_late_and_what_failed_before_stays_so(web: str) -> None:
+    endpoints = [endpoint(f"{web}/{path}", path, client={"timeout": "300ms"}) for path in ("hang", "slow", "health")]
+    one_by_one = Rules(concurrency=1, retries=1, retry_seconds=0)
+    hung, slow, late = trials(endpoints, one_by_one, soon(0.7))
+    assert (hung.attempts, hung.late, hung.verdict and hung.verdict.got) == (1, False, "no answer in time")
+    assert (slow.attempts, slow.late, slow.verdict) == (1, False, None)
+    assert late == Trial(endpoints[2])
+    assert late.late
+
+
+def test_there_may_be_nothing_to_probe() -> None:
+    assert trials([], AT_ONCE, soon()) == []
+
+
+def test_a_deadline_that_has_passed_leaves_all_late(web: str) -> None:
+    (trial,) = trials([endpoint(web)], AT_ONCE, soon(-1))
+    assert trial.late
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_secret_is_sent_and_fetched_anew_when_it_is_refused(web: str) -> None:
+    ssm = aws.client("ssm")
+    ssm.put_parameter(Name=SECRET, Value="old-secret-value", Type="SecureString")
+    guarded = endpoint(
+        f"{web}/private",
+        headers={"Authorization": f"Bearer ${{{SECRET}}}"},
+        conditions=["[STATUS] == 200", "[BODY] == x"],
+    )
+    (refused,) = trials([guarded], Rules(retries=0), soon())
+    assert refused.verdict
+    assert "[STATUS] is 401" in refused.verdict.got
+    assert "old-secret-value" in refused.verdict.got, "the server repeats it, so this test is one"
+    assert "old-secret-value" not in secrets.redact(refused.verdict.got)
+    ssm.put_parameter(Name=SECRET, Value="new-secret-value", Type="SecureString", Overwrite=True)
+    (accepted,) = trials([guarded], Rules(retries=0), soon())
+    assert accepted.outcome
+    assert accepted.outcome.facts.status == 200
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_secret_that_is_not_there_is_the_endpoints_trouble_alone(web: str) -> None:
+    guarded = endpoint(web, headers={"Authorization": f"Bearer ${{{SECRET}}}"})
+    missing, healthy = trials([guarded, endpoint(web, "other")], AT_ONCE, soon())
+    assert missing.verdict
+    assert (missing.verdict.phase, missing.outcome) == ("preparation", None)
+    assert "ParameterNotFound" in missing.verdict.got
+    assert healthy.verdict is None
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_secret_that_no_header_can_carry_is_named_and_not_shown(web: str) -> None:
+    aws.client("ssm").put_parameter(Name=SECRET, Value="key\u00fcber-hunter2", Type="SecureString")
+    (trial,) = trials([endpoint(web, headers={"X-Key": f"${{{SECRET}}}"})], Rules(retries=0), soon())
+    assert trial.verdict
+    assert trial.verdict.got == "the secret in the header X-Key is no printable ASCII text"
+
+
+def test_one_odd_endpoint_does_not_hide_the_others(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(asked: Endpoint, *arguments: Any) -> Any:
+        if asked.name == "odd":
+            raise RuntimeError("nobody thought of this")
+        return probe(asked, *arguments)
+
+    monkeypatch.setattr(module, "probe", odd)
+    strange, healthy = trials([endpoint(web, "odd"), endpoint(web)], AT_ONCE, soon())
+    assert strange.verdict
+    assert strange.verdict.got == "RuntimeError: nobody thought of this"
+    assert healthy.verdict is None
