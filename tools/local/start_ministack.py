@@ -3,6 +3,7 @@
 - It ends, with every function process, when its standard input closes: no way of killing the fleet leaves it behind.
 - The operator may publish events in the name of AWS services; MiniStack itself emits none for ECR and others.
 - IAM knows SQS's batches by the action of one message, as in AWS: `sqs:ChangeMessageVisibility` permits a batch too.
+- IAM reads the vault of a request to Backup from its path, where all but its creation name it.
 - IAM answers ListServerCertificates, and has none.
 - A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`, and access to single
   items of DynamoDB by `dynamodb:LeadingKeys`.
@@ -48,6 +49,7 @@ _said = ContextVar[float | None]("said", default=None)
 _enforce = iam_evaluator.enforce
 _condition_keys = iam_actions.request_tag_context
 _extract_iam_action = iam_actions.extract_iam_action
+_extract_resource_arn = iam_actions.extract_resource_arn
 _handle_request = eventbridge.handle_request
 _put_events = eventbridge._put_events
 _create_schedule = scheduler._create_schedule
@@ -117,6 +119,14 @@ def list_server_certificates(_: dict[str, Any]) -> Any:
     return iam._xml(200, "ListServerCertificatesResponse", result, ns="iam")
 
 
+def resource_arn(service: str, method: str, path: str, *request: Any) -> str:
+    """Return the resource that a request is about."""
+    if service == "backup" and (vault := re.match(r"/backup-vaults/([^/]+)", path)):
+        *_, region, account = request
+        return f"arn:aws:backup:{region}:{account}:backup-vault:{vault[1]}"
+    return str(_extract_resource_arn(service, method, path, *request))
+
+
 def leading_keys(request: dict[str, Any]) -> Iterator[str]:
     """Yield the partition that a query asks for, or those of all items; AWS checks a transaction item by item."""
     for part in (request, *(part for item in request.get("TransactItems", []) for part in item.values())):
@@ -146,6 +156,7 @@ def end_with_parent() -> None:
 if __name__ == "__main__":
     threading.Thread(target=end_with_parent, daemon=True).start()
     iam_actions.extract_iam_action = iam_action
+    iam_actions.extract_resource_arn = resource_arn
     iam_actions.request_tag_context = condition_keys
     iam_evaluator.enforce = enforce
     eventbridge.handle_request = handle_request
