@@ -1,12 +1,17 @@
-"""Write the generated part of the README: the table of jobs. With --check, only say whether it is up to date."""
+"""Write the generated documentation: the README's table of jobs, and docs/permissions.md.
+
+With --check, only say whether they are up to date.
+"""
 
 import argparse
 import re
 import sys
 
-from tools.manifest import ROOT, jobs
+from tools import permissions
+from tools.manifest import ROOT, jobs, template
 
 README = ROOT / "README.md"
+PERMISSIONS = ROOT / "docs" / "permissions.md"
 MARKED = re.compile(r"(<!-- jobs -->\n).*?(<!-- /jobs -->)", re.DOTALL)
 
 
@@ -27,18 +32,18 @@ def generated(readme: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the README is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when something is out of date")
     check = parser.parse_args().check
-    text = README.read_text()
-    new = generated(text)
-    if new == text:
-        return 0
-    if check:
-        print("README.md is out of date: run `make docs`", file=sys.stderr)
-        return 1
-    README.write_text(new)
-    print("README.md renewed")
-    return 0
+    wanted = {README: generated(README.read_text()), PERMISSIONS: permissions.document(template())}
+    old = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    for path in old:
+        name = path.relative_to(ROOT)
+        if check:
+            print(f"{name} is out of date: run `make docs`", file=sys.stderr)
+        else:
+            path.write_text(wanted[path])
+            print(f"{name} renewed")
+    return int(check and bool(old))
 
 
 if __name__ == "__main__":

@@ -54,15 +54,17 @@ def _decoded(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Permanent(f"the body is not JSON ({error}): {_shown(text)}") from None
+        raise Permanent(f"the body is not JSON ({error}): {shape(text)}") from None
 
 
-def _shown(value: object) -> str:
-    try:
-        text = value if isinstance(value, str) else json.dumps(value)
-    except RecursionError:  # too deep to write is too deep to read
-        text = f"a {type(value).__name__}, too deep to show"
-    return repr(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}… ({len(text)} characters)")
+def shape(value: object) -> str:
+    """Say what a value is, and nothing of what it holds: reasons are logged, and messages may hold secrets."""
+    match value:
+        case str(text):
+            return f"text of {len(text)} characters"
+        case dict():
+            return f"an object of {', '.join(sorted(value))[:SHOWN_CHARACTERS] or 'nothing'}"
+    return f"a value of type {type(value).__name__}"
 
 
 def _inner(document: Any, depth: int) -> Iterator[Event]:
@@ -85,7 +87,7 @@ def _inner(document: Any, depth: int) -> Iterator[Event]:
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             return
         case _:
-            raise _Unknown(f"the body is no event of EventBridge, SNS, S3 or SQS: {_shown(document)}")
+            raise _Unknown(f"the body is no event of EventBridge, SNS, S3 or SQS: {shape(document)}")
 
 
 def _eventbridge(event: Mapping[str, Any]) -> Event:
@@ -139,7 +141,7 @@ def _record(record: Any, depth: int) -> Iterator[Event]:
         case {"eventSource": "aws:sqs", "body": str(body)}:
             yield from _inner(_decoded(body), depth - 1)
         case _:
-            raise Permanent(f"a record is of no known shape: {_shown(record)}")
+            raise Permanent(f"a record is of no known shape: {shape(record)}")
 
 
 def _s3(record: Mapping[str, Any]) -> Event:

@@ -50,11 +50,12 @@ class Unclear(Exception):
     """What the source calls cannot be read from it."""
 
 
-def actions(text: str) -> set[str]:
+@cache
+def actions(text: str) -> frozenset[str]:
     """Return the IAM actions of every call to AWS in a module's source. Raises `Unclear`."""
     tree = ast.parse(text)
     names = imported(tree)
-    return {*_own(tree, names), *_of_names(tree, names)}
+    return frozenset((*_own(tree, names), *_of_names(tree, names)))
 
 
 def _of_names(tree: ast.AST, names: dict[str, str]) -> Iterator[str]:

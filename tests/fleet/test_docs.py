@@ -7,6 +7,8 @@ from urllib.parse import unquote
 
 import pytest
 from tests.fleet.repository import files
+from tests.fleet.template import real, resources, seeded
+from tools import permissions
 from tools.manifest import ROOT
 
 LINK = re.compile(
@@ -65,6 +67,30 @@ def test_decisions_are_numbered_without_a_gap() -> None:
 
 def test_every_decision_has_a_title() -> None:
     assert [path.name for path in DECISIONS.glob("[0-9]*.md") if not path.read_text().startswith("# ")] == []
+
+
+def test_the_table_of_permissions_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "permissions.md").read_text() == permissions.document(real()), "run `make docs`"
+
+
+def test_the_table_of_permissions_has_every_statement() -> None:
+    policies = [policy for _, role in resources(real(), "AWS::IAM::Role") for policy in role.get("Policies", [])]
+    managed = [policy for _, policy in resources(real(), "AWS::IAM::ManagedPolicy")]
+    written = [statement for policy in (*policies, *managed) for statement in policy["PolicyDocument"]["Statement"]]
+    assert len(list(permissions.grants(real()))) == len(written)
+
+
+def test_a_new_right_is_in_the_table_of_permissions() -> None:
+    statement = {
+        "Effect": "Allow",
+        "Action": ["s3:GetObject"],
+        "Resource": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}/*"},
+        "Condition": {"StringEquals": {"s3:ExistingObjectTag/open": ["yes", "so"]}},
+    }
+    changed = seeded("Resources/PruneObjectsRole/Properties/Policies/0/PolicyDocument/Statement/-", statement)
+
+    row = "| prune_objects | `s3:GetObject` | `s3:<Bucket>/*` | `s3:ExistingObjectTag/open = so or yes` |"
+    assert row in permissions.document(changed)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from tests.fleet.operations import OF_THE_LAYER, Unclear, actions
@@ -29,6 +30,18 @@ TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 READING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 FAILING = {"sqs:SendMessage"}
 
+# What the fleet says of itself, and what of the ledger is divided by rows.
+EVENTS = {"Job Report", "Alert"}
+ITEMS = {
+    f"dynamodb:{operation}"
+    for operation in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
+}
+FOR_OTHERS = {
+    "AWS::IAM::Role": "sts:AssumeRole",
+    "AWS::SNS::TopicPolicy": "sns:Publish",
+    "AWS::SQS::QueuePolicy": "sqs:SendMessage",
+}
+ACCOUNT = "${AWS::AccountId}"
 PARAMETERS = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
 MAKER = "shared/fleet/aws.py"
 
@@ -37,7 +50,7 @@ ANYTHING = re.compile(r"""(\bResource:\s*\[?|^\s*-)\s*(["']?)\*\2\s*([\],}]|$)""
 
 def violations(template: Template, sources: dict[str, str]) -> list[str]:
     """Return where roles and policies permit too little, too much, or whom they should not."""
-    rules = (of_roles, of_wildcards, of_parameters, of_principals)
+    rules = (of_roles, of_wildcards, of_actions, of_parameters, of_principals, of_conditions, of_stars)
     of_jobs = (*of_calls(template, sources), *of_resources(template, sources))
     return [*of_jobs, *(violation for rule in rules for violation in rule(template))]
 
@@ -126,6 +139,14 @@ def of_wildcards(template: Template) -> Iterator[str]:
                     yield f"{name}: {action} permits more than is called: list the actions"
 
 
+def of_actions(template: Template) -> Iterator[str]:
+    """Whom a statement names may do one thing: send, publish, or act in the role."""
+    for name, document in documents(template):
+        for statement in (each for each in statements(document) if "Principal" in each):
+            if statement["Action"] != (only := FOR_OTHERS[template["Resources"][name]["Type"]]):
+                yield f"{name}: lets {statement['Principal']} do more than {only}: permit that alone"
+
+
 def of_parameters(template: Template) -> Iterator[str]:
     """Whoever deploys lists what jobs may touch; by default that is nothing."""
     for name in sorted({name for _, document in documents(template) for _, name in references(document)}):
@@ -147,10 +168,57 @@ def of_principals(template: Template) -> Iterator[str]:
                 continue
             if not (isinstance(principal, dict) and principal.keys() == {"Service"}):
                 yield f"{name}: its principal {principal!r} is no service: name one"
-            conditions = statement.get("Condition", {})
-            keys = {key for operator, pairs in conditions.items() if "IfExists" not in operator for key in pairs}
-            for key in sorted({"aws:SourceArn", "aws:SourceAccount"} - keys):
-                yield f"{name}: lets {principal} act for anybody: add the condition {key}"
+            elif not all(re.fullmatch(r"[a-z0-9.-]+\.amazonaws\.com", each) for each in listed(principal["Service"])):
+                yield f"{name}: its principal {principal!r} is any service: name one"
+            keys = conditions(statement)
+            if keys.get("aws:SourceAccount") != [{"Ref": "AWS::AccountId"}]:
+                yield f"{name}: lets {principal} act for anybody: add the condition aws:SourceAccount, this account"
+            if not (sources := keys.get("aws:SourceArn")) or not all(
+                named(arn) or ACCOUNT in _text(arn) for arn in sources
+            ):
+                yield f"{name}: lets {principal} act for anybody: add the condition aws:SourceArn, of this account"
+
+
+def of_conditions(template: Template) -> Iterator[str]:
+    """What several jobs write to is divided among them: events by their types, the ledger by its rows."""
+    for job, _ in functions(template):
+        for grant in grants(template, f"{job}Role"):
+            keys = conditions(grant)
+            if "events:PutEvents" in listed(grant["Action"]):
+                types = keys.get("events:detail-type", [])
+                if keys.get("events:source") != ["fleet"] or not types or not EVENTS.issuperset(types):
+                    yield f"{job}Role: may publish what is not the fleet's: narrow events:source and events:detail-type"
+            if ITEMS & set(listed(grant["Action"])) and any(map(named, listed(grant["Resource"]))):  # not of an index
+                rows = keys.get("dynamodb:LeadingKeys", [])
+                if not rows or any(not isinstance(row, str) or row.startswith(("*", "?")) for row in rows):
+                    yield f"{job}Role: may touch rows of others in the ledger: narrow dynamodb:LeadingKeys"
+
+
+def of_stars(template: Template) -> Iterator[str]:
+    """No statement is about everything, but those of the file that say why."""
+    said = _stars_of_the_file()
+    found = [name for name, document in documents(template) for each in statements(document) if "*" in _on(each)]
+    if len(found) > said:
+        yield f"{', '.join(found)}: {len(found)} statements are about everything, and {said} say why"
+
+
+@cache
+def _stars_of_the_file() -> int:
+    return len(list(stars((ROOT / "template.yaml").read_text())))
+
+
+def _on(statement: Properties) -> list[object]:
+    return listed(statement.get("Resource"))
+
+
+def conditions(statement: Properties) -> dict[str, list[object]]:
+    """Return the values that a request must have, by their keys; what holds without the key demands nothing."""
+    return {
+        key: listed(values)
+        for operator, pairs in statement.get("Condition", {}).items()
+        if "IfExists" not in operator
+        for key, values in pairs.items()
+    }
 
 
 def of_comments(text: str) -> Iterator[str]:

@@ -29,6 +29,11 @@ DEAD_LETTERS = "DeadLetters"
 # How long a single call of AWS may take: its attempts, as fleet.aws makes every client.
 LONGEST_CALL_SECONDS = 3 * (2 + 10)
 FOURTEEN_DAYS = 14 * 24 * 3600
+LAMBDAS_TIMEOUT = 3
+SCHEDULER_ACTIONS = {"lambda:InvokeFunction", "sqs:SendMessage"}
+# AWS tries asynchronous invocations twice more at most; fewer attempts elsewhere give up on what soon passes.
+ASYNC_RETRIES = 2
+FEWEST_RETRIES, SHORTEST_AGE_SECONDS = 3, 300
 SENDERS = {"AWS::Events::Rule": "events.amazonaws.com", "AWS::SNS::Topic": "sns.amazonaws.com"}
 
 
@@ -40,8 +45,6 @@ def violations(template: Template) -> list[str]:
 
 def of_dead_letters(template: Template) -> Iterator[str]:
     queue = template["Resources"][DEAD_LETTERS]
-    if queue["Properties"].get("MessageRetentionPeriod") != FOURTEEN_DAYS:
-        yield f"{DEAD_LETTERS}: keeps messages for less than 14 days: set MessageRetentionPeriod {FOURTEEN_DAYS}"
     if queue.get("DeletionPolicy") != "RetainExceptOnCreate":  # Retain would keep a first deployment from a second try
         yield f"{DEAD_LETTERS}: goes with the stack, or outlives its failed creation: set RetainExceptOnCreate"
     if queue.get("UpdateReplacePolicy") != "Retain":
@@ -52,6 +55,8 @@ def of_queues(template: Template) -> Iterator[str]:
     for name, queue in resources(template, "AWS::SQS::Queue"):
         if not (queue.get("SqsManagedSseEnabled") is True or queue.get("KmsMasterKeyId")):
             yield f"{name}: is not encrypted: set SqsManagedSseEnabled: true"
+        if queue.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
+            yield f"{name}: keeps messages for less than 14 days: set MessageRetentionPeriod {FOURTEEN_DAYS}"
         if name == DEAD_LETTERS:
             continue
         if not _dead_lettered(queue.get("RedrivePolicy", {}), "deadLetterTargetArn"):
@@ -64,7 +69,7 @@ def of_queues(template: Template) -> Iterator[str]:
 def _read(template: Template, name: str, queue: Properties) -> Iterator[str]:
     job = name.removesuffix("Queue")
     readers = [
-        (reader, function["Timeout"], event)
+        (reader, function.get("Timeout", LAMBDAS_TIMEOUT), event)
         for reader, function in functions(template)
         for event in events(function, "SQS")
         if named(event["Queue"]) == name
@@ -75,8 +80,6 @@ def _read(template: Template, name: str, queue: Properties) -> Iterator[str]:
     for reader, timeout, event in readers:
         if queue.get("VisibilityTimeout", 30) < 6 * timeout:
             yield f"{name}: a message at work would reappear: set VisibilityTimeout to {6 * timeout} or more"
-        if timeout <= (longest := LONGEST_CALL_SECONDS + RESERVE_SECONDS):
-            yield f"{reader}: one call of AWS may last as long as it runs: set Timeout to more than {longest:g}"
         if event.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{reader}: one failure repeats the whole batch: set FunctionResponseTypes: [ReportBatchItemFailures]"
         if not event.get("ScalingConfig", {}).get("MaximumConcurrency"):
@@ -131,6 +134,8 @@ def _scheduler_permits(template: Template, scheduled: set[str], queued: set[str]
         yield f"SchedulerRole: may not invoke {job}: add !GetAtt {job}.Arn"
     for job in sorted(invoked - scheduled):
         yield f"SchedulerRole: may invoke {job or 'something'}, which has no schedule: remove it"
+    for action in sorted({action for grant in grants for action in listed(grant["Action"])} - SCHEDULER_ACTIONS):
+        yield f"SchedulerRole: permits {action}, which no schedule does: remove it"
     wanted = {DEAD_LETTERS, *queued}
     if sent != wanted:
         yield f"SchedulerRole: must leave what it could not deliver: permit sqs:SendMessage to {wanted} and no more"
@@ -138,11 +143,15 @@ def _scheduler_permits(template: Template, scheduled: set[str], queued: set[str]
 
 def of_functions(template: Template) -> Iterator[str]:
     for job, function in functions(template):
+        if function.get("Timeout", LAMBDAS_TIMEOUT) <= (longest := LONGEST_CALL_SECONDS + RESERVE_SECONDS):
+            yield f"{job}: one call of AWS may last as long as it runs: set Timeout to more than {longest:g}"
         invocation = function.get("EventInvokeConfig", {})
-        yield from _retried(f"{job}: its EventInvokeConfig", invocation)
-        own = template["Resources"][job]["Properties"].get("EventInvokeConfig", {})
-        if _deletes(template, job) and any(events(function, "ScheduleV2")) and own.get("MaximumRetryAttempts") != 0:
-            yield f"{job}: another attempt deletes once more: give it an EventInvokeConfig, MaximumRetryAttempts 0"
+        if _deletes(template, job) and any(events(function, "ScheduleV2")):
+            if invocation.get("MaximumRetryAttempts") != 0:
+                yield f"{job}: another attempt deletes once more: give it an EventInvokeConfig, MaximumRetryAttempts 0"
+            yield from _retried(f"{job}: its EventInvokeConfig", invocation, 0)
+        else:
+            yield from _retried(f"{job}: its EventInvokeConfig", invocation, ASYNC_RETRIES)
         failure = invocation.get("DestinationConfig", {}).get("OnFailure", {})
         if failure.get("Type") != "SQS" or not _dead_lettered(failure, "Destination"):
             yield f"{job}: a failed asynchronous invocation is lost: set OnFailure to {DEAD_LETTERS}"
@@ -179,7 +188,7 @@ def of_policies(template: Template) -> Iterator[str]:
             }
             fit = {name for name in sources if statement["Principal"] == {"Service": _service(template, name)}}
             for queue in _resources(statement):
-                permitted[named(queue)] |= fit
+                permitted.setdefault(named(queue), set()).update(fit)
     for queue, wanted in senders.items():
         for name in sorted(wanted - permitted[queue]):
             yield f"{name}: may not send to {queue}: add its ARN to the policy {queue}Policy"
@@ -193,10 +202,12 @@ def _delivered(place: str, target: Properties) -> Iterator[str]:
         yield f"{place}: does not end in {DEAD_LETTERS}: set DeadLetterConfig: {{Arn: !GetAtt {DEAD_LETTERS}.Arn}}"
 
 
-def _retried(place: str, policy: Properties) -> Iterator[str]:
-    for setting in ("MaximumRetryAttempts", "MaximumEventAgeInSeconds"):
-        if not isinstance(policy.get(setting), int):
+def _retried(place: str, policy: Properties, fewest: int = FEWEST_RETRIES) -> Iterator[str]:
+    for setting, least in (("MaximumRetryAttempts", fewest), ("MaximumEventAgeInSeconds", SHORTEST_AGE_SECONDS)):
+        if not isinstance(value := policy.get(setting), int):
             yield f"{place}: retries are left to a default: set {setting}"
+        elif value < least:
+            yield f"{place}: gives up too early: set {setting} to {least} or more"
 
 
 def _dead_lettered(config: Properties, key: str) -> bool:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
@@ -12,6 +13,7 @@ import pytest
 from tests.fleet.repository import cloned
 from tools.local import play, registry, stack
 from tools.local.aws import isolated
+from tools.local.calls import Call
 from tools.local.fleet import Fleet
 from tools.local.paths import ROOT
 from tools.local.play import Outcome
@@ -37,10 +39,26 @@ def fleet(registered: Path) -> Iterator[Fleet]:
         yield running
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What became of all scenarios, and what the jobs called of AWS meanwhile."""
+
+    outcomes: dict[str, Outcome]
+    calls: set[Call]
+
+
 @pytest.fixture(scope="package")
-def outcomes(fleet: Fleet) -> dict[str, Outcome]:
-    """What became of each job in the demo, played once; whatever it seeded is still there."""
-    return {outcome.job: outcome for outcome in play.play_all(fleet)}
+def played(fleet: Fleet) -> Played:
+    """Every job, run once through its real trigger."""
+    began = fleet.calls.mark()
+    outcomes = {outcome.job: outcome for outcome in play.play_all(fleet)}
+    return Played(outcomes, fleet.called(began))
+
+
+@pytest.fixture(scope="package")
+def outcomes(played: Played) -> dict[str, Outcome]:
+    """What became of each job; whatever it seeded is still there."""
+    return played.outcomes
 
 
 @pytest.fixture

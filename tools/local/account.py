@@ -1,5 +1,6 @@
 """The local AWS account as its operator sees it."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -65,3 +66,17 @@ class Account:
             PolicySourceArn=role_arn, ActionNames=[action], ResourceArns=[resource]
         )
         return all(result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"])
+
+
+def credentials(function: FunctionConfigurationTypeDef) -> dict[str, str]:
+    """Return what the emulator gives to a function in its role, as `boto3.Session` takes it."""
+    digest = _sha256(f"{function['FunctionArn']}:{function['Role']}")
+    return {
+        "aws_access_key_id": f"ASIA{digest[:16].upper()}",
+        "aws_secret_access_key": _sha256(f"secret:{digest}"),
+        "aws_session_token": _sha256(f"token:{digest}"),
+    }
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

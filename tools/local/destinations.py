@@ -13,25 +13,25 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, Literal
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-SLACK, SLACK_WEBHOOK, PAGERDUTY, WEBHOOK = "slack", "slack webhook", "pagerduty", "webhook"
+SLACK, SLACK_WEBHOOK, PAGERDUTY, WEBHOOK, GONE = "slack", "slack webhook", "pagerduty", "webhook", "gone"
 SLACK_TOKEN = "xoxb-of-the-local-fleet"  # noqa: S105 - it opens nothing
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 SIGNING_KEY = "whsec_bG9jYWwgZmxlZXQgc2lnbmluZyBrZXk="
-PATHS = {"/api/": SLACK, "/services/": SLACK_WEBHOOK, "/v2/enqueue": PAGERDUTY, "/hook": WEBHOOK}
+PATHS = {"/api/": SLACK, "/services/": SLACK_WEBHOOK, "/v2/enqueue": PAGERDUTY, "/hook": WEBHOOK, "/gone": GONE}
 # Longer than the fleet's patience, so that a destination that hangs is given up.
 HANG_SECONDS = 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a destination answers; `manner` says how: properly, not at all, or too slowly.
+    """What a destination answers; `manner` says how: properly, by an echo, not at all, or too slowly.
 
     An arranged answer with `about` waits for a request that holds this text.
     """
@@ -39,7 +39,7 @@ class Answer:
     status: int = 200
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    manner: Literal["proper", "reset", "hang", "drip", "drip headers"] = "proper"
+    manner: Literal["proper", "echo", "reset", "hang", "drip", "drip headers"] = "proper"
     about: str = ""
 
 
@@ -114,6 +114,8 @@ class Destinations:
                 answer = answer or self._proper(destination, path, headers, body.decode(), document)
             except ValueError:
                 document, answer = body.decode(errors="replace"), answer or Answer(400, "invalid_payload")
+            if answer.manner == "echo":
+                answer = replace(answer, body=f"{headers.get('authorization')} {path} {body.decode(errors='replace')}")
             self.deliveries.append(Delivery(destination, self.clock(), path, headers, document, answer))
         return answer
 
@@ -127,6 +129,8 @@ class Destinations:
                 return self._pagerduty(document)
             case "webhook":
                 return self._webhook(headers, text, document)
+            case "gone":
+                return Answer(410, "nobody is here any more")
         return Answer(404, "no such destination")
 
     def _slack(self, path: str, headers: dict[str, str], document: dict[str, Any]) -> dict[str, Any]:

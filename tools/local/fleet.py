@@ -11,7 +11,8 @@ from typing import Any
 from mypy_boto3_sqs import SQSClient
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-from tools.local.account import Account
+from tools.local.account import Account, credentials
+from tools.local.calls import Call, Calls
 from tools.local.destinations import Delivery, Destinations
 from tools.local.paths import ROOT
 from tools.local.stack import STACK
@@ -61,10 +62,11 @@ class Tap:
 class Fleet:
     """The deployed fleet."""
 
-    def __init__(self, account: Account, destinations: Destinations | None = None) -> None:
-        """Find the stack in this account; its alerts go to `destinations`."""
+    def __init__(self, account: Account, destinations: Destinations, calls: Calls) -> None:
+        """Find the stack in this account; its alerts go to `destinations`, and what it calls of AWS is in `calls`."""
         self.account = account
-        self.destinations = destinations or Destinations()
+        self.destinations = destinations
+        self.calls = calls
         (stack,) = account.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
@@ -72,6 +74,12 @@ class Fleet:
         """Return the names of the deployed jobs."""
         prefix = f"{STACK}-"
         return sorted(name.removeprefix(prefix) for name in self.account.functions() if name.startswith(prefix))
+
+    def called(self, since: int) -> set[Call]:
+        """Return what the jobs have called of AWS since a mark of `calls`."""
+        prefix, functions = f"{STACK}-", self.account.functions().items()
+        jobs = {credentials(each)["aws_access_key_id"]: name.removeprefix(prefix) for name, each in functions}
+        return self.calls.since(since, jobs)
 
     def variables(self, job: str) -> dict[str, str]:
         """Return the job's environment variables."""
@@ -168,8 +176,8 @@ class Fleet:
         findings: list[dict[str, Any]] = report["findings"]
         return findings
 
-    def dead_letters(self, job: str) -> list[dict[str, str]]:
-        """Return the attributes of the job's dead letters, which stay where they are, with their `body`."""
+    def dead_letters(self, *jobs: str) -> list[dict[str, str]]:
+        """Return the attributes of these jobs' dead letters, which stay where they are, with their `body`."""
         found: dict[str, dict[str, str]] = {}
         url = self.outputs["DeadLettersUrl"]
         while True:
@@ -182,7 +190,7 @@ class Fleet:
                 attributes = message.get("MessageAttributes", {})
                 values = {name: attribute.get("StringValue", "") for name, attribute in attributes.items()}
                 found[message["MessageId"]] = values | {"body": message["Body"]}
-        return [letter for letter in found.values() if letter.get("job") == job]
+        return [letter for letter in found.values() if letter.get("job") in jobs]
 
     def _schedule(self, job: str) -> Any:
         for schedule in self.account.schedules():

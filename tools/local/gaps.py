@@ -4,7 +4,6 @@ The emulator gives each function a key derived from the function and its role. A
 deployed in the emulator, allows the operation on the resource that the request names.
 """
 
-import hashlib
 import json
 import re
 import threading
@@ -20,8 +19,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from tools.local import codepipeline
-from tools.local.account import Account
+from tools.local.account import Account, credentials
 from tools.local.aws import ACCESS_KEY, ACCOUNT, REGION
+from tools.local.calls import Calls, Decision
 
 SERVICES = ("acm", "codepipeline")
 """Each has an entry in `RESOURCES` too; requests to any other service go to the emulator."""
@@ -59,9 +59,10 @@ class Caller:
 class Gate:
     """WSGI application that lets a request through to moto when the caller's role allows it."""
 
-    def __init__(self, account: Account) -> None:
-        """Read callers and their rights from this account."""
+    def __init__(self, account: Account, calls: Calls) -> None:
+        """Read callers and their rights from this account, and write down what was decided."""
         self._account = account
+        self._calls = calls
         self._callers: dict[str, Caller] = {}
         self._moto = DomainDispatcherApplication(create_backend_app)
 
@@ -91,7 +92,9 @@ class Gate:
             return _refused("UnrecognizedClientException", "The security token included in the request is invalid.")
         action = f"{service}:{request.headers.get('X-Amz-Target', '').rpartition('.')[2]}"
         resource = RESOURCES[service](json.loads(body or b"{}")) if service in RESOURCES else "*"
-        if self._account.allowed(caller.role, action, resource):
+        allowed = self._account.allowed(caller.role, action, resource)
+        self._calls.add(Decision(key, action, resource, allowed))
+        if allowed:
             return None
         return _refused(
             "AccessDeniedException",
@@ -102,8 +105,7 @@ class Gate:
     def _caller(self, key: str) -> Caller | None:
         if key not in self._callers:
             for name, function in self._account.functions().items():
-                key_of_function = function_key(function["FunctionArn"], function["Role"])
-                self._callers[key_of_function] = Caller(name, function["Role"])
+                self._callers[credentials(function)["aws_access_key_id"]] = Caller(name, function["Role"])
         return self._callers.get(key)
 
 
@@ -113,10 +115,10 @@ class _Silent(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(emulator: str) -> Iterator[dict[str, str]]:
+def serving(emulator: str, calls: Calls) -> Iterator[dict[str, str]]:
     """Serve the missing services beside the emulator at that address; yield the variables that lead there."""
     codepipeline.install()
-    server = make_server("127.0.0.1", 0, Gate(Account(emulator, {})), threaded=True, request_handler=_Silent)
+    server = make_server("127.0.0.1", 0, Gate(Account(emulator, {}), calls), threaded=True, request_handler=_Silent)
     thread = threading.Thread(target=server.serve_forever, name="gaps", daemon=True)
     thread.start()
     try:
@@ -124,11 +126,6 @@ def serving(emulator: str) -> Iterator[dict[str, str]]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-def function_key(function_arn: str, role_arn: str) -> str:
-    """Return the access key that the emulator gives to this function in this role."""
-    return "ASIA" + hashlib.sha256(f"{function_arn}:{role_arn}".encode()).hexdigest()[:16].upper()
 
 
 def _refused(code: str, message: str) -> Response:

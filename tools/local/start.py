@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from tools.local import destinations, emulator, gaps, registry, stack
 from tools.local.account import Account
+from tools.local.calls import Calls
 from tools.local.console import say
 from tools.local.fleet import Fleet
 
@@ -25,7 +26,7 @@ def running_fleet() -> Iterator[Fleet]:
     port = emulator.free_port()
     with (
         registry.state() as state,
-        gaps.serving(f"http://127.0.0.1:{port}") as missing,
+        gaps.serving(f"http://127.0.0.1:{port}", calls := Calls(state)) as missing,
         destinations.serving() as receiving,
     ):
         say("starting the AWS emulator ...")
@@ -36,4 +37,4 @@ def running_fleet() -> Iterator[Fleet]:
             say("deploying with sam ...")
             deployed = stack.deploy(account)
             registry.Running(os.getpid(), time.time(), endpoint, services, stack.STACK, deployed).announce()
-            yield Fleet(account, receiving)
+            yield Fleet(account, receiving, calls)

@@ -3,8 +3,11 @@
 - It ends, with every function process, when its standard input closes: no way of killing the fleet leaves it behind.
 - The operator may publish events in the name of AWS services; MiniStack itself emits none for ECR and others.
 - IAM knows SQS's batches by the action of one message, as in AWS: `sqs:ChangeMessageVisibility` permits a batch too.
-- A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`.
+- IAM reads the vault of a request to Backup from its path, where all but its creation name it.
 - IAM answers ListServerCertificates, and has none.
+- A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`, and access to single
+  items of DynamoDB by `dynamodb:LeadingKeys`.
+- What IAM decides on each call with a function's key is appended to `calls.jsonl`, see `tools.local.calls`.
 - Scheduler looks for due schedules each second instead of every ten.
 - A schedule that starts in the past, which AWS would refuse, counts as made then: else all of a new account were new.
 - The operator may say at what time a request to IAM or Secrets Manager happens, in the header `X-Fleet-Now` (seconds
@@ -15,20 +18,23 @@
 import json
 import math
 import os
+import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from http import HTTPStatus
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from ministack import app  # type: ignore[import-not-found]  # of another environment
-from ministack.core import iam_actions  # type: ignore[import-not-found]
+from ministack.core import iam_actions, iam_evaluator  # type: ignore[import-not-found]
 from ministack.core.router import extract_access_key_id  # type: ignore[import-not-found]
 from ministack.services import (  # type: ignore[import-not-found]
+    dynamodb,
     eventbridge,
     iam,
     scheduler,
@@ -36,11 +42,14 @@ from ministack.services import (  # type: ignore[import-not-found]
 )
 
 OPERATOR = "test"
+CALLS = Path("calls.jsonl")
 
 _by_operator = ContextVar("by_operator", default=False)
 _said = ContextVar[float | None]("said", default=None)
+_enforce = iam_evaluator.enforce
 _condition_keys = iam_actions.request_tag_context
 _extract_iam_action = iam_actions.extract_iam_action
+_extract_resource_arn = iam_actions.extract_resource_arn
 _handle_request = eventbridge.handle_request
 _put_events = eventbridge._put_events
 _create_schedule = scheduler._create_schedule
@@ -81,6 +90,8 @@ def condition_keys(service: str, action: str, body: bytes, parameters: dict[str,
             # AWS checks entry by entry; here a request whose entries differ has no such key, so a condition refuses it.
             values = {entry.get(member) for entry in entries}
             keys |= {key: values.pop()} if len(values) == 1 else {}
+    if service == "dynamodb" and (leading := sorted(set(leading_keys(json.loads(body))))):
+        keys["dynamodb:LeadingKeys"] = leading
     return keys
 
 
@@ -108,6 +119,34 @@ def list_server_certificates(_: dict[str, Any]) -> Any:
     return iam._xml(200, "ListServerCertificatesResponse", result, ns="iam")
 
 
+def resource_arn(service: str, method: str, path: str, *request: Any) -> str:
+    """Return the resource that a request is about."""
+    if service == "backup" and (vault := re.match(r"/backup-vaults/([^/]+)", path)):
+        *_, region, account = request
+        return f"arn:aws:backup:{region}:{account}:backup-vault:{vault[1]}"
+    return str(_extract_resource_arn(service, method, path, *request))
+
+
+def leading_keys(request: dict[str, Any]) -> Iterator[str]:
+    """Yield the partition that a query asks for, or those of all items; AWS checks a transaction item by item."""
+    for part in (request, *(part for item in request.get("TransactItems", []) for part in item.values())):
+        table, item = dynamodb._tables.get(part.get("TableName")), part.get("Key") or part.get("Item")
+        if table and item:
+            yield from item[table["pk_name"]].values()
+        elif queried := re.match(r"\w+ = (:\w+)", part.get("KeyConditionExpression", "")):
+            yield from part["ExpressionAttributeValues"][queried[1]].values()
+
+
+def enforce(key: str, action: str, *place: Any, **about: Any) -> Any:
+    """Decide on a call, and write the decision down."""
+    refusal = _enforce(key, action, *place, **about)
+    if key and key != OPERATOR:
+        decision = {"key": key, "action": action, "resource": about.get("resource_arn", "*"), "allowed": not refusal}
+        with CALLS.open("a") as file:
+            file.write(json.dumps(decision) + "\n")
+    return refusal
+
+
 def end_with_parent() -> None:
     """Kill this process group once the other end of standard input is gone."""
     sys.stdin.read()
@@ -117,7 +156,9 @@ def end_with_parent() -> None:
 if __name__ == "__main__":
     threading.Thread(target=end_with_parent, daemon=True).start()
     iam_actions.extract_iam_action = iam_action
+    iam_actions.extract_resource_arn = resource_arn
     iam_actions.request_tag_context = condition_keys
+    iam_evaluator.enforce = enforce
     eventbridge.handle_request = handle_request
     eventbridge._put_events = put_events
     scheduler._create_schedule = create_schedule

@@ -107,7 +107,9 @@ def _records(event: Any) -> list[dict[str, Any]]:
             for record in records
         ):
             return records
-    raise ValueError(f"expected an SQS event (Records with messageId, body, attributes, ...), got {event!r:.200}")
+    raise ValueError(
+        f"expected an SQS event (Records with messageId, body, attributes, ...), got {events.shape(event)}"
+    )
 
 
 class _Pace:

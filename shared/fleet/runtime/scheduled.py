@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet import aws, secrets
 from fleet.errors import Permanent, Transient
+from fleet.events import shape
 from fleet.findings import EVERYTHING, REPORT, SOURCE, Finding, Range, Report, reports
 from fleet.runtime.telemetry import count, instrumented, job_name, logger
 
@@ -124,7 +125,7 @@ def scheduled_time(event: Any) -> datetime:
     Raises `ValueError` for any other event, and for a time that is no ISO 8601.
     """
     if event not in (None, {}) and (not isinstance(event, dict) or set(event) != {"scheduled_at"}):
-        raise ValueError(f'expected {{}} or {{"scheduled_at": "2026-11-21T09:00:00Z"}}, got {event!r:.200}')
+        raise ValueError(f'expected {{}} or {{"scheduled_at": "2026-11-21T09:00:00Z"}}, got {shape(event)}')
     text = event["scheduled_at"] if event else SCHEDULED_TIME
     if text == SCHEDULED_TIME:
         return datetime.now(UTC)

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fleet.errors import Permanent
-from fleet.events import DEEPEST, Event, unwrap
+from fleet.events import DEEPEST, Event, shape, unwrap
 
 TOPIC = "arn:aws:sns:eu-west-2:123456789012:alarms"
 Json = dict[str, Any]
@@ -234,32 +234,48 @@ def test_a_notification_need_not_have_a_subject() -> None:
     ("body", "message"),
     [
         pytest.param("", "not JSON", id="empty"),
-        pytest.param("hello", "not JSON .*: 'hello'", id="plain text"),
+        pytest.param("hello", "not JSON .*: text of 5 characters", id="plain text"),
         pytest.param('{"detail-type": ', "not JSON", id="torn JSON"),
-        pytest.param("9" * 5_000, r"not JSON .*… \(5000 characters\)", id="a number too long to read"),
+        pytest.param("9" * 5_000, "not JSON .*: text of 5000 characters", id="a number too long to read"),
         pytest.param("[" * 100_000, "not JSON", id="lists too deep to read"),
-        pytest.param("5", "no event of EventBridge, SNS, S3 or SQS: '5'", id="number"),
+        pytest.param("5", "no event of EventBridge, SNS, S3 or SQS: a value of type int", id="number"),
         pytest.param("null", "no event", id="null"),
         pytest.param('"text"', "no event", id="text"),
         pytest.param("[]", "no event", id="list"),
         pytest.param("{}", "no event", id="mapping"),
         pytest.param('{"detail-type": "x", "source": "y", "detail": "z"}', "no event", id="detail is text"),
         pytest.param('{"Records": [{"eventSource": "aws:s3"}]}', "no known shape", id="S3 without object"),
-        pytest.param('{"Records": [7]}', "no known shape: '7'", id="record is a number"),
+        pytest.param('{"Records": [7]}', "no known shape: a value of type int", id="record is a number"),
         pytest.param('{"Records": [{"eventSource": "aws:sqs", "body": "x"}]}', "not JSON", id="SQS body not JSON"),
         pytest.param('{"Records": [{"EventSource": "aws:sns", "Sns": {}}]}', "no event", id="SNS without message"),
     ],
 )
-def test_a_body_that_holds_no_event_is_permanent_and_shown(body: str, message: str) -> None:
+def test_a_body_that_holds_no_event_is_permanent_and_its_shape_is_said(body: str, message: str) -> None:
     with pytest.raises(Permanent, match=message):
         unwrapped(body)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("a secret", "text of 8 characters"),
+        ({"b": "a secret", "a": 1}, "an object of a, b"),
+        ({}, "an object of nothing"),
+        ({"a" * 300: 1}, f"an object of {'a' * 200}"),
+        (["a secret"], "a value of type list"),
+    ],
+)
+def test_a_shape_says_nothing_of_what_a_value_holds(value: object, said: str) -> None:
+    assert shape(value) == said
 
 
 @pytest.mark.parametrize("wrap", [dict, in_sns, in_sns_records, in_sqs_records])
 def test_what_stands_beside_malformed_records_comes_out_before_they_are_permanent(wrap: Wrap) -> None:
     body = {"Records": [s3_record("a"), 7, s3_record("b"), {"eventSource": "aws:s3"}, s3_record("c")]}
     found: list[Event] = []
-    with pytest.raises(Permanent, match=r"no known shape: '7'; .* no known shape: '\{\\?\"eventSource"):
+    with pytest.raises(
+        Permanent, match=r"no known shape: a value of type int; .* no known shape: an object of eventSource"
+    ):
         found.extend(unwrap(json.dumps(wrap(body))))
     assert [key_of(event) for event in found] == ["a", "b", "c"]
 
@@ -267,7 +283,7 @@ def test_what_stands_beside_malformed_records_comes_out_before_they_are_permanen
 def test_envelopes_beside_a_malformed_one_are_opened() -> None:
     body = in_sqs_records(eventbridge(1), in_sns(s3("a")), {"Records": [7]}, in_sns("hello"))
     found: list[Event] = []
-    with pytest.raises(Permanent, match="no known shape: '7'"):
+    with pytest.raises(Permanent, match="no known shape: a value of type int"):
         found.extend(unwrap(body))
     assert [event.type for event in found] == ["ECR Image Action", "ObjectCreated:Put", "Notification"]
 

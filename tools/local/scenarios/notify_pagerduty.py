@@ -1,6 +1,6 @@
-"""A critical alert and its resolution, and a warning that wakes nobody."""
+"""A critical alert and its resolution, while PagerDuty is busy once, and a warning that wakes nobody."""
 
-from tools.local.destinations import PAGERDUTY, ROUTING_KEY
+from tools.local.destinations import PAGERDUTY, ROUTING_KEY, Answer
 from tools.local.fleet import Fleet, expect, sample
 
 TRIGGER = "critical alert"
@@ -18,6 +18,7 @@ def play(fleet: Fleet) -> str:
     alert = sample(JOB)
     key = alert["detail"]["dedup_key"]
     quiet = {"id": "of-a-warning", "severity": "warning", "dedup_key": "a warning"}
+    fleet.destinations.misbehave(PAGERDUTY, Answer(429, headers={"Retry-After": "1"}, about=key))
     fleet.publish({**alert, "detail": {**alert["detail"], **quiet}})
     fleet.publish(alert)
     fleet.delivered(PAGERDUTY, key, 1)
@@ -27,4 +28,7 @@ def play(fleet: Fleet) -> str:
     actions = fleet.destinations.incidents[key]
     expect(actions == ["trigger", "resolve"], f"the incident's events are {actions}")
     expect("a warning" not in fleet.destinations.incidents, "a warning opened an incident")
-    return "a critical alert opened an incident and its resolution resolved it; a warning opened none"
+    return (
+        "a critical alert opened an incident, once PagerDuty was no longer busy, and its resolution resolved it; "
+        "a warning opened none"
+    )

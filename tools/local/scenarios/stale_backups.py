@@ -22,7 +22,10 @@ PROTECTED = "shop-invoices"
 
 
 def seed(fleet: Fleet) -> None:
-    """Create the tables, which may be without a backup for five seconds, and leave the dumps."""
+    """Create the tables, which may be without a backup for five seconds, and a vault; leave the dumps."""
+    endpoint = fleet.account.environment["AWS_ENDPOINT_URL"]
+    vaults = session().client("backup", endpoint_url=endpoint, config=CONFIG)
+    vaults.create_backup_vault(BackupVaultName="fleet-played")
     for name in ("shop-orders", PROTECTED):
         dynamodb(fleet).create_table(
             TableName=name,

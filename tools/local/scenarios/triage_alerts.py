@@ -1,6 +1,7 @@
-"""A job's finding that comes, stays and goes, an alarm that does so, and plain text; each told once."""
+"""A job's finding that comes, stays and goes, an alarm that does so, and plain text; each told once, and one again."""
 
 import json
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from tools.local.paths import ROOT
 TRIGGER = "report, event, topic"
 JOB = "triage_alerts"
 SOURCE = "played_job"
+NEGLECTED = "neglected_job"
 SUBJECTS = ("disk", "lease")
 ALARM = ROOT / "tests" / "events" / "alerts" / "cloudwatch" / "sns_metric_math.json"
 OWNERS = f"""
@@ -48,6 +50,7 @@ def play(fleet: Fleet) -> str:
         queue = fleet.outputs["TriageAlertsQueue"]
         fleet.account.sqs.send_message(QueueUrl=queue, MessageBody="the disk of db-7 is odd")
         told = next_alert(tap, "opened")
+    reminded(fleet, now)
     told_opened(fleet, alarm, SLACK, PAGERDUTY)
     alarmed(fleet, "OK", "ALARM")
     told_resolved(fleet, alarm, SLACK, PAGERDUTY)
@@ -58,8 +61,22 @@ def play(fleet: Fleet) -> str:
     expect("db-7" in f"{told['title']} {told['detail']}", f"the text is not in its alert: {told}")
     return (
         "a critical CloudWatch alarm by way of SNS opened, and its OK resolved, at Slack, PagerDuty and webhook; "
-        "two findings, reported twice, opened once each, and one resolved; plain text was told"
+        "two findings, reported twice, opened once each, and one resolved; plain text was told; "
+        "a sweep reminded of a finding two days old"
     )
+
+
+def reminded(fleet: Fleet, now: datetime) -> None:
+    """Report what has stood for two days without anybody looking, and have a sweep find it, as its schedule would."""
+    subject = uuid.uuid4().hex
+    (sweep,) = (each["Target"] for each in fleet.account.schedules() if each["Name"].endswith(f"-{JOB}"))
+    message = sweep["Input"].replace("<aws.scheduler.scheduled-time>", f"{now:%Y-%m-%dT%H:%M:%SZ}")
+    alerts = {"source": ["fleet"], "detail-type": ["Alert"], "detail": {"subject": [subject]}}
+    with fleet.tap(f"{JOB}-sweep", alerts) as tap:
+        fleet.publish(report(now - timedelta(days=2), subject, job=NEGLECTED, severity="warning"))
+        next_alert(tap, "opened")
+        fleet.account.sqs.send_message(QueueUrl=fleet.outputs["TriageAlertsQueue"], MessageBody=message)
+        next_alert(tap, "reminded")
 
 
 def alarmed(fleet: Fleet, state: str, before: str) -> str:
@@ -75,13 +92,13 @@ def alarmed(fleet: Fleet, state: str, before: str) -> str:
     return f"aws.cloudwatch/{account}/{region}/{name}"
 
 
-def report(at: datetime, *subjects: str) -> dict[str, Any]:
+def report(at: datetime, *subjects: str, job: str = SOURCE, severity: str = "info") -> dict[str, Any]:
     """Return the event by which a job reports that something is wrong with these."""
     findings = [
-        {"subject": each, "title": f"{each} is wrong", "severity": "info", "detail": {}, "link": ""}
+        {"subject": each, "title": f"{each} is wrong", "severity": severity, "detail": {}, "link": ""}
         for each in subjects
     ]
-    detail = {"job": SOURCE, "scheduled_at": at.isoformat(), "findings": findings, "after": None, "through": None}
+    detail = {"job": job, "scheduled_at": at.isoformat(), "findings": findings, "after": None, "through": None}
     return {"source": "fleet", "detail-type": "Job Report", "detail": detail}
 
 

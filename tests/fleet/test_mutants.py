@@ -1,0 +1,37 @@
+"""Whatever protects the fleet is held by a rule: without it, or with a weaker one, at least one rule fails."""
+
+import copy
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from tests.fleet import test_limits, test_permissions, test_queues, test_stores
+from tests.fleet.mutants import WEAKENED, applied, mutants, name_of, protections
+from tests.fleet.template import Template, real
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    """A template that is changed and changed back."""
+    return copy.deepcopy(real())
+
+
+def violated(template: Template, sources: dict[str, str]) -> bool:
+    rules = (test_queues.violations, test_stores.violations, test_limits.violations)
+    return any(rule(template) for rule in rules) or bool(test_permissions.violations(template, sources))
+
+
+def test_no_mutant_survives(template: Template, record_property: Callable[[str, object], None]) -> None:
+    sources, tried, survivors = test_permissions.sources(), Counter[str](), list[str]()
+    assert not violated(template, sources)
+
+    for mutant in mutants(template):
+        tried[name_of(mutant.path)] += 1
+        with applied(mutant, template) as changed:
+            if not violated(changed, sources):
+                survivors.append(str(mutant))
+
+    assert survivors == []
+    assert template == real()
+    assert set(tried) == set(WEAKENED), "a protection is listed that nothing has"
+    record_property("figure", f"{tried.total()} mutants of {len(list(protections(template)))} protections")
