@@ -1,12 +1,16 @@
-"""Write the generated part of the README: the table of jobs. With --check, only say whether it is up to date."""
+"""Write what is generated: the README's table of jobs, and the console's catalogue. With --check, only say what is old."""
 
 import argparse
+import json
 import re
 import sys
+from pathlib import Path
 
+from tools import manifest
 from tools.manifest import ROOT, jobs
 
 README = ROOT / "README.md"
+CATALOGUE = ROOT / "functions" / "console" / "fleet_console" / "catalogue.json"
 MARKED = re.compile(r"(<!-- jobs -->\n).*?(<!-- /jobs -->)", re.DOTALL)
 
 
@@ -25,20 +29,41 @@ def generated(readme: str) -> str:
     return MARKED.sub(lambda match: match[1] + job_table() + match[2], readme)
 
 
+def catalogue() -> str:
+    """Return what the console knows of the jobs, as JSON."""
+    entries = [
+        {
+            "name": job.name,
+            "summary": job.summary,
+            "kind": job.kind,
+            "trigger": job.words,
+            "permissions": manifest.permissions(f"{manifest.logical_id(job.name)}Role"),
+            "runbook": manifest.runbook(job.name),
+        }
+        for job in jobs()
+        if job.kind != "http"
+    ]
+    return json.dumps(entries, indent=1) + "\n"
+
+
+def renewed() -> dict[Path, str]:
+    """Return the text that each generated file should have."""
+    return {README: generated(README.read_text()), CATALOGUE: catalogue()}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the README is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when something is out of date")
     check = parser.parse_args().check
-    text = README.read_text()
-    new = generated(text)
-    if new == text:
-        return 0
-    if check:
-        print("README.md is out of date: run `make docs`", file=sys.stderr)
-        return 1
-    README.write_text(new)
-    print("README.md renewed")
-    return 0
+    old = {path: text for path, text in renewed().items() if not path.exists() or path.read_text() != text}
+    for path, text in old.items():
+        name = path.relative_to(ROOT)
+        if check:
+            print(f"{name} is out of date: run `make docs`", file=sys.stderr)
+        else:
+            path.write_text(text)
+            print(f"{name} renewed")
+    return int(check and bool(old))
 
 
 if __name__ == "__main__":

@@ -111,12 +111,13 @@ def parse_entries(text: str, kind: type[T], where: str, key: Callable[[T], Hasha
     return Entries(tuple(usable), tuple(faults))
 
 
-def structure(value: Any, kind: type[T], where: str) -> T:
+def structure(value: Any, kind: type[T], where: str, *, texts: bool = False) -> T:
     """Make the dataclass `kind` of a decoded YAML or JSON mapping. Raises `SettingsError`; `where` names the mapping.
 
-    Types must be right as they are, and unknown keys are refused: a misspelt option must not pass for its default.
+    Types must be right as they are, unless its values are all `texts`, as in a query. Unknown keys are refused: a
+    misspelt option must not pass for its default.
     """
-    return _structured(_converter(_FROM_YAML), value, kind, where)
+    return _structured(_converter(_FROM_TEXT if texts else _FROM_YAML), value, kind, where)
 
 
 def within(name: str, value: Any, least: Any, most: Any) -> None:
