@@ -39,6 +39,11 @@ class Places:
             raise SettingsError("it is not known which fleet to show: set STACK to its stack's name, such as fleet-dev")
         return self.settings.stack
 
+    def check(self) -> None:
+        """Raise what stands in the way, now rather than with the first request."""
+        if not (self.settings.ledger_table and self.settings.dead_letters_url):
+            _ = self._outputs
+
     @property
     def log_group(self) -> str:
         return f"/fleet/{self.stack}"
