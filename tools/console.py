@@ -4,6 +4,8 @@ import argparse
 import os
 import socket
 import sys
+import threading
+from collections.abc import Mapping
 from typing import Any
 
 from tools.local import aws, registry
@@ -16,9 +18,9 @@ HOST = "127.0.0.1"
 SERVER = {"threads": 8, "connection_limit": 1_000, "asyncore_use_poll": True, "ident": None}
 
 
-def of_local_fleet(fleet: registry.Running) -> dict[str, str]:
-    """Return the environment in which the console shows this fleet."""
-    return {**aws.ISOLATED, "AWS_ENDPOINT_URL": fleet.endpoint, **fleet.services, "STACK": fleet.stack}
+def of_local_fleet(endpoint: str, services: Mapping[str, str], stack: str) -> dict[str, str]:
+    """Return the environment in which the console shows a local fleet."""
+    return {**aws.ISOLATED, "AWS_ENDPOINT_URL": endpoint, **services, "STACK": stack}
 
 
 def of_stack(stack: str, profile: str) -> dict[str, str]:
@@ -48,6 +50,16 @@ def application() -> Any:
     return made
 
 
+def beside(endpoint: str, services: Mapping[str, str], stack: str) -> str:
+    """Serve the console of a local fleet from a thread of this process, and return its address."""
+    import waitress
+
+    os.environ.update(of_local_fleet(endpoint, services, stack))
+    server = waitress.create_server(application(), host=HOST, port=free(PORT), **SERVER)
+    threading.Thread(target=server.run, name="console", daemon=True).start()
+    return f"http://{HOST}:{server.effective_port}/"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.console", description=__doc__)
     parser.add_argument("--stack", default="", help="such as fleet-prod; the local fleet without it")
@@ -58,7 +70,11 @@ def main() -> int:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        os.environ.update(of_stack(asked.stack, asked.profile) if asked.stack else of_local_fleet(registry.newest()))
+        if asked.stack:
+            os.environ.update(of_stack(asked.stack, asked.profile))
+        else:
+            fleet = registry.newest()
+            os.environ.update(of_local_fleet(fleet.endpoint, fleet.services, fleet.stack))
         made = application()
     except (FleetError, BotoCoreError, ClientError) as error:
         print(f"the console cannot be started: {error}", file=sys.stderr)
