@@ -54,7 +54,9 @@ def jobs() -> list[Job]:
 
 def runbook(job: str) -> str:
     """Return the text of the job's runbook entry, without its heading."""
-    found = re.search(rf"^## {job}\n(.*?)(?=^## |\Z)", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL | re.MULTILINE)
+    found = re.search(
+        rf"^## {job}\n(.*?)(?=^## |\Z)", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL | re.MULTILINE
+    )
     return found[1].strip() if found else ""
 
 
@@ -63,7 +65,9 @@ def permissions(role: str) -> list[dict[str, Any]]:
     resources = template()["Resources"]
     properties = resources[role]["Properties"]
     documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
-    documents += [resources[arn["Ref"]]["Properties"]["PolicyDocument"] for arn in properties.get("ManagedPolicyArns", [])]
+    documents += [
+        resources[arn["Ref"]]["Properties"]["PolicyDocument"] for arn in properties.get("ManagedPolicyArns", [])
+    ]
     return [
         {
             "actions": _listed(statement["Action"]),

@@ -8,24 +8,22 @@ import functools
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from apig_wsgi import make_lambda_handler
 from flask import Flask, Request
 
-try:
-    import fleet as _
-except ModuleNotFoundError:  # in a checkout the package is not installed: it stands in `shared`
+if find_spec("fleet") is None:  # in a checkout the package is not installed: it stands in `shared`
     sys.path.append(str(Path(__file__).resolve().parents[2] / "shared"))
 
+from fleet.runtime.telemetry import instrumented, metrics
+from fleet.settings import load
 from fleet_console import api, pages, problems, security
 from fleet_console.operating import Operations
 from fleet_console.reading import Reading
 from fleet_console.settings import Settings
-
-from fleet.runtime.telemetry import instrumented, metrics
-from fleet.settings import load
 
 LARGEST_BODY = 262_144
 Identify = Callable[[Request], str | None]
@@ -48,7 +46,7 @@ def create_app(settings: Settings | None = None, identify: Identify | None = Non
 
 
 def joined(app: Callable[..., Any]) -> Callable[..., Any]:
-    """Put repeated headers into one, as HTTP permits: a function URL has room for one, and the adapter keeps the last."""
+    """Put repeated headers into one, as HTTP permits: the adapter keeps only the last of them."""
 
     def wrapped(environ: Any, start_response: Callable[..., Any]) -> Any:
         def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:

@@ -144,7 +144,7 @@ def _read(value: Any, kind: type[T], where: str, *, texts: bool = False) -> T:
     try:
         return structure(value, kind, where, texts=texts)
     except SettingsError as error:
-        raise Invalid(error) from None
+        raise Invalid(str(error)) from None
 
 
 def now() -> datetime:

@@ -6,17 +6,19 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
+
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from fleet import aws
 from fleet.dead_letters.letters import Letter
 from fleet.dead_letters.redrive import Manner, Outcome, Redrive, Selection, discard
+from fleet.dead_letters.sending import Clients
 from fleet.ledger.mutes import MUTES, Mute, begun, cut_short
 from fleet.runtime.scheduled import SCHEDULED_TIME
 from fleet.runtime.telemetry import logger
 from fleet.settings import within
-from fleet_console.problems import Invalid, Missing, Problem
+from fleet_console.problems import Invalid, Missing
 from fleet_console.reading import Reading
 
 LONGEST_MUTE = timedelta(days=365)
@@ -44,7 +46,7 @@ class Done:
 
 
 class Operations:
-    """The writes; each raises `Problem` when it cannot be done, and then nothing has been."""
+    """The writes; each raises `HTTPException` when it cannot be done, and then nothing has been."""
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
@@ -57,7 +59,7 @@ class Operations:
         planned = self.reading.planned(name) if job.scheduled and event is None else None
         text = planned.event.replace(SCHEDULED_TIME, now.isoformat()) if planned else json.dumps(event or {})
         if len(text) > LARGEST_EVENT:
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"an event has at most {LARGEST_EVENT} characters")
+            raise RequestEntityTooLarge(f"an event has at most {LARGEST_EVENT} characters")
         places = self.reading.places
         self.reading.forget()
         if job.scheduled:
@@ -82,7 +84,7 @@ class Operations:
             within("until", lasting, timedelta(minutes=1), LONGEST_MUTE)
             mute = begun(pattern, reason, author, now + lasting)
         except ValueError as error:
-            raise Invalid(error) from None
+            raise Invalid(str(error)) from None
         self.reading.table.commit([mute])
         self.reading.forget()
         return mute
@@ -100,7 +102,7 @@ class Operations:
     def redrive(self, selection: Selection, now: datetime, *, dry_run: bool) -> Done:
         """Send the selected dead letters back, one before all others. What time does not suffice for stays there."""
         manner = Manner(dry_run=dry_run, wait=CANARY_SECONDS)
-        redrive = Redrive(self.reading.dead_letters, aws.client, _meant(selection), manner, now)
+        redrive = Redrive(self.reading.dead_letters, cast(Clients, aws.client), _meant(selection), manner, now)
         done = _in_time(redrive)
         return self._done(done, redrive.unseen)
 

@@ -1,7 +1,6 @@
 """The pages: the same readings and operations as the API, for people. Forms lead back to what they changed."""
 
 import json
-from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
@@ -132,8 +131,10 @@ def discard() -> Answer:
 
 
 def _selected() -> Selection:
-    return Selection(tuple(request.form.getlist("id")), tuple(request.form.getlist("job")), tuple(request.form.getlist("cause")))
+    return Selection(
+        tuple(request.form.getlist("id")), tuple(request.form.getlist("job")), tuple(request.form.getlist("cause"))
+    )
 
 
 def _back(view: str, **place: str) -> Response:
-    return redirect(url_for(view, **place), HTTPStatus.SEE_OTHER)  # type: ignore[return-value] # Flask's is one
+    return redirect(url_for(view, **place), 303)  # type: ignore[return-value] # Flask's is one

@@ -1,41 +1,25 @@
 """Errors as problem details (RFC 9457) in the API, and as pages elsewhere."""
 
-from http import HTTPStatus
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from flask import Flask, Response, json, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, Conflict, HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
 from fleet import aws, secrets
-from fleet.ledger.table import Conflict
+from fleet.ledger import table
 from fleet.runtime.telemetry import logger
 from fleet.settings import SettingsError
 
 API = "/v1/"
 
 
-class Problem(Exception):
-    """What stands in the way of an answer: a status, and a sentence that names cause, value and mend."""
-
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
+class Invalid(BadRequest):
+    """The request is not as it must be; the description names every fault."""
 
 
-class Invalid(Problem):
-    """The request is not as it must be."""
-
-    def __init__(self, detail: object) -> None:
-        super().__init__(HTTPStatus.BAD_REQUEST, str(detail))
-
-
-class Missing(Problem):
+class Missing(NotFound):
     """There is no such thing."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(HTTPStatus.NOT_FOUND, what)
 
 
 def handle(app: Flask) -> None:
@@ -44,43 +28,40 @@ def handle(app: Flask) -> None:
 
 
 def _answer(error: Exception) -> Response:
-    problem, headers = _problem_of(error)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("request failed", path=request.path, detail=problem.detail, exc_info=error)
-    answer = shown(problem)
-    for name, value in headers:
+    problem = _problem(error)
+    if (problem.code or 500) >= 500:
+        logger.error("request failed", path=request.path, detail=problem.description, exc_info=error)
+    answer = _shown(problem)
+    for name, value in problem.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             answer.headers[name] = value
     return answer
 
 
-def _problem_of(error: Exception) -> tuple[Problem, list[tuple[str, str]]]:
+def _problem(error: Exception) -> HTTPException:
+    """Return what of an error its reader may know; the log has the rest."""
     match error:
-        case Problem():
-            return error, []
         case HTTPException():
-            status = HTTPStatus(error.code or 500)
-            return Problem(status, error.description or status.description), list(error.get_headers())
-        case Conflict():
-            return Problem(HTTPStatus.CONFLICT, "somebody else has just changed it: look again, then repeat"), []
+            return error
+        case table.Conflict():
+            return Conflict("somebody else has just changed it: look again, then repeat")
         case SettingsError():
-            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error)), []
+            return ServiceUnavailable(str(error))
         case ClientError():
-            said = f"AWS refused {error.operation_name}: {aws.error_code(error)}"
-            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, said), []
+            return ServiceUnavailable(f"AWS refused {error.operation_name}: {aws.error_code(error)}")
         case BotoCoreError():
-            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"AWS does not answer: {type(error).__name__}"), []
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the console has a fault; its log says which"), []
+            return ServiceUnavailable(f"AWS does not answer: {type(error).__name__}")
+    return InternalServerError("the console has a fault; its log says which")
 
 
-def shown(problem: Problem) -> Response:
-    """Return the problem as whoever asks reads it."""
+def _shown(problem: HTTPException) -> Response:
+    status = problem.code or 500
     document: dict[str, Any] = {
         "type": "about:blank",
-        "title": problem.status.phrase,
-        "status": int(problem.status),
-        "detail": secrets.redact(problem.detail),
+        "title": problem.name,
+        "status": status,
+        "detail": secrets.redact(problem.description or ""),
     }
     if request.path.startswith(API):
-        return Response(json.dumps(document), problem.status, mimetype="application/problem+json")
-    return Response(render_template("problem.html", problem=document), problem.status)
+        return Response(json.dumps(document), status, mimetype="application/problem+json")
+    return Response(render_template("problem.html", problem=document), status)

@@ -1,4 +1,4 @@
-"""What the console reads of the fleet, each thing from where the fleet keeps it; nothing is kept here but for seconds."""
+"""What the console reads of the fleet, each thing from where the fleet keeps it; nothing is kept here for long."""
 
 import json
 import threading
@@ -76,9 +76,7 @@ class Wanted:
 
     def fits(self, row: Row) -> bool:
         return (
-            self.source in ("", row.source)
-            and self.severity in (None, row.severity)
-            and self.owner in ("", row.owner)
+            self.source in ("", row.source) and self.severity in (None, row.severity) and self.owner in ("", row.owner)
         )
 
 
@@ -194,12 +192,16 @@ class Reading:
     def queue(self, job: str) -> dict[str, int] | None:
         """Return how many messages the job's queue has, or None without one."""
         sqs = aws.client("sqs")
-        names = {"waiting": "", "delayed": "Delayed", "in_flight": "NotVisible"}
         try:
-            found = sqs.get_queue_attributes(QueueUrl=self.places.queue_url(job), AttributeNames=["All"])["Attributes"]
+            answer = sqs.get_queue_attributes(QueueUrl=self.places.queue_url(job), AttributeNames=["All"])
         except sqs.exceptions.QueueDoesNotExist:  # as above
             return None
-        return {name: int(found[f"ApproximateNumberOfMessages{which}"]) for name, which in names.items()}
+        found = answer["Attributes"]
+        return {
+            "waiting": int(found["ApproximateNumberOfMessages"]),
+            "delayed": int(found["ApproximateNumberOfMessagesDelayed"]),
+            "in_flight": int(found["ApproximateNumberOfMessagesNotVisible"]),
+        }
 
     @cachedmethod(lambda self: self._fresh, key=lambda _: "reports", condition=lambda self: self._condition)
     def reports(self) -> dict[str, Reports]:
@@ -230,10 +232,11 @@ class Reading:
     @cachedmethod(lambda self: self._looks, key=lambda _: "letters", condition=lambda self: self._condition)
     def letters(self) -> DeadLettersSeen:
         """Return the dead letters. A look hides them from others for a moment, so it is repeated rarely."""
-        sqs = aws.client("sqs")
-        which = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        counts = sqs.get_queue_attributes(QueueUrl=self.places.dead_letters_url, AttributeNames=which)["Attributes"]
-        if not any(int(counts[name]) for name in which):
+        answer = aws.client("sqs").get_queue_attributes(
+            QueueUrl=self.places.dead_letters_url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )
+        if not any(int(count) for count in answer["Attributes"].values()):
             return DeadLettersSeen((), "")
         with self.dead_letters.look(MOST_LETTERS, LOOK_SECONDS) as look:
             found = [Parked.of(held.letter) for held in look]
@@ -350,12 +353,13 @@ class Reading:
     def _log_pages(self, job: str, since: datetime, limit: int, token: str = "") -> Iterator[tuple[list[Line], str]]:
         logs = aws.client("logs")
         while True:
+            page: Any = {"nextToken": token} if token else {}
             answer = logs.filter_log_events(
                 logGroupName=self.places.log_group,
                 filterPattern=f'{{ $.service = "{job}" }}',
                 startTime=round(since.timestamp() * 1000),
                 limit=limit,
-                **({"nextToken": token} if token else {}),
+                **page,
             )
             token = answer.get("nextToken", "")
             texts_ = [(event["timestamp"], event["message"]) for event in answer["events"]]
@@ -372,7 +376,7 @@ class Reading:
             "queues": lambda: aws.client("sqs").get_queue_attributes(
                 QueueUrl=self.places.dead_letters_url, AttributeNames=["QueueArn"]
             ),
-            "scheduler": lambda: self._any_schedule(),
+            "scheduler": self._any_schedule,
             "logs": lambda: aws.client("logs").filter_log_events(logGroupName=self.places.log_group, limit=1),
         }
         pool = ThreadPoolExecutor(len(checks), thread_name_prefix="health")
@@ -407,9 +411,12 @@ def line(at_ms: int, text: str) -> Line:
     except (ValueError, AttributeError, TypeError, RecursionError):  # a line that is no record is shown as it is
         return Line(at, "", text, {})
     record.pop("timestamp", None)
-    return Line(at, level, message if isinstance(message, str) else json.dumps(message), {
-        name: value for name, value in record.items() if name not in NOISE
-    })
+    return Line(
+        at,
+        level,
+        message if isinstance(message, str) else json.dumps(message),
+        {name: value for name, value in record.items() if name not in NOISE},
+    )
 
 
 def _said(error: BaseException | None) -> str:

@@ -6,14 +6,13 @@ proxy, the header that the settings name; without either it serves this machine 
 
 import getpass
 from collections.abc import Callable
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, g, request
+from werkzeug.exceptions import BadRequest, Forbidden
 from werkzeug.sansio.utils import host_is_trusted
 
 from fleet.runtime.telemetry import logger
-from fleet_console.problems import Problem
 from fleet_console.settings import Settings
 
 # A form cannot send a header of its own, and a script of another site must ask first, which nothing here answers.
@@ -58,20 +57,15 @@ def protect(app: Flask, settings: Settings, identify: Identify | None = None) ->
         if request.path == LIVE:
             return
         if hosts is not None and not host_is_trusted(request.headers.get("Host", ""), hosts):
-            raise Problem(
-                HTTPStatus.MISDIRECTED_REQUEST,
-                f"this console is not {request.headers.get('Host', '')!r:.100}: HOSTS names those that it is",
-            )
+            raise BadRequest(f"this console is not {request.headers.get('Host', '')!r:.100}: HOSTS says what it is")
         if request.path == HEALTH:
             return
         who = identify(request)
         if not who:
-            raise Problem(HTTPStatus.FORBIDDEN, "nobody vouches for who you are: see how the console is to be deployed")
+            raise Forbidden("nobody vouches for who you are: see how the console is to be deployed")
         g.who = who
         if request.method not in SAFE and not of_our_own(request):
-            raise Problem(
-                HTTPStatus.FORBIDDEN, f"a write needs the header {WRITE_HEADER}: 1, or to come from the console's pages"
-            )
+            raise Forbidden(f"a write needs the header {WRITE_HEADER}: 1, or to come from the console's own pages")
 
     @app.after_request
     def finish(response: Response) -> Response:
