@@ -15,7 +15,7 @@ from tools.manifest import ROOT
 PORT = 8321
 HOST = "127.0.0.1"
 # Waitress turns away connections beyond its limit, of which 100 are few for a page that many keep open.
-SERVER = {"threads": 8, "connection_limit": 1_000, "asyncore_use_poll": True, "ident": None}
+SERVER: dict[str, Any] = {"threads": 8, "connection_limit": 1_000, "asyncore_use_poll": True, "ident": None}
 
 
 def of_local_fleet(endpoint: str, services: Mapping[str, str], stack: str) -> dict[str, str]:
@@ -52,12 +52,13 @@ def application() -> Any:
 
 def beside(endpoint: str, services: Mapping[str, str], stack: str) -> str:
     """Serve the console of a local fleet from a thread of this process, and return its address."""
-    import waitress
+    from waitress.server import create_server
 
     os.environ.update(of_local_fleet(endpoint, services, stack))
-    server = waitress.create_server(application(), host=HOST, port=free(PORT), **SERVER)
+    port = free(PORT)
+    server = create_server(application(), host=HOST, port=port, **SERVER)
     threading.Thread(target=server.run, name="console", daemon=True).start()
-    return f"http://{HOST}:{server.effective_port}/"
+    return f"http://{HOST}:{port}/"
 
 
 def main() -> int:

@@ -103,7 +103,7 @@ def snake_case(name: str) -> str:
 def _job(name: str, function: dict[str, Any]) -> Job:
     source = (ROOT / function["CodeUri"] / "app.py").read_text()
     docstring = ast.get_docstring(ast.parse(source)) or ""
-    event = next(iter(function.get("Events", {}).values()), {"Type": "Http"})
+    event: Any = next(iter(function.get("Events", {}).values()), {"Type": "Http"})
     words = re.search(r"Trigger: (.+?)\.(?:\s|$)", docstring, re.DOTALL)
     return Job(
         snake_case(name),

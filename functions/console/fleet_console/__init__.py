@@ -1,1 +1,1 @@
-"""The operators' console: what it reads (`reading`), what it does (`operating`), and how it shows both (`api`, `pages`)."""
+"""The operators' console: what it reads (`reading`), what it does (`operating`), how it shows both (`api`, `pages`)."""

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from fleet import aws
 from fleet.dead_letters.letters import Letter
 from fleet.dead_letters.redrive import Manner, Outcome, Redrive, Selection, discard
-from fleet.dead_letters.sending import Clients
 from fleet.ledger.mutes import MUTES, Mute, begun, cut_short
 from fleet.runtime.scheduled import SCHEDULED_TIME
 from fleet.runtime.telemetry import logger
@@ -102,7 +101,7 @@ class Operations:
     def redrive(self, selection: Selection, now: datetime, *, dry_run: bool) -> Done:
         """Send the selected dead letters back, one before all others. What time does not suffice for stays there."""
         manner = Manner(dry_run=dry_run, wait=CANARY_SECONDS)
-        redrive = Redrive(self.reading.dead_letters, cast(Clients, aws.client), _meant(selection), manner, now)
+        redrive = Redrive(self.reading.dead_letters, _meant(selection), manner, now)
         done = _in_time(redrive)
         return self._done(done, redrive.unseen)
 
