@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
+from enum import StrEnum
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -199,7 +200,15 @@ def _converter(readers: tuple[tuple[type, Callable[[Any], Any]], ...]) -> "Conve
     converter = Converter(forbid_extra_keys=True)
     for kind, read in readers:
         converter.register_structure_hook(kind, partial(_without_type, read))
+    converter.register_structure_hook(StrEnum, _member)  # which would pass for any other text
     return converter
+
+
+def _member(value: Any, kind: type[StrEnum]) -> StrEnum:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ValueError(f"expected one of {', '.join(str(each.value) for each in kind)}, got {value!r}") from None
 
 
 def _without_type(read: Callable[[Any], Any], value: Any, _kind: type) -> Any:
