@@ -1,6 +1,7 @@
 """Serve the operators' console on this machine, for the running local fleet or, with your credentials, for a stack."""
 
 import argparse
+import logging
 import os
 import socket
 import sys
@@ -41,6 +42,7 @@ def free(port: int) -> int:
 
 def application() -> Any:
     """Return the console's application, as the environment sets it up."""
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that requests wait is no news to who made them
     sys.path[:0] = [str(ROOT / "functions" / "console"), str(ROOT / "shared")]
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "console")
     import app

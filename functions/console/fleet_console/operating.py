@@ -22,6 +22,7 @@ from fleet_console.reading import Reading
 
 LONGEST_MUTE = timedelta(days=365)
 LARGEST_EVENT = 200_000
+SHORTEST_ID = 8
 # An answer must come within 30 seconds. A letter that goes first, and all others, are watched for so long each.
 CANARY_SECONDS = 5.0
 ACTING_SECONDS = 12.0
@@ -124,6 +125,8 @@ class Operations:
 def _meant(selection: Selection) -> Selection:
     if not (selection.ids or selection.jobs or selection.causes):
         raise Invalid("say which dead letters are meant: ids, jobs or causes")
+    if not all((*selection.jobs, *selection.causes)) or any(len(each) < SHORTEST_ID for each in selection.ids):
+        raise Invalid(f"an id has {SHORTEST_ID} characters or more, and no name is empty: else all would be meant")
     return selection
 
 

@@ -291,8 +291,9 @@ class Reading:
         return found, None
 
     def _listed(self, state: life.State, wanted: Wanted, limit: int, after: Any) -> list[tuple[Row, Any]]:
+        table = self.table
         try:
-            return self.table.listed(state, wanted.opened, limit, after)
+            return table.listed(state, wanted.opened, limit, after)
         except ValueError as error:
             raise Invalid(f"this is no cursor of this list: {error}") from None
 

@@ -46,10 +46,10 @@ Identify = Callable[[Request], str | None]
 
 
 def protect(app: Flask, settings: Settings, identify: Identify | None = None) -> None:
-    """Let only those in who may ask, and log who wrote what."""
+    """Let only those in who may ask, and log who wrote what. Who passes `identify` vouches for the host as well."""
+    hosts = None if identify else [*THIS_MACHINE, *settings.trusted_hosts]
     if identify is None:
         identify = of_proxy(settings.identity_header) if settings.identity_header else of_this_machine
-    hosts = None if identify is of_iam else [*THIS_MACHINE, *settings.trusted_hosts]
 
     @app.before_request
     def admit() -> None:

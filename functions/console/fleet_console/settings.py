@@ -66,5 +66,6 @@ class Places:
 
     @cached_property
     def _outputs(self) -> dict[str, str]:
-        (found,) = aws.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
+        stack = self.stack
+        (found,) = aws.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

@@ -11,7 +11,7 @@
 Every item is one JSON text, `document`, of its `kind`, beside what DynamoDB itself looks at: `version`, on which every
 write is conditional; `expires`, the TTL in epoch seconds; `agenda` and `due`, only while there is something to do with
 it that no message will bring about. A sparse index over these two (one of AGENDAS, then ISO time) is all that a sweep
-reads. A finding and a storm bear `listed`, their state, with `opened` (ISO time) and `severity`: by a second index over
+reads. A finding or storm that ever opened bears `listed`, its state, with `opened` (ISO time) and `severity`: by a second index over
 these, people see the newest first. A job's last report is also the attribute `last_report` (ISO time) of its item: one
 Query of `reports` reads those of all jobs.
 """
@@ -207,7 +207,7 @@ def attributes(item: Item) -> dict[str, Any]:
     if item.due:
         agenda = crc32("/".join(item.key).encode("utf-8", "surrogatepass")) % AGENDAS
         stored |= {"agenda": {"S": str(agenda)}, "due": {"S": item.due.isoformat()}}
-    if isinstance(item, Row):
+    if isinstance(item, Row) and item.opened_at > LONG_AGO:
         facts = {"listed": item.state, "opened": item.opened_at.isoformat(), "severity": item.severity}
         stored |= {name: {"S": str(fact)} for name, fact in facts.items()}
     if isinstance(item, Reports):
