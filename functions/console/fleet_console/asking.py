@@ -16,6 +16,7 @@ from fleet_console.reading import Shown, Wanted
 
 T = TypeVar("T")
 LARGEST_PAGE = 100
+LONGEST_TEXT = 1_000
 LONGEST_AGE = timedelta(days=3_650)
 LONGEST_LOG = timedelta(days=7)
 
@@ -79,6 +80,10 @@ class Mute:
     reason: str
     until: timedelta
 
+    def __post_init__(self) -> None:
+        _short("pattern", self.pattern)
+        _short("reason", self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Letters:
@@ -117,9 +122,17 @@ class Discard:
     causes: tuple[str, ...] = ()
     dry_run: bool = False
 
+    def __post_init__(self) -> None:
+        _short("reason", self.reason)
+
     @property
     def selection(self) -> Selection:
         return Selection(self.ids, self.jobs, self.causes)
+
+
+def _short(name: str, text: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"{name} must have at most {LONGEST_TEXT} characters, got {len(text)}")
 
 
 def query(asked: Request, kind: type[T]) -> T:
