@@ -194,7 +194,7 @@ class Reading:
         sqs = aws.client("sqs")
         try:
             answer = sqs.get_queue_attributes(QueueUrl=self.places.queue_url(job), AttributeNames=["All"])
-        except sqs.exceptions.QueueDoesNotExist:  # as above
+        except sqs.exceptions.QueueDoesNotExist:  # deployed from another checkout than this
             return None
         found = answer["Attributes"]
         return {
