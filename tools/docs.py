@@ -1,4 +1,4 @@
-"""Write what is generated: the README's table of jobs, and the console's catalogue. With --check, only say what is old."""
+"""Write what is generated: the README's table of jobs and the console's catalogue. With --check, say what is old."""
 
 import argparse
 import json

@@ -65,9 +65,8 @@ def permissions(role: str) -> list[dict[str, Any]]:
     resources = template()["Resources"]
     properties = resources[role]["Properties"]
     documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
-    documents += [
-        resources[arn["Ref"]]["Properties"]["PolicyDocument"] for arn in properties.get("ManagedPolicyArns", [])
-    ]
+    managed = [resources[arn["Ref"]] for arn in properties.get("ManagedPolicyArns", [])]
+    documents += [policy["Properties"]["PolicyDocument"] for policy in managed]
     return [
         {
             "actions": _listed(statement["Action"]),

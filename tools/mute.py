@@ -29,8 +29,7 @@ def run(table: Table, options: argparse.Namespace, now: datetime) -> str:
         mutes: list[Mute] = table.query(Mute, MUTES)
         return "\n".join(shown(mute) for mute in sorted(mutes, key=lambda mute: mute.until)) or "nothing is muted"
     if options.verb == "add":
-        until = now + duration(options.until)
-        mute = begun(options.pattern, options.reason, options.author, until)
+        mute = begun(options.pattern, options.reason, options.author, now + options.until)
     else:
         found = table.get(Mute, (MUTES, options.id))
         if found is None or found.ended:

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from app import create_app
 from flask import Flask
 from flask.testing import FlaskClient
 from moto import mock_aws
 from tests.unit.shared.ledger.tables import make_table
 from tools.local.aws import ACCOUNT, REGION
 
+from app import create_app
 from fleet import aws
 from fleet.alerts.model import Observation, Status
 from fleet.dead_letters import Parked, looking, park

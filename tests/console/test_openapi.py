@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 import schemathesis
-from app import create_app
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 from tests.console.conftest import SCHEDULED, WRITE, Account, ago, failing
 
+from app import create_app
 from fleet.findings import Finding
 
 EXAMPLES = 5

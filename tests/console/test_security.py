@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app import create_app
 from flask.testing import FlaskClient
 from tests.console.conftest import WRITE, Account, ago, failing
 
+from app import create_app
 from fleet_console.security import HEADERS
 from fleet_console.settings import Settings
 

@@ -4,7 +4,6 @@
 - The operator may publish events in the name of AWS services; MiniStack itself emits none for ECR and others.
 - IAM knows SQS's batches by the action of one message, as in AWS: `sqs:ChangeMessageVisibility` permits a batch too.
 - A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`.
-- SQS's batches need the right to the single action, as on AWS, and no right of their own.
 - Scheduler looks for due schedules each second instead of every ten.
 - A schedule that starts in the past, which AWS would refuse, counts as made then: else all of a new account were new.
 - The operator may say at what time a request to IAM or Secrets Manager happens, in the header `X-Fleet-Now` (seconds
@@ -40,7 +39,7 @@ OPERATOR = "test"
 _by_operator = ContextVar("by_operator", default=False)
 _said = ContextVar[float | None]("said", default=None)
 _condition_keys = iam_actions.request_tag_context
-_iam_action = iam_actions.extract_iam_action
+_extract_iam_action = iam_actions.extract_iam_action
 _handle_request = eventbridge.handle_request
 _put_events = eventbridge._put_events
 _create_schedule = scheduler._create_schedule
@@ -84,10 +83,21 @@ def condition_keys(service: str, action: str, body: bytes, parameters: dict[str,
     return keys
 
 
-def iam_action(service: str, *request: Any, **more: Any) -> Any:
-    """Return the action that a request needs the right to."""
-    action = _iam_action(service, *request, **more)
-    return action.removesuffix("Batch") if service == "sqs" and action else action
+def dated(answer: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Make a service answer each request at the time that the operator says."""
+
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+        by_operator = extract_access_key_id(headers, query) == OPERATOR
+        _said.set(float(headers["x-fleet-now"]) if by_operator and "x-fleet-now" in headers else None)
+        return await answer(method, path, headers, body, query)
+
+    return handle
+
+
+def now() -> float:
+    """Return the time that the operator said for this request, or the clock's."""
+    said = _said.get()
+    return time.time() if said is None else said
 
 
 def end_with_parent() -> None:
@@ -100,7 +110,6 @@ if __name__ == "__main__":
     threading.Thread(target=end_with_parent, daemon=True).start()
     iam_actions.extract_iam_action = iam_action
     iam_actions.request_tag_context = condition_keys
-    iam_actions.extract_iam_action = iam_action
     eventbridge.handle_request = handle_request
     eventbridge._put_events = put_events
     scheduler._create_schedule = create_schedule

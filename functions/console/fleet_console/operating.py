@@ -11,11 +11,10 @@ from typing import Any
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from fleet import aws
-from fleet.dead_letters.letters import Letter
+from fleet.dead_letters.journal import recorder
 from fleet.dead_letters.redrive import Manner, Outcome, Redrive, Selection, discard
 from fleet.ledger.mutes import MUTES, Mute, begun, cut_short
 from fleet.runtime.scheduled import SCHEDULED_TIME
-from fleet.runtime.telemetry import logger
 from fleet.settings import within
 from fleet_console.problems import Invalid, Missing
 from fleet_console.reading import Reading
@@ -111,9 +110,7 @@ class Operations:
         if not reason.strip():
             raise Invalid("reason: say why they may be lost")
 
-        def record(letter: Letter) -> None:
-            logger.warning("discarded", who=who, why=reason, letter=letter.id, job=letter.job, reason=letter.reason)
-
+        record = recorder(aws.client("logs"), self.reading.places.log_group, who, reason)
         queue = self.reading.dead_letters
         return self._done(_in_time(discard(queue, _meant(selection), now, record, dry_run=dry_run)), "")
 

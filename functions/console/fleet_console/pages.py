@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 
 from fleet.dead_letters.redrive import Selection
 from fleet_console import asking
@@ -131,10 +131,9 @@ def discard() -> Answer:
 
 
 def _selected() -> Selection:
-    return Selection(
-        tuple(request.form.getlist("id")), tuple(request.form.getlist("job")), tuple(request.form.getlist("cause"))
-    )
+    ids, jobs, causes = (tuple(request.form.getlist(name)) for name in ("id", "job", "cause"))
+    return Selection(ids, jobs, causes)
 
 
-def _back(view: str, **place: str) -> Response:
-    return redirect(url_for(view, **place), 303)  # type: ignore[return-value] # Flask's is one
+def _back(view: str, **place: Any) -> Answer:
+    return redirect(url_for(view, **place), 303)

@@ -54,18 +54,12 @@ def protect(app: Flask, settings: Settings, identify: Identify | None = None) ->
     @app.before_request
     def admit() -> None:
         g.who = ""
-        if request.path == LIVE:
-            return
-        if hosts is not None and not host_is_trusted(request.headers.get("Host", ""), hosts):
-            raise BadRequest(f"this console is not {request.headers.get('Host', '')!r:.100}: HOSTS says what it is")
-        if request.path == HEALTH:
-            return
-        who = identify(request)
-        if not who:
-            raise Forbidden("nobody vouches for who you are: see how the console is to be deployed")
-        g.who = who
-        if request.method not in SAFE and not of_our_own(request):
-            raise Forbidden(f"a write needs the header {WRITE_HEADER}: 1, or to come from the console's own pages")
+        if request.path != LIVE:
+            _know_host(hosts)
+        if request.path not in (LIVE, HEALTH):
+            g.who = _known(identify(request))
+            if request.method not in SAFE and not of_our_own(request):
+                raise Forbidden(f"a write needs the header {WRITE_HEADER}: 1, or to come from the console's own pages")
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -75,6 +69,18 @@ def protect(app: Flask, settings: Settings, identify: Identify | None = None) ->
         if request.method not in SAFE:
             logger.info("operated", who=g.who, method=request.method, path=request.path, status=response.status_code)
         return response
+
+
+def _know_host(hosts: list[str] | None) -> None:
+    host = request.headers.get("Host", "")
+    if hosts is not None and not host_is_trusted(host, hosts):
+        raise BadRequest(f"this console is not {host!r:.100}: HOSTS says what it is")
+
+
+def _known(who: str | None) -> str:
+    if not who:
+        raise Forbidden("nobody vouches for who you are: see how the console is to be deployed")
+    return who
 
 
 def of_our_own(asked: Request) -> bool:

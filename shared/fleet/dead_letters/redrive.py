@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from fleet import aws
 from fleet.dead_letters.letters import Letter
 from fleet.dead_letters.looking import DeadLetters, Held, Look, Sweep
 from fleet.dead_letters.sending import Clients, NotSent, send
@@ -95,10 +96,10 @@ class Redrive:
     """
 
     queue: DeadLetters
-    clients: Clients
     selection: Selection
     manner: Manner
     now: datetime
+    clients: Clients = field(default_factory=lambda: aws.client)  # type: ignore[assignment] # boto3's stubs overload it
     sleep: Callable[[float], None] = time.sleep
     unseen: str = ""
     _sent: dict[str, Letter] = field(default_factory=dict)

@@ -11,9 +11,9 @@
 Every item is one JSON text, `document`, of its `kind`, beside what DynamoDB itself looks at: `version`, on which every
 write is conditional; `expires`, the TTL in epoch seconds; `agenda` and `due`, only while there is something to do with
 it that no message will bring about. A sparse index over these two (one of AGENDAS, then ISO time) is all that a sweep
-reads. A finding or storm that ever opened bears `listed`, its state, with `opened` (ISO time) and `severity`: by a second index over
-these, people see the newest first. A job's last report is also the attribute `last_report` (ISO time) of its item: one
-Query of `reports` reads those of all jobs.
+reads. A finding or storm that ever opened bears `listed`, its state, with `opened` (ISO time) and `severity`: by a
+second index over these, people see the newest first. A job's last report is also the attribute `last_report` (ISO time)
+of its item: one Query of `reports` reads those of all jobs.
 """
 
 import json
@@ -28,7 +28,7 @@ from botocore.exceptions import ClientError
 
 from fleet import aws
 from fleet.findings import Severity
-from fleet.ledger.coverage import Reports
+from fleet.ledger.coverage import REPORTS, Reports
 from fleet.ledger.life import LONG_AGO, Key, Row, State, findings_of
 from fleet.ledger.mutes import Mute, Withheld
 from fleet.ledger.storms import Storm
