@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import tracemalloc
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ import pytest
 from flask import Flask
 from tests.console.conftest import Account, ago, failing
 from tools.console import HOST, SERVER
+from tools.local.emulator import free_port
 from waitress.server import create_server
 
 from fleet.findings import Severity
@@ -46,7 +48,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
     reading = Reading(Settings("fleet-test", "ledger", "https://queue"))
     table = Table("ledger")
     table.dynamodb = Many()  # type: ignore[assignment]
-    reading.table = table  # type: ignore[misc] # in the place of what it would make
+    reading.table = table  # in the place of what it would make
     return reading
 
 
@@ -86,13 +88,13 @@ def test_one_answer_looks_at_a_bounded_part(reading: Reading) -> None:
 def test_two_hundred_readers_at_once_on_one_core(console: Flask, account: Account) -> None:
     for number in range(5):
         account.observe(failing(f"alarm-{number}", ago(hours=number)))
-    server = create_server(console, host=HOST, port=0, **SERVER)
-    serving = threading.Thread(target=lambda: (on_one_core(), server.run()), daemon=True)
+    server = create_server(console, host=HOST, port=(port := free_port()), **SERVER)
+    serving = threading.Thread(target=on_one_core, args=(server.run,), daemon=True)
     serving.start()
     together = threading.Barrier(READERS)
 
     def read(number: int) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(HOST, server.effective_port, timeout=60)
+        connection = http.client.HTTPConnection(HOST, port, timeout=60)
         connection.connect()
         together.wait(60)
         connection.request("GET", ("/v1/jobs", "/v1/findings", "/", "/findings")[number % 4])
@@ -109,6 +111,7 @@ def test_two_hundred_readers_at_once_on_one_core(console: Flask, account: Accoun
     assert len(json.loads(answers[1][1])["items"]) == 5
 
 
-def on_one_core() -> None:
+def on_one_core(run: Callable[[], None]) -> None:
     with suppress(AttributeError):  # only Linux lets a thread choose
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    run()

@@ -28,7 +28,7 @@ def described(account: Account, function: None) -> Any:
     return schemathesis.openapi.from_wsgi("/v1/openapi.json", app)
 
 
-def not_said_by_the_schema(case: schemathesis.Case) -> list[Any]:
+def not_said_by_the_schema(case: schemathesis.Case[Any]) -> list[Any]:
     """The header of writes is no secret; a cursor is only what a page gave; some jobs need an event."""
     known = "cursor" in (case.query or {}) or case.operation.label.endswith("/runs")
     return [ignored_auth, *([positive_data_acceptance] if known else [])]
@@ -43,7 +43,7 @@ def test_the_api_is_as_described(described: Any) -> None:
 
                 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
                 @given(case=cases)
-                def conforms(case: schemathesis.Case) -> None:
+                def conforms(case: schemathesis.Case[Any]) -> None:
                     answer = case.call_and_validate(headers=WRITE, excluded_checks=not_said_by_the_schema(case))
                     seen.add((case.operation.label, answer.status_code))
 

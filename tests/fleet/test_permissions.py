@@ -28,6 +28,8 @@ LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 READING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 FAILING = {"sqs:SendMessage"}
+# What sending a dead letter back takes, whose origin only the letter names.
+REDRIVING = {"events:PutEvents", "sns:Publish", "sqs:GetQueueUrl"}
 
 PARAMETERS = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
 MAKER = "shared/fleet/aws.py"
@@ -59,6 +61,7 @@ def of_calls(template: Template, sources: dict[str, tuple[str, ...]]) -> Iterato
             yield f"{job}: {unclear}"
             continue
         needed = called | LOGGING | FAILING | (READING if any(events(function, "SQS")) else set())
+        needed |= REDRIVING if job == "Console" else set()
         needed |= TRACING if function.get("Tracing") == "Active" else set()
         permitted = {action for grant in grants(template, role) for action in listed(grant["Action"])}
         for action in sorted(needed - permitted):

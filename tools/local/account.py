@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 
+from botocore.awsrequest import AWSPreparedRequest
 from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
 from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
@@ -25,6 +27,7 @@ class Account:
         self.logs = aws.client("logs", endpoint_url=endpoint, config=CONFIG)
         self.s3 = aws.client("s3", endpoint_url=endpoint, config=CONFIG)
         self.scheduler = aws.client("scheduler", endpoint_url=endpoint, config=CONFIG)
+        self.secretsmanager = aws.client("secretsmanager", endpoint_url=endpoint, config=CONFIG)
         self.sns = aws.client("sns", endpoint_url=endpoint, config=CONFIG)
         self.sqs = aws.client("sqs", endpoint_url=endpoint, config=CONFIG)
         self.ssm = aws.client("ssm", endpoint_url=endpoint, config=CONFIG)
@@ -33,6 +36,17 @@ class Account:
         """Create a bucket, unless it is there already."""
         with suppress(self.s3.exceptions.BucketAlreadyOwnedByYou):
             self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    def at(self, moment: datetime) -> "Account":
+        """Return the same account, where what is asked of IAM and Secrets Manager happens at this moment."""
+        then = Account(self.environment["AWS_ENDPOINT_URL"], {})
+
+        def say(request: AWSPreparedRequest, **_: object) -> None:
+            request.headers["X-Fleet-Now"] = str(moment.timestamp())
+
+        for service in (then.iam, then.secretsmanager):
+            service.meta.events.register("before-send", say)
+        return then
 
     def functions(self) -> dict[str, FunctionConfigurationTypeDef]:
         """Return every deployed function by its name."""

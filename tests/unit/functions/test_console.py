@@ -106,7 +106,7 @@ def test_binary_bodies_and_repeated_headers_survive() -> None:
 
 
 def test_a_cold_start_is_measured_once(capsys: pytest.CaptureFixture[str], context: Context) -> None:
-    reset_cold_start_flag()
+    reset_cold_start_flag()  # type: ignore[no-untyped-call]
     for _ in range(2):
         handler(of_url("GET", "/v1/live"), context)
 
