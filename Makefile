@@ -74,8 +74,9 @@ docs: dev-environment ## Generate the parts of the documentation that come from 
 	@$(DEV)/python -m tools.docs
 
 .PHONY: bench
-bench: dev-environment ## Measure what importing each handler costs, and what triage costs
+bench: dev-environment ## Measure what importing each handler costs, the console's first response, and what triage costs
 	@$(DEV)/python -m tools.bench
+	@$(DEV)/python -m tools.bench_console
 	@PYTHONPATH=shared $(DEV)/python -m tools.bench_triage
 
 .PHONY: lock

@@ -14,7 +14,7 @@ from tests.console.conftest import SCHEDULED, WRITE, Account, ago, failing
 from app import create_app
 from fleet.findings import Finding
 
-EXAMPLES = 5
+EXAMPLES = 3
 
 
 @pytest.fixture
