@@ -35,6 +35,11 @@ dead-letters: dev-environment ## List, show, redrive or discard what failed, her
 deploy-local: local-environments ## Bring what you edited into the running fleet, within seconds
 	@$(DEV)/python -m tools.local deploy
 
+.PHONY: console
+console: ## Serve the operators' console: [STACK=name [PROFILE=name]] [PORT=8321]; the local fleet's without STACK
+	@$(ENVIRONMENT) console
+	@.venv/console/bin/python -m tools.console $(if $(STACK),--stack "$(STACK)") $(if $(PROFILE),--profile "$(PROFILE)") $(if $(PORT),--port "$(PORT)")
+
 .PHONY: test
 test: local-environments ## Run all tests: [ARGS="tests/unit -k name"]
 	@$(DEV)/python -m pytest -n 2 $(ARGS)
@@ -69,16 +74,18 @@ docs: dev-environment ## Generate the parts of the documentation that come from 
 	@$(DEV)/python -m tools.docs
 
 .PHONY: bench
-bench: dev-environment ## Measure what importing each handler costs, what triage costs, and what probes cost
+bench: dev-environment ## Measure the imports, the console's first response, triage and probes
 	@$(DEV)/python -m tools.bench
+	@$(DEV)/python -m tools.bench_console
 	@PYTHONPATH=shared $(DEV)/python -m tools.bench_triage
 	@$(DEV)/python -m tools.bench_probes
 
 .PHONY: lock
 lock: ## Pin the requirements anew: [UPGRADE=1]
 	@$(ENVIRONMENT) uv
-	@for name in uv dev emulator sam checkov; do $(COMPILE) --python-version 3.11 requirements/$$name.in -o requirements/$$name.txt || exit; done
+	@for name in uv dev emulator sam checkov console; do $(COMPILE) --python-version 3.11 requirements/$$name.in -o requirements/$$name.txt || exit; done
 	@$(COMPILE) --python-version 3.13 shared/requirements.in -o shared/requirements.txt
+	@$(COMPILE) --python-version 3.13 functions/console/requirements.in -o functions/console/requirements.txt
 
 COMPILE = UV_PYTHON_DOWNLOADS=never UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --universal \
 	--generate-hashes --no-emit-index-url $(if $(UPGRADE),--upgrade)

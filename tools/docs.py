@@ -1,17 +1,20 @@
-"""Write the generated documentation: the README's table of jobs, and docs/permissions.md.
+"""Write what is generated: the README's table of jobs, docs/permissions.md, and the console's catalogue.
 
 With --check, only say whether they are up to date.
 """
 
 import argparse
+import json
 import re
 import sys
+from pathlib import Path
 
-from tools import permissions
-from tools.manifest import ROOT, jobs, template
+from tools import manifest, permissions
+from tools.manifest import ROOT, jobs
 
 README = ROOT / "README.md"
 PERMISSIONS = ROOT / "docs" / "permissions.md"
+CATALOGUE = ROOT / "functions" / "console" / "fleet_console" / "catalogue.json"
 MARKED = re.compile(r"(<!-- jobs -->\n).*?(<!-- /jobs -->)", re.DOTALL)
 
 
@@ -30,18 +33,47 @@ def generated(readme: str) -> str:
     return MARKED.sub(lambda match: match[1] + job_table() + match[2], readme)
 
 
+def catalogue() -> str:
+    """Return what the console knows of the jobs, as JSON."""
+    template = manifest.template()
+    entries = [
+        {
+            "name": job.name,
+            "summary": job.summary,
+            "kind": job.kind,
+            "trigger": job.words,
+            "permissions": [
+                {"actions": grant.actions, "resources": grant.resources, "condition": "; ".join(grant.conditions)}
+                for grant in permissions.of_role(template, f"{manifest.logical_id(job.name)}Role")
+            ],
+            "runbook": manifest.runbook(job.name),
+        }
+        for job in jobs()
+        if job.kind != "http"
+    ]
+    return json.dumps(entries, indent=1) + "\n"
+
+
+def renewed() -> dict[Path, str]:
+    """Return the text that each generated file should have."""
+    return {
+        README: generated(README.read_text()),
+        PERMISSIONS: permissions.document(manifest.template()),
+        CATALOGUE: catalogue(),
+    }
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when something is out of date")
     check = parser.parse_args().check
-    wanted = {README: generated(README.read_text()), PERMISSIONS: permissions.document(template())}
-    old = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
-    for path in old:
+    old = {path: text for path, text in renewed().items() if not path.exists() or path.read_text() != text}
+    for path, text in old.items():
         name = path.relative_to(ROOT)
         if check:
             print(f"{name} is out of date: run `make docs`", file=sys.stderr)
         else:
-            path.write_text(wanted[path])
+            path.write_text(text)
             print(f"{name} renewed")
     return int(check and bool(old))
 

@@ -7,15 +7,26 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+KINDS = {"ScheduleV2": "schedule", "SQS": "queue", "Http": "http"}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One function of the fleet. `trigger` says in words when it runs; `docstring` is its module's."""
+    """One function of the fleet. `words` say when it runs; `docstring` is its module's.
+
+    `kind` is `schedule`, `queue` or `http`; only the first has an `expression`.
+    """
 
     name: str
-    trigger: str
+    kind: str
+    words: str
+    expression: str
     docstring: str
+
+    @property
+    def trigger(self) -> str:
+        """When it runs, with the expression that says so exactly."""
+        return f"{self.words} (`{self.expression}`)" if self.expression else self.words
 
     @property
     def summary(self) -> str:
@@ -40,6 +51,14 @@ def jobs() -> list[Job]:
     ]
 
 
+def runbook(job: str) -> str:
+    """Return the text of the job's runbook entry, without its heading."""
+    found = re.search(
+        rf"^## {job}\n(.*?)(?=^## |\Z)", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    return found[1].strip() if found else ""
+
+
 def logical_id(job: str) -> str:
     """Return the job's name in the template: `paused_pipelines` gives `PausedPipelines`."""
     return "".join(word.capitalize() for word in job.split("_"))
@@ -53,9 +72,12 @@ def snake_case(name: str) -> str:
 def _job(name: str, function: dict[str, Any]) -> Job:
     source = (ROOT / function["CodeUri"] / "app.py").read_text()
     docstring = ast.get_docstring(ast.parse(source)) or ""
-    event = next(iter(function["Events"].values()))
+    event: Any = next(iter(function.get("Events", {}).values()), {"Type": "Http"})
     words = re.search(r"Trigger: (.+?)\.(?:\s|$)", docstring, re.DOTALL)
-    trigger = " ".join(words[1].split()) if words else event["Type"]
-    if event["Type"] == "ScheduleV2":
-        trigger += f" (`{event['Properties']['ScheduleExpression']}`)"
-    return Job(snake_case(name), trigger, docstring)
+    return Job(
+        snake_case(name),
+        KINDS[event["Type"]],
+        " ".join(words[1].split()) if words else event["Type"],
+        event["Properties"]["ScheduleExpression"] if event["Type"] == "ScheduleV2" else "",
+        docstring,
+    )

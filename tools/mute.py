@@ -5,14 +5,12 @@ Run it with PYTHONPATH=shared. A mute that ends says what it withheld, within fi
 
 import argparse
 import getpass
-import secrets
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fleet.ledger.mutes import MUTES, Mute
+from fleet.ledger.mutes import MUTES, Mute, begun, cut_short
 from fleet.ledger.table import Conflict, Table
 from tools import deployed
 from tools.local.console import complain
@@ -31,12 +29,12 @@ def run(table: Table, options: argparse.Namespace, now: datetime) -> str:
         mutes: list[Mute] = table.query(Mute, MUTES)
         return "\n".join(shown(mute) for mute in sorted(mutes, key=lambda mute: mute.until)) or "nothing is muted"
     if options.verb == "add":
-        mute = Mute(secrets.token_hex(4), options.pattern, options.reason, options.author, now + options.until)
+        mute = begun(options.pattern, options.reason, options.author, now + options.until)
     else:
         found = table.get(Mute, (MUTES, options.id))
         if found is None or found.ended:
             raise SystemExit(f"there is no mute {options.id} to end")
-        mute = replace(found, until=now)
+        mute = cut_short(found, now)
     try:
         table.commit([mute])
     except Conflict:

@@ -49,6 +49,14 @@ def grants(template: dict[str, Any]) -> Iterator[Grant]:
                     yield from _grants(_holder(name), policy["PolicyDocument"])
 
 
+def of_role(template: dict[str, Any], role: str) -> Iterator[Grant]:
+    """Yield what a role permits, by its own policies and by those that it shares."""
+    properties = template["Resources"][role]["Properties"]
+    shared = [template["Resources"][arn["Ref"]]["Properties"] for arn in properties.get("ManagedPolicyArns", [])]
+    for policy in (*properties.get("Policies", []), *shared):
+        yield from _grants(_holder(role), policy["PolicyDocument"])
+
+
 def _grants(who: str, policy: dict[str, Any]) -> Iterator[Grant]:
     for statement in policy["Statement"]:
         conditions = [

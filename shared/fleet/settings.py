@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import timedelta
+from enum import StrEnum
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -157,12 +158,13 @@ def _entries(listed: list[_Listed], kind: type[T], key: Callable[[T], Hashable] 
     return Entries(tuple(usable), tuple(faults))
 
 
-def structure(value: Any, kind: type[T], where: str) -> T:
+def structure(value: Any, kind: type[T], where: str, *, texts: bool = False) -> T:
     """Make the dataclass `kind` of a decoded YAML or JSON mapping. Raises `SettingsError`; `where` names the mapping.
 
-    Types must be right as they are, and unknown keys are refused: a misspelt option must not pass for its default.
+    Types must be right as they are, unless its values are all `texts`, as in a query. Unknown keys are refused: a
+    misspelt option must not pass for its default.
     """
-    return _structured(_converter(_FROM_YAML), value, kind, where)
+    return _structured(_converter(_FROM_TEXT if texts else _FROM_YAML), value, kind, where)
 
 
 def within(name: str, value: Any, least: Any, most: Any) -> None:
@@ -261,7 +263,15 @@ def _converter(readers: tuple[tuple[type, Callable[[Any], Any]], ...]) -> "Conve
     converter.register_structure_hook_factory(is_dataclass, renamed)
     for kind, read in readers:
         converter.register_structure_hook(kind, partial(_without_type, read))
+    converter.register_structure_hook(StrEnum, _member)  # which would pass for any other text
     return converter
+
+
+def _member(value: Any, kind: type[StrEnum]) -> StrEnum:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ValueError(f"expected one of {', '.join(str(each.value) for each in kind)}, got {value!r}") from None
 
 
 def _without_type(read: Callable[[Any], Any], value: Any, _kind: type) -> Any:

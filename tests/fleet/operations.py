@@ -12,6 +12,7 @@ from tests.fleet.source import dotted, imported
 IAM_NAMES = {
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:DeleteObjects": "s3:DeleteObject",
+    "lambda:Invoke": "lambda:InvokeFunction",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "tagging:GetResources": "tag:GetResources",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",

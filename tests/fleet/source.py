@@ -9,6 +9,7 @@ from functools import cache
 
 from tools.manifest import ROOT
 
+CONSOLE = "console"  # the one application, which is no job
 JOBS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 
 
@@ -23,6 +24,12 @@ def deployed() -> dict[str, str]:
 def job_source(job: str) -> str:
     """Return the text of a job."""
     return (ROOT / "functions" / job / "app.py").read_text()
+
+
+@cache
+def job_modules(job: str) -> tuple[str, ...]:
+    """Return the text of each module of a job: only the console has several."""
+    return tuple(path.read_text() for path in sorted((ROOT / "functions" / job).rglob("*.py")))
 
 
 def reasons(text: str) -> dict[int, str]:

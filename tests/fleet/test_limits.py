@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from tests.fleet.template import REMOVED, Template, events, functions, real, resources, seeded
+from tests.fleet.template import REMOVED, Properties, Template, events, functions, real, resources, seeded
 
 from fleet.schedules import Schedule
 
 LONGEST_SECONDS = 300
+CONSOLE, CONSOLE_SECONDS = "Console", 30
 HTTP_EVENTS = ("Api", "HttpApi", "ALB", "Cognito")
 HTTP_RESOURCES = re.compile(
     r"AWS::(Serverless::(Api|HttpApi|GraphQLApi|WebSocketApi)|Lambda::Url|ApiGateway(V2)?::.*|AppSync::.*|ElasticLoadBalancing(V2)?::.*)"
@@ -24,19 +25,33 @@ def violations(template: Template) -> list[str]:
 
 def of_functions(template: Template) -> Iterator[str]:
     for job, function in functions(template):
-        if not 0 < function.get("Timeout", 0) <= LONGEST_SECONDS:
-            yield f"{job}: its Timeout is not within {LONGEST_SECONDS} s: a job that runs longer does not belong here"
+        longest = CONSOLE_SECONDS if job == CONSOLE else LONGEST_SECONDS
+        if not 0 < function.get("Timeout", 0) <= longest:
+            yield f"{job}: its Timeout is not within {longest} s: a job that runs longer does not belong here"
         if "VpcConfig" in function:
             yield f"{job}: is in a VPC: a job that needs one does not belong here"
 
 
 def of_http(template: Template) -> Iterator[str]:
     for job, function in functions(template):
-        if "FunctionUrlConfig" in function or any(True for _ in events(function, *HTTP_EVENTS)):
+        if job == CONSOLE:
+            yield from _of_console(template, function)
+        elif "FunctionUrlConfig" in function or any(True for _ in events(function, *HTTP_EVENTS)):
             yield f"{job}: answers HTTP: a job that does is an application, and does not belong here"
     for name, resource in template["Resources"].items():
         if HTTP_RESOURCES.fullmatch(resource["Type"]):
             yield f"{name}: {resource['Type']} answers HTTP: that does not belong here"
+
+
+def _of_console(template: Template, function: Properties) -> Iterator[str]:
+    """The one application: only who is permitted reaches it, and only where somebody asked for it."""
+    if function.get("FunctionUrlConfig") != {"AuthType": "AWS_IAM"} or function.get("Events"):
+        yield f"{CONSOLE}: anybody could reach it: let its only door be a function URL with AuthType AWS_IAM"
+    for name in (CONSOLE, f"{CONSOLE}Role"):
+        if template["Resources"][name].get("Condition") != "HasConsole":
+            yield f"{name}: is deployed by default: give it the Condition HasConsole"
+    if template["Parameters"]["DeployConsole"].get("Default") != "false":
+        yield "DeployConsole: deploys the console by default: set its Default to false"
 
 
 def of_schedules(template: Template) -> Iterator[str]:
@@ -68,6 +83,7 @@ def test_every_job_belongs_to_the_fleet() -> None:
     assert violations(real()) == []
 
 
+CONSOLE_URL = "Resources/Console/Properties/FunctionUrlConfig"
 PRUNE = "Resources/PruneObjects/Properties"
 SCHEDULE = f"{PRUNE}/Events/Schedule/Properties/ScheduleExpression"
 
@@ -86,6 +102,13 @@ SCHEDULE = f"{PRUNE}/Events/Schedule/Properties/ScheduleExpression"
         pytest.param(
             "Resources/Door", {"Type": "AWS::Lambda::Url"}, "Door: AWS::Lambda::Url answers", id="URL resource"
         ),
+        pytest.param("Resources/Console/Properties/Timeout", 31, "Console: its Timeout", id="slow console"),
+        pytest.param(f"{CONSOLE_URL}/AuthType", "NONE", "Console: anybody could reach it", id="open console"),
+        pytest.param(f"{CONSOLE_URL}/Cors", {"AllowOrigins": ["*"]}, "anybody could reach it", id="other sites"),
+        pytest.param("Resources/Console/Properties/Events/Ask", {"Type": "HttpApi"}, "its only door", id="other door"),
+        pytest.param("Resources/Console/Condition", REMOVED, "Console: is deployed by default", id="unasked"),
+        pytest.param("Resources/ConsoleRole/Condition", REMOVED, "ConsoleRole: is deployed", id="unasked role"),
+        pytest.param("Parameters/DeployConsole/Default", "true", "DeployConsole: deploys", id="asked by default"),
         pytest.param(SCHEDULE, "rate(30 seconds)", "PruneObjects: its schedule", id="seconds"),
         pytest.param(SCHEDULE, "cron(* * * * *)", "is no cron(...) of six fields", id="malformed"),
         pytest.param(

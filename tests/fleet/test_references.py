@@ -5,12 +5,13 @@ resources are named so, and a misspelt one would first fail when it is deployed.
 """
 
 import pytest
-from tests.fleet.template import REMOVED, Template, real, references, seeded
+from tests.fleet.template import REMOVED, Template, functions, real, references, seeded
 
 
 def violations(template: Template) -> list[str]:
     """Return each reference to what is not declared, and each parameter that nothing refers to."""
-    declared = {**template.get("Parameters", {}), **template["Resources"]}
+    declared = {*template.get("Parameters", {}), *template["Resources"]}
+    declared |= {f"{name}Url" for name, function in functions(template) if "FunctionUrlConfig" in function}  # by SAM
     found = [(place, name) for place, name in references(template) if not name.startswith("AWS::")]
     used = {name for _, name in found}
     return [

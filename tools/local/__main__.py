@@ -41,6 +41,9 @@ def run(asked: argparse.Namespace) -> int:
     def stay(account: Account, since_ms: int, _: bool) -> None:
         with docker.reachable(account) if asked.docker else nullcontext():
             with suppress(KeyboardInterrupt):
+                from tools.console import beside  # with Flask, which the other commands need not
+
+                say(f"the operators' console: {beside(account.endpoint, account.services, stack.STACK)}")
                 say("the fleet stays up; its log lines follow. Ctrl-C ends it. `make invoke JOB=...` runs a job again.")
                 for line in logs.follow(account, since_ms):
                     say(line)

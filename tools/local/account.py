@@ -17,6 +17,7 @@ class Account:
 
     def __init__(self, endpoint: str, services: dict[str, str]) -> None:
         """Reach the emulator at `endpoint`, and what it lacks by the variables `services`."""
+        self.endpoint, self.services = endpoint, services
         self.environment = {"AWS_ENDPOINT_URL": endpoint, **services}
         aws = session()
         self.acm = aws.client("acm", endpoint_url=services.get("AWS_ENDPOINT_URL_ACM", endpoint), config=CONFIG)

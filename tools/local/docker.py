@@ -59,12 +59,18 @@ def template(account: Account) -> dict[str, Any]:
             "Type": "AWS::Serverless::Function",
             "Properties": {
                 **{name: value for name, value in deployed.items() if name in same},
-                "CodeUri": str(ROOT / "functions" / job),
+                "CodeUri": str(_code(job)),
                 "Layers": [{"Ref": "Layer"}],
                 "Environment": {"Variables": {**deployed["Environment"]["Variables"], **credentials, **reach}},
             },
         }
     return {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
+
+
+def _code(job: str) -> Path:
+    """Return the job's folder, or what `sam build` made of one that must be built."""
+    built = BUILT.parent / logical_id(job)
+    return built if built.is_dir() else ROOT / "functions" / job
 
 
 def _layer() -> Path:

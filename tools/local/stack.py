@@ -7,7 +7,8 @@ import re
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tools.local import roles
@@ -78,9 +79,8 @@ def update(account: Account, deployed: Mapping[str, str]) -> list[str]:
         deploy(account)
         return changed
     for job in (name for name in changed if name != "shared"):
-        account.lambda_.update_function_code(
-            FunctionName=f"{STACK}-{job}", ZipFile=_zipped(ROOT / "functions" / job), Publish=False
-        )
+        with _built(ROOT / "functions" / job) as folder:
+            account.lambda_.update_function_code(FunctionName=f"{STACK}-{job}", ZipFile=_zipped(folder), Publish=False)
     if "shared" in changed:
         _update_layer(account)
     return changed
@@ -92,11 +92,9 @@ def _update_layer(account: Account) -> None:
     if len(layers) != 1:
         raise FleetError(f"expected the fleet to have one layer and found {len(layers)}: {sorted(layers)}")
     (layer,) = layers
-    with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
-        target = _make_target()
-        _run(["make", "-C", str(ROOT / "shared"), target], {"ARTIFACTS_DIR": scratch})
+    with _built(ROOT / "shared") as folder:
         published = account.lambda_.publish_layer_version(
-            LayerName=layer.rsplit(":", 1)[-1], Content={"ZipFile": _zipped(Path(scratch))}
+            LayerName=layer.rsplit(":", 1)[-1], Content={"ZipFile": _zipped(folder)}
         )
     for function in functions:
         if function.get("Layers"):
@@ -105,12 +103,19 @@ def _update_layer(account: Account) -> None:
             )
 
 
-def _make_target() -> str:
-    """Return the target of `shared/Makefile` that sam calls, which bears the layer's logical id."""
-    found = re.search(r"^(build-\w+):", (ROOT / "shared" / "Makefile").read_text(), re.MULTILINE)
-    if found is None:
-        raise FleetError("shared/Makefile has no target build-<layer>")
-    return found[1]
+@contextmanager
+def _built(source: Path) -> Iterator[Path]:
+    """Yield what sam would make of a folder: what its Makefile does, or the folder itself."""
+    makefile = source / "Makefile"
+    if not makefile.exists():
+        yield source
+        return
+    target = re.search(r"^(build-\w+):", makefile.read_text(), re.MULTILINE)  # it bears the logical id
+    if target is None:
+        raise FleetError(f"{makefile.relative_to(ROOT)} has no target build-<logical id>")
+    with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
+        _run(["make", "-C", str(source), target[1]], {"ARTIFACTS_DIR": scratch})
+        yield Path(scratch)
 
 
 def _sam(command: str, environment: Mapping[str, str]) -> None:

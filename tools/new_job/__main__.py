@@ -104,7 +104,8 @@ def main() -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         print(f"wrote {path.relative_to(ROOT)}")
-    docs.README.write_text(docs.generated(docs.README.read_text()))
+    for path, text in docs.renewed().items():
+        path.write_text(text)
     print(
         "wrote README.md\nnow decide: its file, its test, its scenario, its role, its runbook entry; then `make test`"
     )

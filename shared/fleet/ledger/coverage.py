@@ -4,15 +4,18 @@ Reports are complete for ranges of subjects, and come in any order. The moment o
 each range, and a report counts only where none newer was announced.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
+from zlib import crc32
 
 from fleet.findings import Report
 from fleet.ledger.life import LONG_AGO, Key, Row, State
 
 REPORTS = "reports"
+RECENT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,23 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """A run, and how many findings each of its reports had, by a checksum of the range that it is complete for."""
+
+    at: datetime
+    found: Mapping[str, int]
+
+    @property
+    def findings(self) -> int:
+        return sum(self.found.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Reports:
     """What a job has reported. `runs` counts its runs, so that a finding which stays the same is not written anew.
 
-    `parts` cover all subjects, in their order. `last_report` is LONG_AGO until there is one.
+    `parts` cover all subjects, in their order. `last_report` is LONG_AGO until there is one. `recent` is for people:
+    the last runs, the newest last.
     """
 
     job: str
@@ -45,6 +61,7 @@ class Reports:
     last_report: datetime = LONG_AGO
     previous_report: datetime = LONG_AGO
     parts: tuple[Part, ...] = (Part(),)
+    recent: tuple[Ran, ...] = ()
     version: int = 0
     due: ClassVar[None] = None
     expires: ClassVar[None] = None
@@ -64,6 +81,7 @@ def announced(reports: Reports, report: Report, event_id: str) -> tuple[Reports,
         )
     else:
         reports = replace(reports, parts=parts)
+    reports = replace(reports, recent=_with_run(reports.recent, report))
     return reports, [part for part in parts if (part.at, part.event_id) == (new.at, event_id) and _meet(part, new)]
 
 
@@ -73,6 +91,13 @@ def counted(row: Row, runs: int, last_report: datetime) -> Row:
         count = max(row.count, runs - row.run + 1)
         return replace(row, count=count, last_seen=max(row.last_seen, last_report))
     return replace(row, run=runs + 1 - (row.count if row.settles_at else 0))
+
+
+def _with_run(recent: tuple[Ran, ...], report: Report) -> tuple[Ran, ...]:
+    runs = {ran.at: ran.found for ran in recent}
+    part = f"{crc32(json.dumps([report.after, report.through]).encode()):08x}"
+    runs[report.scheduled_at] = {**runs.get(report.scheduled_at, {}), part: len(report.findings)}
+    return tuple(Ran(at, runs[at]) for at in sorted(runs)[-RECENT:])
 
 
 def _overlaid(part: Part, new: Part) -> Iterator[Part]:

@@ -24,6 +24,7 @@ KEPT = timedelta(days=30)
 REPORTS_FIRST = timedelta(hours=1)
 DETAIL_CHARACTERS = 16_000
 RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+HISTORY = 30
 
 R = TypeVar("R", bound="Row")
 Key = tuple[str, str]
@@ -56,13 +57,23 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """What happened to a finding, and when, whether or not anybody was told."""
+
+    at: datetime
+    status: AlertStatus
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A finding as the ledger knows it.
 
     `at` is when the last observation that was applied was so, and `event_ids` are those applied of that moment.
     `severity` is the worst of the episode, so that its end reaches whoever was told of its worst. `ordinal` counts the
     row's alerts. `changes` are its last openings and closings. `settles_at` is set while it flaps. `storm` names the
-    storm that tells of it. `run` is the number of the job's run that found it; zero for what no job reports.
+    storm that tells of it. `run` is the number of the job's run that found it; zero for what no job reports. `history`
+    is for people: its last moments, which outlive an episode.
     """
 
     source: str
@@ -85,6 +96,7 @@ class Row:
     storm: str = ""
     run: int = 0
     owed: tuple[Alert, ...] = ()
+    history: tuple[Moment, ...] = ()
     version: int = 0
 
     @property
@@ -174,6 +186,7 @@ def _opened(row: R, seen: Observation, rules: Rules) -> R:
     row = replace(row, changes=_changes(row, rules))
     if row.settles_at:  # people know that it flaps: only its getting worse is news
         row = replace(row, state=State.OPEN, settles_at=row.at + rules.flapping_window)
+        row = _remembered(row, AlertStatus.OPENED, row.at)
         return _worse(replace(row, count=row.count + 1), seen, rules)
     row = _begun(row, seen, State.OPEN)
     recent = [at for at in row.changes if at > row.at - rules.flapping_window]
@@ -184,7 +197,7 @@ def _opened(row: R, seen: Observation, rules: Rules) -> R:
 
 def _begun(row: R, seen: Observation, state: State) -> R:
     row = replace(row, state=state, severity=seen.severity, opened_at=seen.at, count=1, storm="", settles_at=None)
-    return _described(row, seen)
+    return _remembered(_described(row, seen), AlertStatus.OPENED, seen.at)
 
 
 def _failing(row: R, seen: Observation, rules: Rules) -> R:
@@ -199,18 +212,24 @@ def _failing(row: R, seen: Observation, rules: Rules) -> R:
 def _worse(row: R, seen: Observation, rules: Rules) -> R:
     if RANKS[seen.severity] <= RANKS[row.severity]:
         return row
-    return _told(_described(replace(row, severity=seen.severity, storm=""), seen), AlertStatus.ESCALATED, rules)
+    worse = _described(replace(row, severity=seen.severity, storm=""), seen)
+    return _told(_remembered(worse, AlertStatus.ESCALATED, seen.at), AlertStatus.ESCALATED, rules)
 
 
 def _closed(row: R, rules: Rules) -> R:
     row = replace(row, state=State.CLOSED, remind_at=None, changes=_changes(row, rules))
+    row = _remembered(row, AlertStatus.RESOLVED, row.at)
     if row.settles_at:
         return replace(row, settles_at=row.at + rules.flapping_window)
     return row if row.storm else _told(row, AlertStatus.RESOLVED, rules)
 
 
 def _reminded(row: R, now: datetime, rules: Rules) -> R:
-    return _told(row, AlertStatus.REMINDED, rules, now)
+    return _told(_remembered(row, AlertStatus.REMINDED, now), AlertStatus.REMINDED, rules, now)
+
+
+def _remembered(row: R, status: AlertStatus, at: datetime) -> R:
+    return replace(row, history=(*row.history, Moment(at, status, row.severity))[-HISTORY:])
 
 
 def _changes(row: Row, rules: Rules) -> tuple[datetime, ...]:

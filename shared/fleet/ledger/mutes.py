@@ -1,5 +1,6 @@
 """Mutes: alerts that people do not want for a while, and what they then did not hear."""
 
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -74,6 +75,16 @@ class Withheld:
     @property
     def expires(self) -> datetime:
         return self.until + KEPT
+
+
+def begun(pattern: str, reason: str, author: str, until: datetime) -> Mute:
+    """Return a new mute. Raises `ValueError` that names what is missing."""
+    return Mute(secrets.token_hex(4), pattern, reason, author, until)
+
+
+def cut_short(mute: Mute, now: datetime) -> Mute:
+    """Return the mute that a sweep will end, and tell of, within minutes."""
+    return replace(mute, until=min(mute.until, now))
 
 
 def withheld_by(mute: str) -> str:

@@ -11,13 +11,15 @@
 Every item is one JSON text, `document`, of its `kind`, beside what DynamoDB itself looks at: `version`, on which every
 write is conditional; `expires`, the TTL in epoch seconds; `agenda` and `due`, only while there is something to do with
 it that no message will bring about. A sparse index over these two (one of AGENDAS, then ISO time) is all that a sweep
-reads. A job's last report is also the attribute `last_report` (ISO time) of its item: one Query of `reports` reads
-those of all jobs.
+reads. A finding or storm that ever opened bears `listed`, its state, with `opened` (ISO time) and `severity`: by a
+second index over these, people see the newest first. A job's last report is also the attribute `last_report` (ISO time)
+of its item: one Query of `reports` reads those of all jobs.
 """
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from zlib import crc32
@@ -25,8 +27,9 @@ from zlib import crc32
 from botocore.exceptions import ClientError
 
 from fleet import aws
+from fleet.findings import Severity
 from fleet.ledger.coverage import REPORTS, Reports
-from fleet.ledger.life import Key, Row
+from fleet.ledger.life import LONG_AGO, Key, Row, State, findings_of
 from fleet.ledger.mutes import Mute, Withheld
 from fleet.ledger.storms import Storm
 
@@ -35,13 +38,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+Position = Mapping[str, str]
 Item = Row | Storm | Reports | Mute | Withheld
 T = TypeVar("T", Row, Storm, Reports, Mute, Withheld)
 KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Row, Storm, Reports, Mute, Withheld)}
 AGENDAS = 4
 INDEX = "agenda"
+LISTING = "listing"
 # A sweep takes the rest the next time.
 SWEPT = 100
+FAR_AHEAD = datetime.max.replace(tzinfo=UTC)
 CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
@@ -103,6 +109,48 @@ class Table:
         )
         return [(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
 
+    def listed(
+        self, state: State, opened: tuple[datetime, datetime], limit: int, after: Position | None = None
+    ) -> list[tuple[Row, Position]]:
+        """Return at most `limit` findings of a state that opened in that time, newest first, each with its position.
+
+        They are as they were a moment ago. Fewer than `limit` need not be the last; none are. `after` is the position
+        to go on from. Raises `ValueError` for one that is none.
+        """
+        start: Any = {"ExclusiveStartKey": {name: {"S": text} for name, text in after.items()}} if after else {}
+        try:
+            answer = self.dynamodb.query(**self._listing(state, opened), ScanIndexForward=False, Limit=limit, **start)
+        except ClientError as error:
+            if after and aws.error_code(error) == "ValidationException":
+                raise ValueError("there is no such position") from error
+            raise
+        names = ("pk", "sk", "listed", "opened")
+        return [
+            (read(KINDS[item["kind"]["S"]], item), {name: item[name]["S"] for name in names})
+            for item in answer["Items"]
+        ]
+
+    def tally(self, state: State) -> Counter[tuple[str, Severity]]:
+        """Return how many findings of a state each source has, by severity; storms are not counted."""
+        pages = self.dynamodb.get_paginator("query").paginate(
+            **self._listing(state, (LONG_AGO, FAR_AHEAD)), ProjectionExpression="pk, severity"
+        )
+        return Counter(
+            (item["pk"]["S"].removeprefix(findings_of("")), Severity(item["severity"]["S"]))
+            for page in pages
+            for item in page["Items"]
+            if item["pk"]["S"].startswith(findings_of(""))
+        )
+
+    def _listing(self, state: State, opened: tuple[datetime, datetime]) -> Any:
+        bounds = {f":{name}": {"S": at.isoformat()} for name, at in zip(("from", "to"), opened, strict=True)}
+        return {
+            "TableName": self.name,
+            "IndexName": LISTING,
+            "KeyConditionExpression": "listed = :state AND opened BETWEEN :from AND :to",
+            "ExpressionAttributeValues": {":state": {"S": state.value}, **bounds},
+        }
+
     def commit(self, items: Sequence[Item], unchanged: Sequence[Item] = ()) -> None:
         try:
             if len(items) == 1 and not unchanged:
@@ -159,6 +207,9 @@ def attributes(item: Item) -> dict[str, Any]:
     if item.due:
         agenda = crc32("/".join(item.key).encode("utf-8", "surrogatepass")) % AGENDAS
         stored |= {"agenda": {"S": str(agenda)}, "due": {"S": item.due.isoformat()}}
+    if isinstance(item, Row) and item.opened_at > LONG_AGO:
+        facts = {"listed": item.state, "opened": item.opened_at.isoformat(), "severity": item.severity}
+        stored |= {name: {"S": str(fact)} for name, fact in facts.items()}
     if isinstance(item, Reports):
         stored["last_report"] = {"S": item.last_report.isoformat()}
     return stored

@@ -1,12 +1,13 @@
 """What reports cover, against the plain meaning of it: the last report about each subject, subject by subject."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.findings import Report
-from fleet.ledger.coverage import Part, Reports, announced
+from fleet.findings import Finding, Report
+from fleet.ledger.coverage import RECENT, Part, Reports, announced
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
 SUBJECTS = "bdfh"
@@ -60,3 +61,14 @@ def test_the_same_report_once_more_counts_and_changes_nothing() -> None:
     reports, parts = announced(Reports("job"), report(1), "e1")
     assert announced(reports, report(1), "e1") == (reports, parts)
     assert parts == [Part("", None, START + timedelta(minutes=1), "e1")]
+
+
+def test_the_last_runs_are_kept_once_each_and_in_order() -> None:
+    reports = Reports("job")
+    for minute in (*range(RECENT, 0, -1), RECENT + 1):
+        for event_id in ("first", "tried again"):
+            reports, _ = announced(reports, report(minute, None, "m"), event_id)
+            reports, _ = announced(reports, replace(report(minute, "m"), findings=(Finding("x", "X"),)), event_id)
+
+    assert [ran.at for ran in reports.recent] == [START + timedelta(minutes=2 + number) for number in range(RECENT)]
+    assert {ran.findings for ran in reports.recent} == {1}

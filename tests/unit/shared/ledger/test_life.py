@@ -8,6 +8,7 @@ from fleet.alerts import Observation, Status
 from fleet.findings import Severity
 from fleet.ledger.life import (
     DETAIL_CHARACTERS,
+    HISTORY,
     KEPT,
     Row,
     Rules,
@@ -217,3 +218,20 @@ def test_details_are_cut_to_what_an_alert_can_carry() -> None:
 def test_rules_have_their_ranges() -> None:
     with pytest.raises(ValueError, match="flapping_changes must be 2 to 100, got 1"):
         Rules(flapping_changes=1)
+
+
+def test_the_history_says_what_happened_even_when_nobody_is_told() -> None:
+    rules = Rules(flapping_changes=2)
+    story = [seen(minute, OK if minute % 2 else FAILING) for minute in range(4)]
+
+    row, told = lived(*story, rules=rules)
+
+    assert [moment.status for moment in row.history] == ["opened", "resolved"] * 2
+    assert len(told) < len(row.history)
+
+
+def test_the_history_is_bounded() -> None:
+    row, _ = lived(*(seen(minute, OK if minute % 2 else FAILING) for minute in range(2 * HISTORY)))
+
+    assert len(row.history) == HISTORY
+    assert row.history[-1].at == row.at

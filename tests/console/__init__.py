@@ -1,0 +1,1 @@
+"""The operators' console, as the Flask application that it is."""

@@ -1,0 +1,117 @@
+"""However many findings there are and however many look at them, the console stays small and answers."""
+
+import http.client
+import json
+import os
+import threading
+import tracemalloc
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from tests.console.conftest import Account, ago, failing
+from tools.console import HOST, SERVER
+from tools.local.emulator import free_port
+from waitress.server import create_server
+
+from fleet.findings import Severity
+from fleet.ledger.life import Row, State
+from fleet.ledger.table import Table, attributes
+from fleet_console.reading import LOOKED_AT, Reading, Wanted
+from fleet_console.settings import Settings
+
+FINDINGS = 10_000
+READERS = 200
+NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
+
+
+class Many:
+    """DynamoDB with so many findings, none of which it holds; the newest comes first."""
+
+    def query(self, *, Limit: int, ExclusiveStartKey: Any = None, **_: Any) -> Any:  # noqa: N803 - as boto3 has it
+        begin = int(ExclusiveStartKey["sk"]["S"].removeprefix("job/")) + 1 if ExclusiveStartKey else 0
+        return {"Items": [self.item(number) for number in range(begin, min(begin + Limit, FINDINGS))]}
+
+    def item(self, number: int) -> Any:
+        at = NOW - timedelta(seconds=number)
+        severity = Severity.CRITICAL if number == FINDINGS - 1 else Severity.INFO
+        row = Row("job", str(number), State.OPEN, severity, f"finding {number}", {"fact": "x" * 200}, opened_at=at)
+        return attributes(row)
+
+
+@pytest.fixture
+def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
+    reading = Reading(Settings("fleet-test", "ledger", "https://queue"))
+    table = Table("ledger")
+    table.dynamodb = Many()  # type: ignore[assignment]
+    reading.table = table  # in the place of what it would make
+    return reading
+
+
+def test_ten_thousand_findings_page_in_constant_memory(reading: Reading) -> None:
+    from fleet_console.paging import cursor
+
+    place, count, peaks = "", 0, {}
+    while count < FINDINGS:
+        if measured := count in (200, 300, FINDINGS - 300, FINDINGS - 200):
+            tracemalloc.start()
+        rows, after = reading.findings(Wanted(), 100, place)
+        if measured:
+            peaks[count] = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        count += len(rows)
+        place = cursor(after)
+
+    assert count == FINDINGS
+    assert max(peaks.values()) < 1.5 * min(peaks.values()), peaks
+    assert reading.findings(Wanted(), 100, place) == ([], None)
+
+
+def test_one_answer_looks_at_a_bounded_part(reading: Reading) -> None:
+    from fleet_console.paging import cursor
+
+    wanted, place, answers = Wanted(severity=Severity.CRITICAL), "", 0
+    found: list[Row] = []
+    while not found:
+        found, after = reading.findings(wanted, 100, place)
+        place = cursor(after)
+        answers += 1
+
+    assert found[0].subject == str(FINDINGS - 1)
+    assert answers == FINDINGS / LOOKED_AT
+
+
+def test_two_hundred_readers_at_once_on_one_core(console: Flask, account: Account) -> None:
+    for number in range(5):
+        account.observe(failing(f"alarm-{number}", ago(hours=number)))
+    server = create_server(console, host=HOST, port=(port := free_port()), **SERVER)
+    serving = threading.Thread(target=on_one_core, args=(server.run,), daemon=True)
+    serving.start()
+    together = threading.Barrier(READERS)
+
+    def read(number: int) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(HOST, port, timeout=60)
+        connection.connect()
+        together.wait(60)
+        connection.request("GET", ("/v1/jobs", "/v1/findings", "/", "/findings")[number % 4])
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        connection.close()
+        return answer.status, body
+
+    with ThreadPoolExecutor(READERS) as pool:
+        answers = list(pool.map(read, range(READERS)))
+    server.close()
+
+    assert [body for status, body in answers if status != 200] == []
+    assert len(json.loads(answers[1][1])["items"]) == 5
+
+
+def on_one_core(run: Callable[[], None]) -> None:
+    with suppress(AttributeError):  # only Linux lets a thread choose
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    run()
