@@ -15,7 +15,7 @@ from fleet.probes.certificates import Fault, faults
 from fleet.probes.target import Phase, Unreachable, target
 from fleet.probes.tls import Look, Service, looks
 from fleet.runtime.scheduled import Run, scheduled
-from fleet.settings import SettingsError, entries, load, parameter, within
+from fleet.settings import SettingsError, entries, load, parameter, unusable, within
 
 if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
@@ -136,9 +136,7 @@ def handler(run: Run) -> Iterator[Finding]:
         yield from of_kept(kept, now)
     listed, services = settings.endpoints_parameter, list[Service]()
     wanted = entries(listed, Endpoint, key=lambda endpoint: str(endpoint.service()), optional=True, parts=PARTS)
-    for fault in wanted.faults:
-        subject = f"entry {fault.number} of {listed}"
-        yield Finding(subject, f"{subject} cannot be used", detail={"reason": fault.reason})
+    yield from unusable(wanted.faults, listed)
     for endpoint in wanted.usable:
         try:
             services.append(endpoint.service(parameter(endpoint.authority) if endpoint.authority else ""))

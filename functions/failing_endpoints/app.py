@@ -14,7 +14,7 @@ from fleet.probes.endpoints import Endpoint
 from fleet.probes.trials import Rules, Trial, trials
 from fleet.runtime.scheduled import Run, Scattered, scatter, scheduled
 from fleet.runtime.telemetry import count, logger, measure
-from fleet.settings import Entries, entries, load, within
+from fleet.settings import Entries, entries, load, unusable, within
 
 PARAMETERS = 40
 SHOWN_CHARACTERS = 200
@@ -55,12 +55,9 @@ def failing(results: Iterable[Trial]) -> Iterator[Finding]:
             yield Finding(str(endpoint), title, Severity(endpoint.severity), detail, link)
 
 
-def unusable(listed: Entries[Endpoint], parameter: str) -> Iterator[Finding]:
+def wrong(listed: Entries[Endpoint], parameter: str) -> Iterator[Finding]:
     """Yield what of the list cannot be used, and what of it has no effect."""
-    for fault in listed.faults:
-        if fault.number:
-            subject = f"entry {fault.number} of {parameter}"
-            yield Finding(subject, f"{subject} is not probed", detail={"reason": fault.reason})
+    yield from unusable((fault for fault in listed.faults if fault.number), parameter)
     ignored = {
         f"beside the list {number}": fault.reason for number, fault in enumerate(listed.faults) if not fault.number
     }
@@ -102,5 +99,5 @@ def handler(run: Run) -> Iterable[Finding] | Scattered:
         if trial.flaky:
             logger.info("flaky", endpoint=str(trial.endpoint), attempts=trial.attempts)
     count(Probed=len(results), Flaky=sum(trial.flaky for trial in results))
-    found = [*failing(results), *unusable(listed, settings.endpoints_parameter)]
+    found = [*failing(results), *wrong(listed, settings.endpoints_parameter)]
     return [finding for finding in found if finding.subject in run.about]

@@ -18,7 +18,7 @@ from fleet import aws
 from fleet.findings import Finding, Severity, cut
 from fleet.runtime.scheduled import Run, scheduled
 from fleet.runtime.telemetry import logger
-from fleet.settings import entries, load, within
+from fleet.settings import entries, load, unusable, within
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -131,9 +131,7 @@ def prune(s3: "S3Client", entry: Entry, now: datetime, cap: int, pruned: Pruned)
 def handler(run: Run) -> Iterator[Finding]:
     settings = load(Settings)
     wanted = entries(settings.entries_parameter, Entry, key=str)
-    for fault in wanted.faults:
-        subject = f"entry {fault.number} of {settings.entries_parameter}"
-        yield Finding(subject, f"{subject} cannot be used", detail={"reason": fault.reason})
+    yield from unusable(wanted.faults, settings.entries_parameter)
     s3, cap, kept = aws.client("s3"), settings.max_deletions, list[str]()
     for entry in wanted.usable:
         pruned = Pruned()

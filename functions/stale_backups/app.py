@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fleet import aws
 from fleet.findings import Finding
 from fleet.runtime.scheduled import Run, scheduled
-from fleet.settings import duration, entries, load, required
+from fleet.settings import duration, entries, load, required, unusable
 
 AGE_TAG = "fleet:backup-max-age"  # such as 26h, or `none` for what needs no backup
 TAGS = f"ResourceTagMappingList[].[ResourceARN, Tags[?Key == '{AGE_TAG}'].Value | [0]]"
@@ -131,9 +131,7 @@ def read(sources: Iterable[tuple[str, Any]]) -> dict[str, list[Seen]]:
 def handler(run: Run) -> Iterator[Finding]:
     settings = load(Settings)
     dumps = entries(settings.dumps_parameter, Dump, key=lambda dump: dump.path, optional=True)
-    for fault in dumps.faults:
-        subject = f"entry {fault.number} of {settings.dumps_parameter}"
-        yield Finding(subject, f"{subject} cannot be used", detail={"reason": fault.reason})
+    yield from unusable(dumps.faults, settings.dumps_parameter)
     key, _, value = settings.select_tag.partition("=")
     filters = [{"Key": key, "Values": [value] if value else []}] if key else []
     tagging = aws.client("resourcegroupstaggingapi").get_paginator("get_resources")

@@ -5,7 +5,7 @@ Whatever is wrong is said in one message that names every fault, the value and w
 
 import os
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fleet import aws
+from fleet.findings import Finding
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -62,6 +63,13 @@ class Entries(Generic[T]):
 
     usable: tuple[T, ...]
     faults: tuple[Fault, ...]
+
+
+def unusable(faults: Iterable[Fault], parameter: str) -> Iterator[Finding]:
+    """Yield one finding for each entry of a list that cannot be used."""
+    for fault in faults:
+        subject = f"entry {fault.number} of {parameter}"
+        yield Finding(subject, f"{subject} cannot be used", detail={"reason": fault.reason})
 
 
 def entries(  # noqa: PLR0913 - what a list can be like

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from functions.failing_endpoints import app
-from functions.failing_endpoints.app import Settings, failing, handler, measured, unusable
+from functions.failing_endpoints.app import Settings, failing, handler, measured, wrong
 from tests.conftest import Context
 
 from fleet import aws, secrets
@@ -100,7 +100,7 @@ endpoints:
   - {name: ping, url: "icmp://example.org", conditions: ["[CONNECTED] == true"]}
 alerting: {}
 """
-    found = list(unusable(parse_entries(text, Endpoint, f"the SSM parameter {LIST}", str, under="endpoints"), LIST))
+    found = list(wrong(parse_entries(text, Endpoint, f"the SSM parameter {LIST}", str, under="endpoints"), LIST))
     assert [(each.subject, each.severity) for each in found] == [
         (f"entry 3 of {LIST}", Severity.WARNING),
         (f"what is ignored of {LIST}", Severity.INFO),
