@@ -16,7 +16,7 @@ def template() -> Template:
     return copy.deepcopy(real())
 
 
-def violated(template: Template, sources: dict[str, str]) -> bool:
+def violated(template: Template, sources: dict[str, tuple[str, ...]]) -> bool:
     rules = (test_queues.violations, test_stores.violations, test_limits.violations)
     return any(rule(template) for rule in rules) or bool(test_permissions.violations(template, sources))
 
