@@ -29,8 +29,8 @@ LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 READING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 FAILING = {"sqs:SendMessage"}
-# What sending a dead letter back takes, whose origin only the letter names.
-REDRIVING = {"events:PutEvents", "sns:Publish", "sqs:GetQueueUrl"}
+# What sending a dead letter back takes, whose origin only the letter names; nothing of the fleet comes from a bus.
+REDRIVING = {"sns:Publish", "sqs:GetQueueUrl"}
 
 # What the fleet says of itself, and what of the ledger is divided by rows.
 EVENTS = {"Job Report", "Alert"}
