@@ -4,6 +4,7 @@
 - The operator may publish events in the name of AWS services; MiniStack itself emits none for ECR and others.
 - IAM knows SQS's batches by the action of one message, as in AWS: `sqs:ChangeMessageVisibility` permits a batch too.
 - IAM reads the vault of a request to Backup from its path, where all but its creation name it.
+- IAM takes a log group for its ARN with `:*` behind it, as AWS does in policies.
 - IAM answers ListServerCertificates, and has none.
 - A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`, and access to single
   items of DynamoDB by `dynamodb:LeadingKeys`.
@@ -124,7 +125,8 @@ def resource_arn(service: str, method: str, path: str, *request: Any) -> str:
     if service == "backup" and (vault := re.match(r"/backup-vaults/([^/]+)", path)):
         *_, region, account = request
         return f"arn:aws:backup:{region}:{account}:backup-vault:{vault[1]}"
-    return str(_extract_resource_arn(service, method, path, *request))
+    arn = str(_extract_resource_arn(service, method, path, *request))
+    return f"{arn}:" if service == "logs" and ":log-group:" in arn else arn
 
 
 def leading_keys(request: dict[str, Any]) -> Iterator[str]:
