@@ -108,7 +108,7 @@ def followed(client: FlaskClient, answer: TestResponse) -> str:
 
 def number(client: FlaskClient, subject: str) -> str:
     items = client.get("/v1/findings?state=all").json["items"]  # type: ignore[index]
-    return next(item["id"] for item in items if item["subject"] == subject)
+    return str(next(item["id"] for item in items if item["subject"] == subject))
 
 
 def hostile(account: Account) -> None:
@@ -119,10 +119,11 @@ def hostile(account: Account) -> None:
     )
     account.park(json.dumps({"detail": HOSTILE}), HOSTILE)
     logs = aws.client("logs")
-    group = {"logGroupName": f"/fleet/{STACK}", "logStreamName": "one"}
-    logs.create_log_stream(**group)
+    group = f"/fleet/{STACK}"
+    logs.create_log_stream(logGroupName=group, logStreamName="one")
     said = json.dumps({"service": SCHEDULED, "level": HOSTILE, "message": HOSTILE, "pipeline": HOSTILE})
-    logs.put_log_events(**group, logEvents=[{"timestamp": round(ago(minutes=1).timestamp() * 1000), "message": said}])
+    line = {"timestamp": round(ago(minutes=1).timestamp() * 1000), "message": said}
+    logs.put_log_events(logGroupName=group, logStreamName="one", logEvents=[line])  # type: ignore[list-item]
 
 
 def test_what_others_wrote_is_text_on_every_page(account: Account, client: FlaskClient) -> None:
@@ -412,7 +413,7 @@ def test_a_runbook_is_prose_without_html_or_links_into_the_repository() -> None:
     )
 
 
-FILTERS: list[Callable[[str], object]] = [showing.pretty, lambda text: showing.prose(text)]
+FILTERS: list[Callable[[str], object]] = [showing.pretty, showing.prose]
 
 
 @pytest.mark.parametrize("shown", FILTERS)

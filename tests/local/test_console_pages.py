@@ -1,4 +1,4 @@
-"""The console's pages in a real browser, over the running fleet: what operators do, what everyone can use, how it looks."""
+"""The console's pages in a real browser, over the running fleet: what operators do, who can use them, how they look."""
 
 import json
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # it has no types
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from tools.local import codepipeline
 from tools.local.aws import isolated
 from tools.local.fleet import PATIENCE_SECONDS, Fleet, eventually
@@ -19,7 +19,7 @@ from tools.local.paths import BUILD, ROOT
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 SCREENSHOTS = BUILD / "screenshots"
-DESK, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+DESK, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
 PAUSED, STARTED = "paused_pipelines", "start_pipeline"
 PIPELINE, UNKNOWN = "console-tests", "deploy-later"
 SUBJECT = f"{PAUSED} · {PIPELINE}"
@@ -138,8 +138,8 @@ def redriving(browser: Browser, console: str, letter: str) -> Iterator[Page]:
         cause.get_by_role("checkbox").check()
         cause.get_by_role("button", name="Redrive").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Redrive 1 dead letter?")
-        assert not codepipeline.executions(UNKNOWN)
         codepipeline.add_pipeline(UNKNOWN)
+        assert not codepipeline.executions(UNKNOWN)
         page.get_by_role("button", name="Redrive 1 dead letter").click(no_wait_after=True)
         yield page
 

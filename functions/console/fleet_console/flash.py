@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from flask import Flask, Response, g, request
+from flask import Response, g, request
+from flask.sansio.app import App
 
 COOKIE = "fleet-console-told"
 SECONDS = 60
@@ -41,7 +42,7 @@ class Flash:
         return None
 
 
-def install(app: Flask) -> None:
+def install(app: App) -> None:
     """Let every page tell what is to be told, once."""
 
     @app.context_processor

@@ -32,7 +32,7 @@ from fleet_console.operating import CANARY_SECONDS, Done
 from fleet_console.paging import cursor
 from fleet_console.partial import LEDGER, LETTERS, Partial
 from fleet_console.problems import Invalid
-from fleet_console.reading import DeadLettersSeen, Parked, Shown
+from fleet_console.reading import DeadLettersSeen, Line, Parked, Shown
 
 blueprint = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
 Answer = Any
@@ -40,7 +40,6 @@ MOST_SHOWN = 50
 AGES = {"1h": "an hour", "1d": "a day", "7d": "a week", "30d": "a month"}
 MUTED_FOR = {"1h": "1 hour", "4h": "4 hours", "1d": "1 day", "3d": "3 days", "7d": "7 days", "30d": "30 days"}
 NO_COUNTS: Mapping[tuple[str, Severity], int] = {}
-NO_FINDINGS: list[Row] = []
 NO_MUTES: list[Mute] = []
 BAD_NEWS = {Step.CAME_BACK, Step.KEPT, Step.SENT_AND_LEFT}
 
@@ -98,8 +97,8 @@ def _event(text: str) -> Any:
 def _job(name: str, event: str = "", error: Invalid | None = None) -> Answer:
     found, part = reading().job(name), Partial(reading())
     job = part.job(found, now())
-    settings = part.get("its settings", lambda: reading().variables(name), {})
-    log = part.get("its log", lambda: reading().last_lines(name, now(), LINES), [])
+    settings: dict[str, str] = part.get("its settings", lambda: reading().variables(name), {})
+    log: list[Line] = part.get("its log", lambda: reading().last_lines(name, now(), LINES), [])
     return render_template(
         "job.html",
         job=job,
@@ -124,20 +123,21 @@ def findings() -> Answer:
     except SettingsError as wrong:
         error = str(wrong)
     part = Partial(reading())
-    rows, place = part.get(
-        LEDGER, lambda: reading().findings(asked.wanted(now()), asked.limit, asked.cursor), ([], None)
-    )
+    found: tuple[list[Row], Any] = ([], None)
+    if not error:
+        found = part.get(LEDGER, lambda: reading().findings(asked.wanted(now()), asked.limit, asked.cursor), found)
+    rows, place = found
     shown: list[dict[str, Any]] = part.get(LEDGER, lambda: [finding_as_json(row) for row in rows], [])
     sources = {*catalogue.jobs(), *(source for source, _ in part.get(LEDGER, reading().tally, NO_COUNTS))}
     page = render_template(
         "findings.html",
-        findings=[] if error else shown,
+        findings=shown,
         given=given,
         sources=sorted({*sources, given.get("source", "")} - {""}),
         severities=[severity.value for severity in reversed(Severity)],
         states=[shown.value for shown in Shown],
         ages=AGES,
-        next=cursor(place) if place and not error else None,
+        next=cursor(place) if place else None,
         faults=part.faults,
         error=error,
     )

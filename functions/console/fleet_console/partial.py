@@ -1,7 +1,6 @@
 """Pages of which a part cannot be read: they say so with the cause, and show the rest."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -52,8 +51,9 @@ class Partial:
     def job(self, job: Job, now: datetime) -> dict[str, Any]:
         """Return how a job fares, as far as it can be read."""
         reading = self.reading
-        reports = self.get(LEDGER, reading.reports, {}).get(job.name, Reports(job.name))
-        counts = self.get(LEDGER, reading.tally, Counter())
+        all_reports: dict[str, Reports] = self.get(LEDGER, reading.reports, {})
+        reports = all_reports.get(job.name, Reports(job.name))
+        counts: Mapping[tuple[str, Severity], int] = self.get(LEDGER, reading.tally, {})
         letters = self.get(LETTERS, reading.letters, DeadLettersSeen((), "")).of(job.name)
         status = Status(
             job,
@@ -62,7 +62,7 @@ class Partial:
             queue=None if job.scheduled else self.get(QUEUES, lambda: reading.queue(job.name), None),
             last_report=reports.last_report,
             runs=reports.recent,
-            open_findings={severity: counts[job.name, severity] for severity in Severity},
+            open_findings={severity: counts.get((job.name, severity), 0) for severity in Severity},
             letters=len(letters),
             last_failure=letters[-1] if letters else None,
         )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask.sansio.app import App
 from markupsafe import Markup
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ WEB = ("https://", "http://")
 BAR, GAP, TALLEST, SHORTEST = 4, 1, 24, 2
 
 
-def install(app: Flask) -> None:
+def install(app: App) -> None:
     """Give the templates these filters."""
     app.jinja_env.filters.update(when=when, chart=chart, pretty=pretty, prose=prose, counted=counted, pairs=pairs)
     app.jinja_env.tests["web_link"] = is_web_link
