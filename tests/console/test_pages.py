@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from fleet import aws
 from fleet.findings import Finding, Severity
-from fleet_console import flash, showing
+from fleet_console import flash, pages, showing
 from fleet_console.flash import Flash
 
 FORM = {"Sec-Fetch-Site": "same-origin"}
@@ -364,6 +364,26 @@ def test_what_was_told_is_told_once_and_fits_a_cookie() -> None:
     assert read.items[-1].endswith("more")
     assert Flash.decoded("nonsense") is None
     assert Flash.decoded("WzFd") is None
+
+
+def test_letters_that_somebody_else_looks_at_are_waited_for(
+    account: Account, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.park('{"n": 1}')
+    sqs = aws.client("sqs")
+    (held,) = sqs.receive_message(QueueUrl=account.dead_letters)["Messages"]
+    monkeypatch.setattr(pages, "LOOK_PASSES_SECONDS", 0)
+    told = followed(client, post(client, "/letters/redrive", job=QUEUED))
+    assert "none of them could be seen, so nothing was done" in told
+    assert "1 more are held by somebody else" in told
+
+    def given_back(_: float) -> None:
+        sqs.change_message_visibility(
+            QueueUrl=account.dead_letters, ReceiptHandle=held["ReceiptHandle"], VisibilityTimeout=0
+        )
+
+    monkeypatch.setattr(pages, "sleep", given_back)
+    assert "Dead letters: 1 sent." in followed(client, post(client, "/letters/redrive", job=QUEUED))
 
 
 @pytest.mark.parametrize(

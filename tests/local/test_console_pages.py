@@ -109,7 +109,7 @@ def test_a_finding_opens_is_muted_and_resolves(page: Page) -> None:
 
 
 @pytest.fixture(scope="module")
-def letter(page: Page) -> str:
+def letter(page: Page, fleet: Fleet) -> str:
     """The address of a dead letter: of a job that somebody has run with an event for a pipeline that is not there."""
     event = {"version": "0", "id": str(uuid4()), "source": "fleet", "detail-type": "Start Pipeline", "resources": []}
     event |= {"account": "123456789012", "region": "eu-west-1", "time": "2026-11-20T06:00:00Z"}
@@ -117,13 +117,16 @@ def letter(page: Page) -> str:
     page.get_by_label("Event, as JSON").fill(json.dumps(event | {"detail": {"pipeline": UNKNOWN, "variables": {}}}))
     page.get_by_role("button", name="Run with this event").click()
     expect(page.get_by_role("status").filter(has_text=f"Asked {STARTED} to run")).to_be_visible()
-    link = page.get_by_role("row").filter(has_text=UNKNOWN).get_by_role("link")
 
-    def parked() -> str | None:
-        page.goto(f"/letters/redrive?job={STARTED}")  # which looks each time, and the list only now and then
-        return link.get_attribute("href") if link.is_visible() else None
+    def parked() -> bool:
+        url, sqs = fleet.outputs["DeadLettersUrl"], fleet.account.sqs
+        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        return answer["Attributes"]["ApproximateNumberOfMessages"] != "0"
 
-    address: str = eventually(parked, "no dead letter is shown")
+    eventually(parked, "nothing was parked")
+    page.goto(f"/letters/redrive?job={STARTED}")  # which looks at once, and the list only now and then
+    address = page.get_by_role("row").filter(has_text=UNKNOWN).get_by_role("link").get_attribute("href")
+    assert address is not None
     return address
 
 
@@ -202,7 +205,7 @@ def look_at(page: Page, name: str, place: str | None) -> None:
     kept(page, name)
     page.emulate_media(color_scheme="dark")
     assert violations(page, "color-contrast") == [], f"{name}, dark"
-    kept(page, f"{name}-dark")
+    kept(page, f"{name}-dark", whole=False)
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"], f"{name} is wider than a phone"
@@ -217,6 +220,6 @@ def violations(page: Page, *rules: str) -> list[str]:
     return [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found]
 
 
-def kept(page: Page, name: str) -> None:
+def kept(page: Page, name: str, whole: bool = True) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)

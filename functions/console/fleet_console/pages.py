@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from time import sleep
 from typing import Any
 
 from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
@@ -37,6 +38,7 @@ from fleet_console.reading import DeadLettersSeen, Line, Parked, Shown
 blueprint = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
 Answer = Any
 MOST_SHOWN = 50
+LOOK_PASSES_SECONDS = 2.0
 AGES = {"1h": "an hour", "1d": "a day", "7d": "a week", "30d": "a month"}
 MUTED_FOR = {"1h": "1 hour", "4h": "4 hours", "1d": "1 day", "3d": "3 days", "7d": "7 days", "30d": "30 days"}
 NO_COUNTS: Mapping[tuple[str, Severity], int] = {}
@@ -219,13 +221,12 @@ def letter(number: str) -> Answer:
 
 @blueprint.get("/letters/redrive")
 def ask_redrive() -> Answer:
-    tried = operations().redrive(_selected(), now(), dry_run=True)
-    return _confirmation("redrive", tried)
+    return _confirmation("redrive", _seen(lambda: operations().redrive(_selected(), now(), dry_run=True)))
 
 
 @blueprint.post("/letters/redrive")
 def redrive() -> Answer:
-    done = operations().redrive(_selected(), now(), dry_run=False)
+    done = _seen(lambda: operations().redrive(_selected(), now(), dry_run=False))
     return _back(_told(done), "pages.letters")
 
 
@@ -239,12 +240,21 @@ def discard() -> Answer:
     reason = request.form.get("reason", "")
     if not reason.strip():
         return _confirmation("discard", _tried_discard(), error="Say why they may be lost."), 400
-    done = operations().discard(_selected(), now(), g.who, reason, dry_run=False)
+    done = _seen(lambda: operations().discard(_selected(), now(), g.who, reason, dry_run=False))
     return _back(_told(done), "pages.letters")
 
 
 def _tried_discard() -> Done:
-    return operations().discard(_selected(), now(), g.who, "only tried", dry_run=True)
+    return _seen(lambda: operations().discard(_selected(), now(), g.who, "only tried", dry_run=True))
+
+
+def _seen(act: Callable[[], Done]) -> Done:
+    """Do it, once more when letters were hidden: whoever looks at them, as every page does, hides them for a moment."""
+    done = act()
+    if done.unseen and not done.outcomes:
+        sleep(LOOK_PASSES_SECONDS)
+        return act()
+    return done
 
 
 def _confirmation(verb: str, tried: Done, error: str = "") -> Answer:
@@ -266,7 +276,10 @@ def _confirmation(verb: str, tried: Done, error: str = "") -> Answer:
 
 def _told(done: Done) -> Flash:
     counts = Counter(each.step for each in done.outcomes)
-    steps = ", ".join(f"{count:,} {step}" for step, count in counts.items()) or "nothing was there any more"
+    steps = (
+        ", ".join(f"{count:,} {step}" for step, count in counts.items())
+        or "none of them could be seen, so nothing was done"
+    )
     bad = [
         f"{each.letter.job} {each.letter.id}: {each.step}. {each.detail}"
         for each in done.outcomes

@@ -14,6 +14,10 @@ function focusedAgain(fresh, focused) {
 function renew(region, page) {
   const fresh = page.getElementById(region.id);
   if (!fresh || fresh.isEqualNode(region)) return;
+  for (const open of region.querySelectorAll("details[open][data-key]")) {
+    const same = fresh.querySelector(`details[data-key="${CSS.escape(open.dataset.key)}"]`);
+    if (same) same.open = true;
+  }
   const focused = region.contains(document.activeElement) ? document.activeElement.outerHTML : "";
   region.replaceWith(fresh);
   if (focused) focusedAgain(fresh, focused);
