@@ -209,7 +209,7 @@ def look_at(page: Page, name: str, place: str | None) -> None:
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"], f"{name} is wider than a phone"
-    kept(page, f"{name}-phone")
+    kept(page, f"{name}-phone", whole=False)
     page.set_viewport_size(DESK)
 
 
