@@ -31,6 +31,8 @@ READING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 FAILING = {"sqs:SendMessage"}
 # What sending a dead letter back takes, whose origin only the letter names; nothing of the fleet comes from a bus.
 REDRIVING = {"sns:Publish", "sqs:GetQueueUrl"}
+# What the console's source has for elsewhere: in Lambda it is told where the stack keeps things, and writes one item.
+ELSEWHERE = {"cloudformation:DescribeStacks", "dynamodb:ConditionCheckItem"}
 
 # What the fleet says of itself, and what of the ledger is divided by rows.
 EVENTS = {"Job Report", "Alert"}
@@ -74,7 +76,7 @@ def of_calls(template: Template, sources: dict[str, tuple[str, ...]]) -> Iterato
             yield f"{job}: {unclear}"
             continue
         needed = called | LOGGING | FAILING | (READING if any(events(function, "SQS")) else set())
-        needed |= REDRIVING if job == "Console" else set()
+        needed = (needed | REDRIVING) - ELSEWHERE if job == "Console" else needed
         needed |= TRACING if function.get("Tracing") == "Active" else set()
         permitted = {action for grant in grants(template, role) for action in listed(grant["Action"])}
         for action in sorted(needed - permitted):

@@ -71,6 +71,8 @@ def repeating(fleet: Fleet) -> Iterator[None]:
 
 def planted(event: dict[str, Any], **detail: str) -> dict[str, Any]:
     """Return a new event like this one, with the canary in a field that nobody knows."""
+    if "detail" not in event:
+        return {**event, "password": CANARY}
     new = {name: uuid4().hex for name in ("id", "dedup_key") if name in event["detail"]}
     return {**event, "password": CANARY, "detail": {**event["detail"], **new, **detail}}
 

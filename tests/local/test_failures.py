@@ -15,7 +15,7 @@ from tools.local.scenarios.start_pipeline import request
 from tools.local.stack import STACK
 
 JOB = "start_pipeline"
-LETTER = {"job", "reason", "error_type", "attempts", "first_seen", "source_arn"}
+LETTER = {"job", "reason", "error_type", "attempts", "first_seen", "source_arn", "message_id", "redrives"}
 
 pytestmark = pytest.mark.usefixtures("no_dead_letters")
 

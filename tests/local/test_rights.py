@@ -23,6 +23,8 @@ from tools.local.stack import ARTIFACTS, STACK, jobs
 
 # The runtime makes these for whatever queue job fails: that one job needed them shows that they are needed.
 OF_THE_RUNTIME = {"sqs:ChangeMessageVisibility"}
+# Operators may start any job and send to any queue: that one was shows that the console needs it.
+OF_OPERATORS = {"lambda:InvokeFunction", "sns:Publish", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}
 REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
 
 
@@ -37,6 +39,8 @@ class Right:
 
     def covers(self, call: Call) -> bool:
         """Whether the call is one that this right is for."""
+        if self.job == "console" and self.action in OF_OPERATORS:
+            return (call.job, call.action) == (self.job, self.action)
         own = call.job == self.job or call.action in OF_THE_RUNTIME
         resource = call.resource.replace(call.job, self.job) if call.action in OF_THE_RUNTIME else call.resource
         return own and call.action == self.action and fnmatchcase(resource, self.resource)

@@ -67,6 +67,8 @@ def declared(template: str, job: str, trigger: str, resources: str) -> str:
     sources = r"Sid: RulesThatCouldNotDeliver\n(?:.*\n)*?\s+aws:SourceArn:\n"
     template = _after(template, sources, f"!GetAtt {logical_id(job)}OnRequest.Arn")
     queue = f"{logical_id(job)}Queue"
+    operators = r"Action: \[sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:SendMessage\]\n\s+Resource:\n"
+    template = _after(template, operators, f"!GetAtt {queue}.Arn")
     output = f"  {queue}:\n    Description: Queue of {job}\n    Value: !Ref {queue}\n"
     return template.replace("\nOutputs:\n", f"\n{resources}Outputs:\n") + output
 

@@ -111,12 +111,13 @@ def _report(look: Look, run: Run) -> dict[str, Any]:
 def _part(message: "Message", deadline: float) -> Run:
     """Read what `scatter` sent. Raises `Permanent` for anything else."""
     try:
-        match json.loads(message.body):
+        part = json.loads(message.body)
+        match part:
             case {"scheduled_at": str(at), "after": str() | None as after, "through": str() | None as through}:
                 return Run(job_name(), scheduled_time({"scheduled_at": at}), Range(after, through), deadline)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Permanent(f"the part of a run cannot be read: {error}") from error
-    raise Permanent(f"expected a part of a run (scheduled_at, after, through), got {message.body!r:.200}")
+    raise Permanent(f"expected a part of a run (scheduled_at, after, through), got {shape(part)}")
 
 
 def scheduled_time(event: Any) -> datetime:

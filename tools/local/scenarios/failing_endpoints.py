@@ -11,6 +11,7 @@ from tools.local.fleet import Fleet, Tap, expect
 TRIGGER = "schedule, queue"
 JOB = "failing_endpoints"
 FAILING = "shop/checkout"
+API_KEY = "key-of-the-search"
 MISTYPED = "[STATSU] == 200"
 
 
@@ -29,8 +30,9 @@ class Page(BaseHTTPRequestHandler):
     server: Pages
 
     def do_GET(self) -> None:
-        """Answer with the path's status."""
-        self.send_response(self.server.statuses.get(self.path, 200))
+        """Answer with the path's status; who searches must have the key."""
+        refused = self.path == "/search" and self.headers["X-Api-Key"] != API_KEY
+        self.send_response(401 if refused else self.server.statuses.get(self.path, 200))
         self.end_headers()
         self.wfile.write(b'{"status": "UP"}')
 
@@ -41,7 +43,7 @@ class Page(BaseHTTPRequestHandler):
 pages: list[Pages] = []
 
 
-def listed(port: int, condition: str) -> str:
+def listed(port: int, key: str, condition: str) -> str:
     """Return the list, as one would paste it from gatus; one endpoint has this condition."""
     url = f"http://127.0.0.1:{port}"
     return f"""
@@ -56,14 +58,25 @@ endpoints:
     url: {url}/
     conditions: ["[STATUS] == 200", "[BODY].status == UP"]
     private: true
-  - {{name: search, group: shop, url: "{url}/search", conditions: ["{condition}"], private: true}}
+  - name: search
+    group: shop
+    url: {url}/search
+    headers: {{X-Api-Key: "${{{key}}}"}}
+    conditions: ["{condition}"]
+    private: true
 """
 
 
 def seed(fleet: Fleet) -> None:
     """Serve the pages, and list them with a condition that someone mistyped."""
     pages.append(Pages())
-    fleet.configure(JOB, "ENDPOINTS_PARAMETER", listed(pages[-1].server_port, MISTYPED))
+    configure(fleet, MISTYPED)
+
+
+def configure(fleet: Fleet, condition: str) -> None:
+    """Write the list, and the key that a header takes from a secret."""
+    key = fleet.entrust(JOB, "search", API_KEY)
+    fleet.configure(JOB, "ENDPOINTS_PARAMETER", listed(pages[-1].server_port, key, condition))
 
 
 def play(fleet: Fleet) -> str:
@@ -76,7 +89,7 @@ def play(fleet: Fleet) -> str:
     opened(fleet, f"{JOB}/{FAILING}", SLACK)
     opened(fleet, f"{JOB}/{mistyped}", SLACK)
     pages[-1].statuses.clear()
-    fleet.configure(JOB, "ENDPOINTS_PARAMETER", listed(pages[-1].server_port, "[STATUS] == 200"))
+    configure(fleet, "[STATUS] == 200")
     left = fleet.report(JOB)
     expect(not left, f"every page answers; reported: {left}")
     resolved(fleet, f"{JOB}/{FAILING}", SLACK)
