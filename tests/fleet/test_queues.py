@@ -41,7 +41,17 @@ SENDERS = {"AWS::Events::Rule": "events.amazonaws.com", "AWS::SNS::Topic": "sns.
 
 def violations(template: Template) -> list[str]:
     """Return what could lose an event."""
-    rules = (of_dead_letters, of_queues, of_events, of_rules, of_schedules, of_functions, of_subscriptions, of_policies)
+    rules = (
+        of_dead_letters,
+        of_queues,
+        of_events,
+        of_rules,
+        of_schedules,
+        of_operators,
+        of_functions,
+        of_subscriptions,
+        of_policies,
+    )
     return [violation for rule in rules for violation in rule(template)]
 
 
@@ -128,19 +138,25 @@ def of_schedules(template: Template) -> Iterator[str]:
 
 
 def _scheduler_permits(template: Template, scheduled: set[str], queued: set[str]) -> Iterator[str]:
-    role = template["Resources"]["SchedulerRole"]["Properties"]
-    grants = [statement for policy in role["Policies"] for statement in statements(policy["PolicyDocument"])]
-    invoked = {named(arn) for grant in grants if _permits(grant, "lambda:InvokeFunction") for arn in _resources(grant)}
-    sent = {named(arn) for grant in grants if _permits(grant, "sqs:SendMessage") for arn in _resources(grant)}
+    permitted = grants(template, "SchedulerRole")
+    invoked = _permitted(permitted, "lambda:InvokeFunction")
+    sent = _permitted(permitted, "sqs:SendMessage")
     for job in sorted(scheduled - invoked):
         yield f"SchedulerRole: may not invoke {job}: add !GetAtt {job}.Arn"
     for job in sorted(invoked - scheduled):
         yield f"SchedulerRole: may invoke {job or 'something'}, which has no schedule: remove it"
-    for action in sorted({action for grant in grants for action in listed(grant["Action"])} - SCHEDULER_ACTIONS):
+    for action in sorted({action for grant in permitted for action in listed(grant["Action"])} - SCHEDULER_ACTIONS):
         yield f"SchedulerRole: permits {action}, which no schedule does: remove it"
     wanted = {DEAD_LETTERS, *queued}
     if sent != wanted:
         yield f"SchedulerRole: must leave what it could not deliver: permit sqs:SendMessage to {wanted} and no more"
+
+
+def of_operators(template: Template) -> Iterator[str]:
+    queues = {name for name, _ in resources(template, "AWS::SQS::Queue")}
+    sent = _permitted(grants(template, "ConsoleRole"), "sqs:SendMessage")
+    if sent != queues:
+        yield f"ConsoleRole: operators could not send to {queues - sent or sent - queues}: permit sqs:SendMessage to all"
 
 
 def of_functions(template: Template) -> Iterator[str]:
@@ -191,7 +207,7 @@ def of_policies(template: Template) -> Iterator[str]:
                 for arn in listed(statement.get("Condition", {}).get(condition, {}).get("aws:SourceArn"))
             }
             fit = {name for name in sources if statement["Principal"] == {"Service": _service(template, name)}}
-            for queue in _resources(statement):
+            for queue in listed(statement["Resource"]):
                 permitted.setdefault(named(queue), set()).update(fit)
     for queue, wanted in senders.items():
         for name in sorted(wanted - permitted[queue]):
@@ -234,8 +250,8 @@ def _permits(statement: Properties, action: str) -> bool:
     return statement["Effect"] == "Allow" and action in listed(statement["Action"])
 
 
-def _resources(statement: Properties) -> list[object]:
-    return listed(statement["Resource"])
+def _permitted(statements: list[Properties], action: str) -> set[str]:
+    return {named(arn) for each in statements if _permits(each, action) for arn in listed(each["Resource"])}
 
 
 def _service(template: Template, name: str) -> str:
@@ -264,7 +280,8 @@ SWEEP = "Resources/TriageAlertsSweep/Properties"
 ASYNC = "Globals/Function/EventInvokeConfig"
 LETTERS_POLICY = "Resources/DeadLettersPolicy/Properties/PolicyDocument/Statement/0"
 QUEUE_POLICY = "Resources/StartPipelineQueuePolicy/Properties/PolicyDocument/Statement/0"
-INVOKED = "Resources/SchedulerRole/Properties/Policies/0/PolicyDocument/Statement/0/Resource"
+OPERATED = "Resources/ConsoleRole/Properties/Policies/0/PolicyDocument/Statement/6/Resource"
+INVOKED = "Resources/StartPolicy/Properties/PolicyDocument/Statement/0/Resource"
 ELSEWHERE = {"Fn::GetAtt": ["StartPipelineQueue", "Arn"]}
 TOPIC = {"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "sqs", "TopicArn": {"Ref": "OtherTopic"}}}
 
@@ -323,6 +340,7 @@ def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
         ),
         pytest.param(f"{SWEEP}/Target/RoleArn", ELSEWHERE, "Sweep: needs RoleArn", id="role of a queue's schedule"),
         pytest.param(f"{SWEEP}/Target/Arn", ELSEWHERE, "SchedulerRole: must leave", id="queue not permitted"),
+        pytest.param(OPERATED, [], "operators could not send to", id="no operators"),
         pytest.param(INVOKED, [], "SchedulerRole: may not invoke PausedPipelines", id="not invoked"),
         pytest.param(
             f"{INVOKED}/-", {"Fn::GetAtt": ["StartPipeline", "Arn"]}, "may invoke StartPipeline,", id="invoked in vain"
