@@ -156,7 +156,7 @@ def of_operators(template: Template) -> Iterator[str]:
     queues = {name for name, _ in resources(template, "AWS::SQS::Queue")}
     sent = _permitted(grants(template, "ConsoleRole"), "sqs:SendMessage")
     if sent != queues:
-        yield f"ConsoleRole: operators could not send to {queues - sent or sent - queues}: permit sqs:SendMessage to all"
+        yield f"ConsoleRole: operators could not send to {queues - sent or sent - queues}: permit it to all"
 
 
 def of_functions(template: Template) -> Iterator[str]:
