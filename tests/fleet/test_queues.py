@@ -153,10 +153,12 @@ def _scheduler_permits(template: Template, scheduled: set[str], queued: set[str]
 
 
 def of_operators(template: Template) -> Iterator[str]:
+    permitted = grants(template, "ConsoleRole")
     queues = {name for name, _ in resources(template, "AWS::SQS::Queue")}
-    sent = _permitted(grants(template, "ConsoleRole"), "sqs:SendMessage")
-    if sent != queues:
-        yield f"ConsoleRole: operators could not send to {queues - sent or sent - queues}: permit it to all"
+    scheduled = {job for job, function in functions(template) if any(events(function, "ScheduleV2"))}
+    for action, wanted in (("sqs:SendMessage", queues), ("lambda:InvokeFunction", scheduled)):
+        if wrong := wanted ^ _permitted(permitted, action):
+            yield f"ConsoleRole: operators start jobs by {action}: permit it to all, and no more: {sorted(wrong)}"
 
 
 def of_functions(template: Template) -> Iterator[str]:
@@ -280,8 +282,8 @@ SWEEP = "Resources/TriageAlertsSweep/Properties"
 ASYNC = "Globals/Function/EventInvokeConfig"
 LETTERS_POLICY = "Resources/DeadLettersPolicy/Properties/PolicyDocument/Statement/0"
 QUEUE_POLICY = "Resources/StartPipelineQueuePolicy/Properties/PolicyDocument/Statement/0"
-OPERATED = "Resources/ConsoleRole/Properties/Policies/0/PolicyDocument/Statement/6/Resource"
-INVOKED = "Resources/StartPolicy/Properties/PolicyDocument/Statement/0/Resource"
+OPERATED = "Resources/ConsoleRole/Properties/Policies/0/PolicyDocument/Statement"
+INVOKED = "Resources/SchedulerRole/Properties/Policies/0/PolicyDocument/Statement/0/Resource"
 ELSEWHERE = {"Fn::GetAtt": ["StartPipelineQueue", "Arn"]}
 TOPIC = {"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "sqs", "TopicArn": {"Ref": "OtherTopic"}}}
 
@@ -340,7 +342,8 @@ def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
         ),
         pytest.param(f"{SWEEP}/Target/RoleArn", ELSEWHERE, "Sweep: needs RoleArn", id="role of a queue's schedule"),
         pytest.param(f"{SWEEP}/Target/Arn", ELSEWHERE, "SchedulerRole: must leave", id="queue not permitted"),
-        pytest.param(OPERATED, [], "operators could not send to", id="no operators"),
+        pytest.param(f"{OPERATED}/6/Resource", [], "by lambda:InvokeFunction", id="operators invoke nothing"),
+        pytest.param(f"{OPERATED}/7/Resource", [], "by sqs:SendMessage", id="operators send nothing"),
         pytest.param(INVOKED, [], "SchedulerRole: may not invoke PausedPipelines", id="not invoked"),
         pytest.param(
             f"{INVOKED}/-", {"Fn::GetAtt": ["StartPipeline", "Arn"]}, "may invoke StartPipeline,", id="invoked in vain"

@@ -59,7 +59,9 @@ def declared(template: str, job: str, trigger: str, resources: str) -> str:
     if taken := set(names.findall(template)) & set(names.findall(resources)):
         raise SystemExit(f"template.yaml has {', '.join(sorted(taken))} already: choose another name than {job}")
     if trigger == "schedule":
-        template = _after(template, r"Action: lambda:InvokeFunction\n\s+Resource:\n", f"!GetAtt {logical_id(job)}.Arn")
+        for role in ("SchedulerRole", "ConsoleRole"):
+            invoked = rf"{role}:\n(?:.*\n)*?\s+Action: lambda:InvokeFunction\n\s+Resource:\n"
+            template = _after(template, invoked, f"!GetAtt {logical_id(job)}.Arn")
         return template.replace(
             "  # ---------------------------------------------------------------- queue jobs\n",
             f"{resources}  # {'-' * 64} queue jobs\n",
