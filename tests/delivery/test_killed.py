@@ -21,7 +21,7 @@ from tests.delivery.victim import Moment
 from tests.unit.shared.ledger.tables import make_table
 from tools.local import codepipeline
 from tools.local.aws import ACCOUNT, ISOLATED, REGION
-from tools.local.destinations import PAGERDUTY, SLACK, SLACK_WEBHOOK, WEBHOOK, Destinations, serving
+from tools.local.destinations import PAGERDUTY, SLACK, SLACK_WEBHOOK, WEBHOOK, Delivery, Destinations, serving
 from tools.local.destinations import environment as reaching
 from tools.manifest import ROOT
 
@@ -153,11 +153,19 @@ def subject(name: str, account: Account) -> Subject:
 
     def accepted() -> list[tuple[str, str]]:
         taken = [delivery for delivery in account.destinations.of(name) if delivery.accepted]
-        keys = {WEBHOOK: lambda d: d.headers["webhook-id"], PAGERDUTY: lambda d: d.body["dedup_key"]}
-        key = keys.get(name, lambda d: str(d.at))  # Slack knows no message again
-        return [(NUMBER.findall(json.dumps(delivery.body))[0], key(delivery)) for delivery in taken]
+        return [(NUMBER.findall(json.dumps(delivery.body))[0], key_of(delivery)) for delivery in taken]
 
     return Subject(sink.job, {**environment(sink), sink.parameter: entry_name}, about, accepted)
+
+
+def key_of(delivery: Delivery) -> str:
+    """Return that by which the destination knows a repeat; Slack knows none."""
+    match delivery.destination:
+        case "webhook":
+            return delivery.headers["webhook-id"]
+        case "pagerduty":
+            return str(delivery.body["dedup_key"])
+    return str(delivery.at)
 
 
 def about(number: str) -> str:
