@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
@@ -102,12 +102,10 @@ def send(fleet: Fleet, messages: list[tuple[str, str]]) -> None:
 
 def drained(fleet: Fleet) -> bool:
     """Whether nothing is in the queue, in no state; the counts must say so twice, as messages pass between them."""
-    url, names = fleet.outputs["NotifyWebhookQueue"], ("", "NotVisible", "Delayed")
+    url = fleet.outputs["NotifyWebhookQueue"]
     for _ in range(2):
-        counts: Mapping[str, str] = fleet.account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
-            "Attributes"
-        ]
-        if any(int(counts[f"ApproximateNumberOfMessages{name}"]) for name in names):
+        counts = fleet.account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        if any(int(count) for name, count in counts.items() if name.startswith("ApproximateNumberOfMessages")):
             return False
     return True
 
