@@ -202,7 +202,7 @@ def test_a_killed_attempt_is_repeated_and_a_key_makes_its_effect_one(
         for number in (messages := running.messages(100 if at_length else 1)):
             body = job.body(number)
             assert running.give(job, sqs_event(body), moment, signal.SIGKILL) == {"killed": signal.SIGKILL}
-            assert running.give(job, sqs_event(body, attempts=2)) == {"answer": DONE}
+            assert done(running, job, body, sqs_event)
         repeats[moment] = repeated(name, job, messages)
     figure(said(f"{name}: killed", repeats, len(messages)))
     assert "Messages" not in aws.client("sqs").receive_message(QueueUrl=f"{running.url}/{ACCOUNT}/dead-letters")
@@ -219,11 +219,15 @@ def test_an_attempt_that_outlives_its_visibility_and_overlaps_its_successor(
             body = job.body(number)
             stopped = running.give(job, sqs_event(body), moment, signal.SIGSTOP)
             assert "stopped" in stopped
-            assert running.give(job, sqs_event(body, attempts=2)) == {"answer": DONE}
-            if running.order(**stopped) != {"answer": DONE}:
-                assert running.give(job, sqs_event(body, attempts=3)) == {"answer": DONE}
+            assert done(running, job, body, sqs_event)
+            assert running.order(**stopped) == {"answer": DONE} or done(running, job, body, sqs_event)
         repeats[moment] = repeated(name, job, messages)
     figure(said(f"{name}: overlapped by its successor", repeats, len(messages)))
+
+
+def done(running: Account, job: Subject, body: str, sqs_event: Any) -> bool:
+    """Give the message until it is done, four times at most: on a busy machine, a call of AWS may time out."""
+    return any(running.give(job, sqs_event(body, attempts=n)) == {"answer": DONE} for n in range(2, 6))
 
 
 def repeated(name: str, job: Subject, messages: list[str]) -> int:
