@@ -5,7 +5,9 @@ message that was not in the batch, or none by an empty name (Lambda Developer Gu
 source"): the first loses messages, the second repeats what was done.
 """
 
+import io
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +20,7 @@ from tests.delivery.jobs import Job, batch, jobs
 
 from fleet import aws, http
 from fleet.errors import Permanent, Transient
+from fleet.runtime.telemetry import logger
 
 JOBS = jobs()
 OUTCOMES: list[Any] = [
@@ -65,7 +68,7 @@ class Errors:
 
 def bodies(job: Job) -> st.SearchStrategy[str]:
     """Return bodies of messages: texts, documents, and the job's own event with something else in it."""
-    own = json.loads(job.event["Records"][0]["body"])
+    own = job.body
     changed = st.dictionaries(st.sampled_from([*own, "Records"]), DOCUMENTS, max_size=2).map(
         lambda change: own | change
     )
@@ -81,6 +84,12 @@ def violations(answer: Any, given_ids: list[str]) -> list[str]:
     found = [f"{name!r} is no message of the batch" for name in named if name not in given_ids]
     found += [f"{failure} has other members" for failure in answer["batchItemFailures"] if len(failure) != 1]
     return found + ([] if len(set(named)) == len(named) else ["a message is named twice"])
+
+
+@pytest.fixture(autouse=True)
+def _unshown(monkeypatch: pytest.MonkeyPatch, log: io.StringIO) -> None:
+    """Keep from pytest what it could not show: log lines with halves of surrogate pairs."""
+    monkeypatch.setattr(logging.getLogger(logger.name), "propagate", False)
 
 
 @pytest.fixture
@@ -106,7 +115,7 @@ def test_a_batch_is_answered_for_each_message(
     messages = 0
 
     @examples(at_length)
-    @given(st.lists(bodies(job), max_size=10), st.data())
+    @given(st.lists(bodies(job), min_size=1, max_size=10), st.data())
     def answered(texts: list[str], data: st.DataObject) -> None:
         nonlocal messages
         account = Account(data)

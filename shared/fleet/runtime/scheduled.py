@@ -114,7 +114,7 @@ def _part(message: "Message", deadline: float) -> Run:
         match json.loads(message.body):
             case {"scheduled_at": str(at), "after": str() | None as after, "through": str() | None as through}:
                 return Run(job_name(), scheduled_time({"scheduled_at": at}), Range(after, through), deadline)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise Permanent(f"the part of a run cannot be read: {error}") from error
     raise Permanent(f"expected a part of a run (scheduled_at, after, through), got {message.body!r:.200}")
 
