@@ -7,7 +7,7 @@ source"): the first loses messages, the second repeats what was done.
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from tests.delivery.jobs import Job, batch, jobs
 
 from fleet import aws, http
 from fleet.errors import Permanent, Transient
+from fleet.runtime.telemetry import metrics
 
 JOBS = jobs()
 OUTCOMES: list[Any] = [
@@ -88,6 +89,13 @@ def violations(answer: Any, given_ids: list[str]) -> list[str]:
 def _unshown(monkeypatch: pytest.MonkeyPatch, log: io.StringIO) -> None:
     """Keep from pytest what it could not show: log lines with halves of surrogate pairs."""
     monkeypatch.setattr("_pytest.logging.LogCaptureHandler.emit", lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def _cleared() -> Iterator[None]:
+    """Hypothesis ends some examples in the middle of a handler, which then clears nothing."""
+    yield
+    metrics.clear_metrics()
 
 
 @pytest.fixture
