@@ -44,6 +44,10 @@ console: ## Serve the operators' console: [STACK=name [PROFILE=name]] [PORT=8321
 test: local-environments ## Run all tests: [ARGS="tests/unit -k name"]
 	@$(DEV)/python -m pytest -n 2 $(ARGS)
 
+.PHONY: prove
+prove: local-environments ## Prove the guarantees at full length, which takes up to an hour: 10,000 messages, 100 kills
+	@$(DEV)/python -m pytest -n 2 --prove tests/delivery tests/local/test_delivery.py $(ARGS)
+
 .PHONY: lint
 lint: local-environments ## Check style, types, imports and the template
 	@$(ENVIRONMENT) checkov

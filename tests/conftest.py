@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import botocore.session
@@ -27,7 +27,8 @@ settings.load_profile("fleet")
 botocore.session.create_loader = cache(botocore.session.create_loader)
 
 Event = dict[str, Any]
-TOGETHER = ("tests/local/", "tests/fleet/test_new_job.py")
+TOGETHER = ("tests/local/", "tests/fleet/test_new_job.py", "tests/delivery/test_killed.py")
+FIGURE = "figure"
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
@@ -35,6 +36,18 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no type
 
     def _split_scope(self, nodeid: str) -> str:
         return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--prove", action="store_true", help="prove the guarantees at full length, as make prove does")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show what tests measured, whichever process ran them."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    if figures := [text for report in reports for name, text in report.user_properties if name == FIGURE]:
+        terminalreporter.section("figures")
+        terminalreporter.write_line("\n".join(figures))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -60,6 +73,18 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_ms
+
+
+@pytest.fixture(scope="session")
+def at_length(request: pytest.FixtureRequest) -> bool:
+    """Whether this is `make prove`, which takes its time."""
+    return bool(request.config.getoption("--prove"))
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say what a test measured: it stands at the end of what pytest shows."""
+    return partial(record_property, FIGURE)
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,7 @@ from fleet.settings import SettingsError, entries, load
 EVENTS_AT_ONCE = 10
 BYTES_AT_ONCE = 240_000
 CLOCKS_DIFFER = timedelta(hours=1)
+ID_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ def report_of(event: Event, now: datetime) -> Report:
         report = Report.from_json(event.detail)
     except (KeyError, TypeError, ValueError) as error:
         raise Permanent(f"the Job Report cannot be read: {error!r:.200}") from error
+    if len(event.id) > ID_CHARACTERS:
+        raise Permanent(f"the Job Report's id has {len(event.id)} characters, and EventBridge's have 36")
     if report.scheduled_at > now + CLOCKS_DIFFER:
         raise Permanent(f"the Job Report is of the future, and would make all until then old: {report.scheduled_at}")
     return report

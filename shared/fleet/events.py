@@ -5,6 +5,7 @@ format, S3 "event message structure" (object keys are URL-encoded there, and are
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from fleet.errors import Permanent
 # Real nestings have three levels; the bound keeps a hostile document from exhausting the stack.
 DEEPEST = 8
 SHOWN_CHARACTERS = 200
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def _eventbridge(event: Mapping[str, Any]) -> Event:
     return Event(
         source=event["source"],
         type=event["detail-type"],
-        id=_text(event, "id"),
+        id=_id(event, "id"),
         account=_text(event, "account"),
         region=_text(event, "region"),
         time=_text(event, "time"),
@@ -108,6 +110,12 @@ def _text(document: Mapping[str, Any], name: str) -> str:
     """What is no text is missing: the id `None` would be that of every event without one."""
     found = document.get(name)
     return found if isinstance(found, str) else ""
+
+
+def _id(document: Mapping[str, Any], name: str) -> str:
+    """An id is there to be written elsewhere, which half of a surrogate pair cannot be."""
+    found = _text(document, name)
+    return "" if SURROGATE.search(found) else found
 
 
 def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Event]:
@@ -123,7 +131,7 @@ def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Even
         yield Event(
             source="aws.sns",
             type="Notification",
-            id=_text(envelope, "MessageId"),
+            id=_id(envelope, "MessageId"),
             account=account,
             region=region,
             time=_text(envelope, "Timestamp"),

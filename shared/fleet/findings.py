@@ -23,6 +23,7 @@ LAST = "\U0010ffff"
 """No subject that anybody makes begins with this: it stands behind all others."""
 
 Fact = str | int | float | bool
+JOB = "[a-z][a-z0-9_]{0,63}"  # a function's name is no longer
 
 
 class Severity(StrEnum):
@@ -121,9 +122,13 @@ class Report:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read the `detail` of a `Job Report` event. Raises `KeyError`, `TypeError` or `ValueError` for any other."""
+        if not all(
+            isinstance(each, dict) and isinstance(each.get("detail", {}), dict) for each in document["findings"]
+        ):
+            raise TypeError("expected findings, and facts in the detail of each")
         findings = (Finding(**{**each, "severity": Severity(each["severity"])}) for each in document["findings"])
         at = datetime.fromisoformat(document["scheduled_at"])
-        if not re.fullmatch("[a-z][a-z0-9_]*", document["job"]) or at.tzinfo is None:
+        if not re.fullmatch(JOB, document["job"]) or at.tzinfo is None:
             raise ValueError(f"no job, or no time with its zone: {document['job']!r:.100}, {at}")
         after, through = document.get("after"), document.get("through")
         if not all(isinstance(bound, str | None) for bound in (after, through)):

@@ -163,7 +163,7 @@ def test_a_secret_stays_out_of_the_log(sink: Sink, give: Give, destinations: Des
 
 
 def test_killed_after_the_answer_it_is_delivered_again_and_the_window_is_one_write(
-    sink: Sink, give: Give, destinations: Destinations, monkeypatch: pytest.MonkeyPatch
+    sink: Sink, give: Give, destinations: Destinations, monkeypatch: pytest.MonkeyPatch, figure: Callable[[str], None]
 ) -> None:
     """Where the destination knows alerts by a key of their own, even that has one effect."""
     unlock, windows = deliveries._unlock, []
@@ -175,7 +175,7 @@ def test_killed_after_the_answer_it_is_delivered_again_and_the_window_is_one_wri
 
     monkeypatch.setattr(deliveries, "_unlock", measured)
     give(*LIFE[:3])
-    print(f"\n{sink.name}: {max(windows) * 1_000:.1f} ms from the answer to its note")  # noqa: T201 - a figure to see
+    figure(f"{sink.name}: {max(windows) * 1_000:.1f} ms for the write that notes the answer")
     with monkeypatch.context() as patch:
         patch.setattr(deliveries, "_unlock", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ from tools.local.destinations import PAGERDUTY, SLACK, SLACK_WEBHOOK, WEBHOOK, A
 from fleet import deliveries
 from fleet.runtime.telemetry import logger
 
-ALERTS = 500  # to each of four destinations
+SHORT, LONG = 100, 500  # alerts to each of four destinations
 LATENCY_SECONDS = 0.15
 FAILURES = [
     Answer(429, headers={"Retry-After": "2"}),
@@ -51,10 +52,15 @@ def subject(body: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("name", [SLACK, SLACK_WEBHOOK, PAGERDUTY, WEBHOOK])
 def test_every_alert_has_one_effect_and_none_is_lost(
-    name: str, destinations: Destinations, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    destinations: Destinations,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    at_length: bool,
+    figure: Callable[[str], None],
 ) -> None:
     """A fifth arrives twice, a tenth of the answers fails, and some functions die before they note an answer."""
-    random, killed = Random(name), Counter[str]()
+    random, killed, count = Random(name), Counter[str](), LONG if at_length else SHORT
     sink = sink_for(name, destinations, monkeypatch)
     queue = Queue(clock, sink, random)
     unlock, noted = deliveries._unlock, list[Delivery]()
@@ -75,9 +81,9 @@ def test_every_alert_has_one_effect_and_none_is_lost(
     monkeypatch.setattr(deliveries, "_unlock", dying)
     alerts = [
         alert(id=f"id-{n:04}", dedup_key=f"jobs/{n:04}", title=f"alert number {n:04}", subject=f"s{n}")
-        for n in range(ALERTS)
+        for n in range(count)
     ]
-    for each in [*alerts, *random.sample(alerts, ALERTS // 5)]:
+    for each in [*alerts, *random.sample(alerts, count // 5)]:
         queue.put(event(each), clock.now + random.uniform(0, 60))
     queue.drain(monkeypatch)
     parked = len(queue.parked)
@@ -86,17 +92,17 @@ def test_every_alert_has_one_effect_and_none_is_lost(
         queue.drain(monkeypatch)
 
     accepted = Counter(subject(body) for body in effects(destinations, name))
-    assert len(accepted) == ALERTS
+    assert len(accepted) == count
     assert accepted == Counter(dict.fromkeys(accepted, 1)) + killed
     if name == WEBHOOK:
-        assert len(destinations.received) == ALERTS
+        assert len(destinations.received) == count
     if name == PAGERDUTY:
-        assert len(destinations.incidents) == ALERTS
+        assert len(destinations.incidents) == count
     early = broken_waits(destinations, everybody=name in (SLACK, SLACK_WEBHOOK, PAGERDUTY))
     assert early == []
     failed = sum(not delivery.accepted for delivery in destinations.deliveries)
-    print(  # noqa: T201 - figures to see
-        f"\n{name}: {ALERTS} alerts, {ALERTS // 5} of them twice, {len(destinations.deliveries)} requests, "
+    figure(
+        f"{name}: {count} alerts, {count // 5} of them twice, {len(destinations.deliveries)} requests, "
         f"{failed} failed, {queue.kills} functions killed, {killed.total()} accepted twice, "
         f"{parked} parked and redriven, at most {max(queue.receipts.values())} receipts"
     )
@@ -116,7 +122,7 @@ def broken_waits(destinations: Destinations, everybody: bool) -> list[str]:
 
 
 def test_a_burst_to_one_channel_keeps_its_pace_and_parks_nothing(
-    destinations: Destinations, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    destinations: Destinations, clock: Clock, monkeypatch: pytest.MonkeyPatch, figure: Callable[[str], None]
 ) -> None:
     """Each message is received twice at most: once to be given its time, and once at its time."""
     queue = Queue(clock, sink_for(SLACK, destinations, monkeypatch), Random(7))
@@ -132,7 +138,7 @@ def test_a_burst_to_one_channel_keeps_its_pace_and_parks_nothing(
     assert all(later - earlier >= 1 - POLL_SECONDS for earlier, later in pairwise(times))
     assert all(sum(began <= time - start < 10 for time in times) <= 11 for start in range(90))
     gap = min(later - earlier for earlier, later in pairwise(times))
-    print(  # noqa: T201 - figures to see
-        f"\nburst: 100 alerts in {times[-1] - began:.1f} s, at least {gap:.2f} s apart, "
+    figure(
+        f"burst: 100 alerts in {times[-1] - began:.1f} s, at least {gap:.2f} s apart, "
         f"at most {max(queue.receipts.values())} receipts, none parked"
     )

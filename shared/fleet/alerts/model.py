@@ -12,6 +12,7 @@ from fleet.findings import Fact, Severity
 
 SOURCE = "fleet"
 DETAIL_TYPE = "Alert"
+TEXTS = ("id", "dedup_key", "title", "subject", "source", "owner", "link", "runbook")
 KEY_CHARACTERS = 255  # PagerDuty's dedup_key takes no more
 
 
@@ -98,6 +99,14 @@ class Alert:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read the `detail` of an `Alert` event. Raises `KeyError`, `TypeError` or `ValueError` for any other."""
+        facts = document.get("detail", {})
+        wrong = [name for name in TEXTS if not isinstance(document.get(name, ""), str)]
+        if wrong or not isinstance(facts, dict) or any(isinstance(fact, dict | list) for fact in facts.values()):
+            raise TypeError(f"expected text in {', '.join(wrong)}" if wrong else "expected facts in detail")
+        for name in ("id", "dedup_key", "link", "runbook"):
+            document.get(name, "").encode()  # half of a surrogate pair is a ValueError
+        if not all(0 < len(document[name]) <= KEY_CHARACTERS for name in ("id", "dedup_key")):
+            raise ValueError(f"expected id and dedup_key of at most {KEY_CHARACTERS} characters")
         return cls(
             **{
                 **document,

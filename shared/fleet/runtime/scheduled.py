@@ -133,7 +133,7 @@ def scheduled_time(event: Any) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except (TypeError, ValueError):
-        raise ValueError(f"scheduled_at must be a time such as 2026-11-21T09:00:00Z, got {text!r}") from None
+        raise ValueError(f"scheduled_at must be a time such as 2026-11-21T09:00:00Z, got {text!r:.200}") from None
     return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
 
 

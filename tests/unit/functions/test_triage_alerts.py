@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -280,3 +281,10 @@ def test_killed_at_any_call_it_loses_nothing(
 def _empty(table: Table) -> None:
     for item in table.dynamodb.scan(TableName=table.name)["Items"]:
         table.dynamodb.delete_item(TableName=table.name, Key={"pk": item["pk"], "sk": item["sk"]})
+
+
+def test_a_report_with_an_id_that_is_too_long_for_the_ledger_is_refused() -> None:
+    event = own_event(SAMPLE["Records"][0]["body"])
+    assert event
+    with pytest.raises(Permanent, match="id has 256 characters"):
+        report_of(replace(event, id="x" * 256), NOW)

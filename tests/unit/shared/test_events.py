@@ -394,3 +394,8 @@ def test_whatever_wraps_n_events_they_come_out_in_order(
         bodies.append(body)
     expected = [unwrapped(eventbridge(number))[0] for number, _ in wrapped]
     assert unwrapped(json.dumps(in_sqs_records(*bodies))) == expected
+
+
+def test_an_id_that_cannot_be_written_is_none() -> None:
+    body = json.dumps({"source": "fleet", "detail-type": "Alert", "detail": {}, "id": "e\ud800"})
+    assert [event.id for event in unwrap(body)] == [""]

@@ -2,6 +2,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -237,3 +238,14 @@ def test_a_part_reports_its_range_and_nothing_of_what_is_unread(
 def test_a_part_says_nothing_of_what_is_outside(subject: str) -> None:
     with pytest.raises(ValueError, match=f"found something about '{subject}', which is not its part"):
         reports("job", NOW, [Finding(subject, "title")], about=Range("a", "m"))
+
+
+@pytest.mark.parametrize("findings", [["text"], [None], [{"detail": "text"}], ["text" * 9], "text"])
+def test_what_holds_no_findings_is_no_report(findings: Any) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Report.from_json({"job": "j", "scheduled_at": "2026-11-20T08:00:00Z", "findings": findings})
+
+
+def test_no_function_bears_a_name_of_65_characters() -> None:
+    with pytest.raises(ValueError, match="no job"):
+        Report.from_json({"job": "j" * 65, "scheduled_at": "2026-11-20T08:00:00Z", "findings": []})
