@@ -20,14 +20,19 @@ from fleet import aws, secrets
 from fleet.runtime.telemetry import logger
 
 # The same examples in every run, on however slow a machine.
-settings.register_profile("fleet", deadline=None, derandomize=True, max_examples=100)
+settings.register_profile("fleet", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("fleet")
 
 # Each test makes its clients anew, for which botocore would read all of its models anew.
 botocore.session.create_loader = cache(botocore.session.create_loader)
 
 Event = dict[str, Any]
-TOGETHER = ("tests/local/", "tests/fleet/test_new_job.py", "tests/delivery/test_killed.py")
+TOGETHER = (
+    "tests/local/test_ending.py",
+    "tests/local/",
+    "tests/fleet/test_new_job.py",
+    "tests/delivery/test_killed.py",
+)
 FIGURE = "figure"
 
 

@@ -18,7 +18,7 @@ FILES = [
 
 
 # Neither what shows that a rule bites, nor what is the same for the jobs that were there.
-OF_NEW = f"not named and not mutant and (not without_an_environment or {' or '.join(NEW)})"
+OF_NEW = f"not named and not mutant and (not without_an_environment and not the_module or {' or '.join(NEW)})"
 
 
 def run(root: Path, *arguments: str, stdin: int = subprocess.DEVNULL) -> "subprocess.CompletedProcess[str]":

@@ -14,7 +14,7 @@ from tools.local.stack import jobs
 
 
 @pytest.mark.usefixtures("outcomes")  # as what a job looks at was seeded for it
-@pytest.mark.parametrize("job", jobs())
+@pytest.mark.parametrize("job", ["paused_pipelines", "start_pipeline", "console"])
 def test_invoke_runs_the_job_with_its_event(job: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(Namespace(job=job, event=None)) == 0
     assert json.loads(capsys.readouterr().out)

@@ -125,7 +125,7 @@ def test_nothing_is_lost_nothing_comes_twice_and_a_redrive_heals_what_was_poison
     monkeypatch.setattr("fleet.dead_letters.looking.POLL_SECONDS", 0)
     monkeypatch.setattr(fleet.destinations, "_webhook", failing(fleet, at_length))
     random = Random("ten thousand")
-    load = Load.of(10_000 if at_length else 200, random)
+    load = Load.of(10_000 if at_length else 100, random)
     messages = list(load.messages())
     if at_length:  # a copy that meets its original on its way waits for a minute
         random.shuffle(messages)

@@ -59,7 +59,8 @@ class Account:
         """Yield every deployed schedule."""
         for page in self.scheduler.get_paginator("list_schedules").paginate():
             for found in page["Schedules"]:
-                yield self.scheduler.get_schedule(Name=found["Name"], GroupName=found["GroupName"])
+                with suppress(self.scheduler.exceptions.ResourceNotFoundException):  # it ran once, and is gone
+                    yield self.scheduler.get_schedule(Name=found["Name"], GroupName=found["GroupName"])
 
     def allowed(self, role_arn: str, action: str, resource: str) -> bool:
         """Say whether the role's policies allow the action on the resource."""

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from functions.missed_runs import app
 from functions.missed_runs.app import Settings, Watched, handler, missed, silent
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import Context
 from tools.local.aws import ACCOUNT, REGION
@@ -101,7 +101,6 @@ def test_a_job_owes_nothing(job: Watched) -> None:
     assert missed(job, NOW, GRACE) == []
 
 
-@settings(max_examples=60)
 @given(
     st.sampled_from(["rate(7 minutes)", "cron(0 8,20 ? * MON-FRI *)", "cron(0/15 1-3 * * ? *)", "cron(30 2 L * ? *)"]),
     st.sampled_from(["UTC", "Europe/Berlin"]),

@@ -82,7 +82,7 @@ def test_no_message_makes_it_raise(body: Any) -> None:
         sound(from_message(in_sns(body if isinstance(body, str) else "x"), now=NOW))
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.data())
 def test_no_field_of_a_known_message_can_make_it_raise(data: st.DataObject) -> None:
     body = json.loads(data.draw(st.sampled_from(DOCUMENTS)))

@@ -375,7 +375,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_in_memory() -> None:
     run_state_machine_as_test(
         Interleaved,
-        settings=settings(max_examples=100, stateful_step_count=60, suppress_health_check=list(HealthCheck)),
+        settings=settings(max_examples=60, stateful_step_count=60, suppress_health_check=list(HealthCheck)),
     )
 
 
@@ -386,5 +386,5 @@ def test_in_dynamodb() -> None:
     with mock_aws():
         run_state_machine_as_test(
             InDynamoDB,
-            settings=settings(max_examples=15, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
+            settings=settings(max_examples=8, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
         )
