@@ -129,7 +129,7 @@ def in_iam(iam: "IAMClient") -> Iterator[Kept]:
 @scheduled
 def handler(run: Run) -> Iterator[Finding]:
     settings, now = load(Settings), run.scheduled_at
-    for region in settings.acm_regions.split(","):
+    for region in dict.fromkeys(settings.acm_regions.split(",")):
         for kept in in_acm(aws.client("acm", region), region):
             yield from of_kept(kept, now)
     for kept in in_iam(aws.client("iam")):

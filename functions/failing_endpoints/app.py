@@ -88,7 +88,7 @@ def measured(trial: Trial, extent: Literal["phases", "up", "none"]) -> None:
 @scheduled
 def handler(run: Run) -> Iterable[Finding] | Scattered:
     settings = load(Settings)
-    listed = entries(settings.endpoints_parameter, Endpoint, str, parts=PARAMETERS, under="endpoints")
+    listed = entries(settings.endpoints_parameter, Endpoint, str, optional=True, parts=PARAMETERS, under="endpoints")
     endpoints = [each for each in listed.usable if each.enabled and str(each) in run.about]
     if len(endpoints) > settings.endpoints_per_run:
         return scatter(run, settings.parts_queue_url, [str(each) for each in endpoints], settings.endpoints_per_run)

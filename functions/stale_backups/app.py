@@ -4,6 +4,7 @@ Trigger: schedule, daily. Reads: RDS, DynamoDB, EBS, EFS, S3, AWS Backup, tags, 
 Reports: one finding for each whose newest good backup is missing or too old, or of which nobody knows.
 """
 
+import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,18 +23,15 @@ TAGS = f"ResourceTagMappingList[].[ResourceARN, Tags[?Key == '{AGE_TAG}'].Value 
 TYPES = ["rds:db", "rds:cluster", "dynamodb:table", "ec2:volume", "elasticfilesystem:file-system", "s3"]
 # The members of a cluster and the replicas of a source have its backups. A copy is as old as what it is a copy of.
 OWN = "!not_null(DBClusterIdentifier, ReadReplicaSourceDBInstanceIdentifier, ReadReplicaSourceDBClusterIdentifier)"
-DATABASES = (
-    f"DBInstances[?{OWN}].[DBInstanceIdentifier, LatestRestorableTime, '', DBInstanceStatus, InstanceCreateTime]"
-)
+SERVERS = f"DBInstances[?{OWN}].[DBInstanceIdentifier, LatestRestorableTime, '', DBInstanceStatus, InstanceCreateTime]"
 SNAPSHOTS = "DBSnapshots[].[DBInstanceIdentifier, OriginalSnapshotCreateTime || SnapshotCreateTime, Status]"
 CLUSTERS = "DBClusters[].[DBClusterIdentifier, LatestRestorableTime, '', Status, ClusterCreateTime]"
 TABLE_BACKUPS = "BackupSummaries[].[TableName, BackupCreationDateTime, BackupStatus]"
 VOLUMES = "Volumes[].[VolumeId, null, '', State, CreateTime]"
 FILE_SYSTEMS = "FileSystems[].[FileSystemId, null, '', LifeCycleState, CreationTime]"
 BUCKETS = "Buckets[].[Name, null, '', '', CreationDate]"
-POINTS = (
-    "RecoveryPoints[].[ResourceArn, CreationDate, Status, contains(RecoveryPointArn, ':continuous') && 'lasts' || '']"
-)
+LASTING = "contains(RecoveryPointArn, ':continuous') && 'lasts' || ''"
+POINTS = f"RecoveryPoints[].[ResourceArn, CreationDate, Status, {LASTING}]"
 GOOD, UNREAD, NEVER = {"", "available", "completed"}, "cannot be read", datetime.min.replace(tzinfo=UTC)
 PASSING, STOPPED = {"creating", "deleting", "deleted"}, {"stopping", "stopped", "starting"}
 
@@ -51,6 +49,10 @@ class Dump:
     path: str  # such as s3://dumps/orders/
     max_age: timedelta
     min_bytes: int = 1  # a smaller one has failed
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"s3://[a-z0-9.-]{3,63}(/.{0,900})?", self.path):
+            raise ValueError(f"path: expected s3://bucket/prefix, got {self.path!r:.100}")
 
 
 class Seen(NamedTuple):
@@ -82,7 +84,7 @@ def sources(settings: Settings, wanted: Container[str] | None, dumps: Iterable[D
     region = required("AWS_REGION")
     here = f"arn:{aws.partition(region)}:{{}}:{region}:{settings.account}:{{}}".format
     rds, dynamodb, ec2, s3 = aws.client("rds"), aws.client("dynamodb"), aws.client("ec2"), aws.client("s3")
-    yield here("rds", "db:"), [*rds.get_paginator("describe_db_instances").paginate().search(DATABASES)]
+    yield here("rds", "db:"), [*rds.get_paginator("describe_db_instances").paginate().search(SERVERS)]
     yield here("rds", "db:"), [*rds.get_paginator("describe_db_snapshots").paginate().search(SNAPSHOTS)]
     yield here("rds", "cluster:"), [*rds.get_paginator("describe_db_clusters").paginate().search(CLUSTERS)]
     yield here("dynamodb", "table/"), [*dynamodb.get_paginator("list_backups").paginate().search(TABLE_BACKUPS)]

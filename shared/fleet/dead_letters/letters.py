@@ -93,7 +93,7 @@ def read(message: "MessageTypeDef") -> Letter:
     )
     try:
         return _recognised(letter, system.get("DeadLetterQueueSourceArn", ""), attributes, facts)
-    except RecursionError:  # a payload that is too deep to be written anew stays what it is: unknown
+    except (RecursionError, ValueError):  # too deep to be written anew, or no URL: it stays what it is, unknown
         return letter
 
 

@@ -214,7 +214,7 @@ def job(moto: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "POWERTOOLS_SERVICE_NAME": "expiring_certificates",
         "ENDPOINTS_PARAMETER": "/fleet/expiring_certificates/endpoints",
-        "ACM_REGIONS": "eu-west-1,us-east-1",
+        "ACM_REGIONS": "eu-west-1,us-east-1,eu-west-1",  # as a list that names a region twice
     }.items():
         monkeypatch.setenv(name, value)
 

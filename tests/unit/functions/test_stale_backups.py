@@ -16,7 +16,7 @@ from tests.conftest import Context
 
 from fleet import aws
 from fleet.findings import Finding
-from fleet.settings import SettingsError
+from fleet.settings import SettingsError, parse_entries
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "stale_backups.json").read_text())
 NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
@@ -431,3 +431,10 @@ def test_a_malformed_setting_stops_the_job(account: Account, context: Context, m
 
 def test_never_is_before_all_times() -> None:
     assert NEVER < LONG_AGO
+
+
+@pytest.mark.parametrize("path", ["", "dumps/orders/", "s3://", "s3://Dumps/", f"s3://dumps/{'x' * 1_000}"])
+def test_a_path_that_is_none_is_a_fault_of_the_list(path: str) -> None:
+    listed = parse_entries(f"[{{path: '{path}', max_age: 26h}}]", app.Dump, "the list")
+    assert not listed.usable
+    assert "expected s3://bucket/prefix" in listed.faults[0].reason

@@ -56,6 +56,12 @@ def test_whatever_gave_it_up_a_letter_says_whose_it_was_and_where_it_goes(
     assert facts(read(sample(name))) == expected
 
 
+def test_a_letter_that_holds_no_url_where_one_belongs_is_still_a_letter() -> None:
+    letter = sample("schedule_universal")
+    letter["Body"] = json.dumps({"QueueUrl": "https://[", "MessageBody": "x"})
+    assert (read(letter).route, read(letter).obstacle != "") == (Route.UNKNOWN, True)
+
+
 def test_every_way_has_a_sample() -> None:
     assert {read(sample(path.stem)).route for path in SAMPLES.glob("*.json")} == set(Route)
 
