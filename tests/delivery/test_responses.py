@@ -111,7 +111,7 @@ def examples(at_length: bool) -> Callable[[Any], Any]:
     # Without shrinking, which takes minutes: the first example that fails says enough.
     phases = [Phase.explicit, Phase.generate]
     health = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=1_000 if at_length else 15, suppress_health_check=health, phases=phases)
+    return settings(max_examples=100 if at_length else 15, suppress_health_check=health, phases=phases)
 
 
 @pytest.mark.parametrize("job", [job for job in JOBS if job.of_queue], ids=lambda job: job.name, indirect=True)
