@@ -9,8 +9,9 @@ from tests.probes import servers
 
 from fleet import aws, secrets
 from fleet.probes import trials as module
+from fleet.probes.conditions import Facts
 from fleet.probes.endpoints import Endpoint
-from fleet.probes.probe import probe
+from fleet.probes.probe import BODY_BYTES, Outcome, probe
 from fleet.probes.trials import Rules, Trial, trials
 from fleet.settings import structure
 
@@ -121,3 +122,19 @@ def test_one_odd_endpoint_does_not_hide_the_others(web: str, monkeypatch: pytest
     assert strange.verdict
     assert strange.verdict.got == "RuntimeError: nobody thought of this"
     assert healthy.verdict is None
+
+
+def test_an_answer_that_nests_deeply_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nested(asked: Endpoint, *_: Any) -> Outcome:
+        levels = int(asked.name)
+        return Outcome(Facts(body=b'{"a": ' + b"[" * levels + b"]" * levels + b"}"))
+
+    monkeypatch.setattr(module, "probe", nested)
+    for a in ("[BODY].a", "len([BODY].a)"):
+        endpoints = [endpoint("http://a.test", str(levels), conditions=[f"{a} == x"]) for levels in (0, 300, 500, 900)]
+        shallow, *deep = (each.verdict for each in trials(endpoints, Rules(retries=0), soon()))
+        assert shallow
+        assert shallow.phase == "condition"
+        assert [verdict and verdict.phase for verdict in deep] == ["condition"] * 3
+        assert deep[2]
+        assert deep[2].got == f"{a} is nested too deeply to be compared"

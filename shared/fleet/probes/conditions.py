@@ -108,7 +108,11 @@ class Condition:
 
     def judge(self, facts: Facts) -> Judgement:
         """Say whether the condition holds."""
-        left, right = self.left.value(facts), self.right.value(facts)
+        try:
+            left, right = self.left.value(facts), self.right.value(facts)
+        except RecursionError:
+            named = [side.text for side in (self.left, self.right) if side.fact]
+            return Judgement(False, dict.fromkeys(named, "nested too deeply to be compared"))
         seen = ((self.left, left), (self.right, right))
         got = {side.text: "absent" if value is None else value for side, value in seen if side.fact}
         return Judgement(self._holds(left, right), got)

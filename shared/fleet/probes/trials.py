@@ -72,12 +72,14 @@ def _next(trial: Trial, deadline: float) -> Trial:
     if (seconds := deadline - time.monotonic()) < min(BRIEFEST_SECONDS, endpoint.client.seconds):
         return trial
     try:
-        outcome = _attempt(endpoint, seconds, endpoint.secrets, {})
-    except _Denied as denied:
-        outcome = denied.outcome
+        try:
+            outcome = _attempt(endpoint, seconds, endpoint.secrets, {})
+        except _Denied as denied:
+            outcome = denied.outcome
+        verdict = judge(endpoint, outcome)
     except Exception as error:  # noqa: BLE001 - one odd endpoint, or a secret that is not there, must not hide the others
         return Trial(endpoint, attempts, None, Verdict("preparation", f"{type(error).__name__}: {error}", "a probe"))
-    return Trial(endpoint, attempts, outcome, judge(endpoint, outcome))
+    return Trial(endpoint, attempts, outcome, verdict)
 
 
 def _attempt(endpoint: Endpoint, seconds: float, names: tuple[str, ...], values: Mapping[str, str]) -> Outcome:
