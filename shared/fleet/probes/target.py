@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from fleet.network import HOST, NUMERIC_END, Address, allowable, connect, left, public, resolve
 
 NAME_CHARACTERS = 253
+BRIEFEST_SECONDS = 0.5  # a probe with less time would only tell that it had none
 
 
 class Phase(StrEnum):

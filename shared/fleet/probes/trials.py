@@ -10,8 +10,8 @@ from fleet.errors import Refused
 from fleet.findings import cut
 from fleet.probes.endpoints import Endpoint
 from fleet.probes.probe import Outcome, Verdict, judge, probe
+from fleet.probes.target import BRIEFEST_SECONDS
 
-BRIEFEST_SECONDS = 0.5
 GOT_CHARACTERS = 1_000
 
 
