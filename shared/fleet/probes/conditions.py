@@ -110,7 +110,7 @@ class Condition:
         """Say whether the condition holds."""
         try:
             left, right = self.left.value(facts), self.right.value(facts)
-        except RecursionError:
+        except RecursionError:  # which is the judgement
             named = [side.text for side in (self.left, self.right) if side.fact]
             return Judgement(False, dict.fromkeys(named, "nested too deeply to be compared"))
         seen = ((self.left, left), (self.right, right))
