@@ -104,7 +104,7 @@ def serve(server: socket.socket, tls: ssl.SSLContext | None) -> None:
 
 def ours(code: str, *arguments: object) -> dict[str, float]:
     """Return what a fresh process used."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "shared")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "shared"), "PROBE_LOOPBACK": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False
     )

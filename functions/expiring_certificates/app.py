@@ -86,11 +86,13 @@ def of_kept(kept: Kept, now: datetime) -> Iterator[Finding]:
         yield Finding(kept.arn, title, matters if kept.used else Severity.INFO, kept.detail)
 
 
-def of_endpoint(service: Service, seen: Look | Unreachable, now: datetime) -> Iterator[Finding]:
+def of_endpoint(service: Service, seen: Look | Unreachable | None, now: datetime) -> Iterator[Finding]:
     """Yield what is wrong with an endpoint: what clients refuse, or what of its chain expires first."""
-    if isinstance(seen, Unreachable):  # under the same subject, so that this never resolves what was found before
-        title = f"{service} cannot be reached, so nobody knows its certificate: {seen}"
-        yield Finding(str(service), title, detail={"phase": seen.phase, "reason": seen.reason})
+    if not isinstance(seen, Look):  # under the same subject, so that this never resolves what was found before
+        why = f"cannot be reached, so nobody knows its certificate: {seen}"
+        late = "was not looked at, so nobody knows its certificate: the run had no time left"
+        detail = {"phase": seen.phase, "reason": seen.reason} if seen else {}
+        yield Finding(str(service), f"{service} {why if seen else late}", detail=detail)
         return
     wrong = faults(seen.relied, seen.refusals, service.name, now)
     first = min(seen.relied, key=lambda each: each.not_after, default=None)
@@ -142,5 +144,5 @@ def handler(run: Run) -> Iterator[Finding]:
             services.append(endpoint.service(parameter(endpoint.authority) if endpoint.authority else ""))
         except SettingsError as error:
             yield from of_endpoint(endpoint.service(), Unreachable(Phase.TLS, str(error)), now)
-    for service, seen in looks(services, settings.probe_seconds, AT_ONCE):
+    for service, seen in looks(services, settings.probe_seconds, AT_ONCE, run.deadline):
         yield from of_endpoint(service, seen, now)

@@ -38,6 +38,10 @@ def wrong(name: str, port: int, authorities: str = ROOT) -> dict[Fault, str]:
     return faults(found.relied, found.refusals, name, NOW)
 
 
+def soon(seconds: float = 30) -> float:
+    return time.monotonic() + seconds
+
+
 def subjects(found: Look) -> list[str]:
     return [each.subject for each in found.relied]
 
@@ -301,7 +305,7 @@ def test_a_server_of_ipv6_is_looked_at() -> None:
 def test_many_services_are_looked_at_at_once(port: int) -> None:
     names = itertools.cycle(["good.test", "ending.test"])
     services = [Service(target(LOCAL, port, private=True), next(names), authorities=ROOT) for _ in range(500)]
-    found = list(looks(services, 10, at_once=50))
+    found = list(looks(services, 10, 50, soon()))
     assert [service for service, _ in found] == services
     assert all(isinstance(seen, Look) and not seen.refusals for _, seen in found)
 
@@ -316,7 +320,7 @@ def test_services_that_are_silent_wait_beside_each_other_and_are_tried_twice() -
     with listening(counting) as port:
         services = [Service(target(LOCAL, port, private=True), f"{number}.test") for number in range(30)]
         began = time.monotonic()
-        found = dict(looks(services, 0.3, at_once=30))
+        found = dict(looks(services, 0.3, 30, soon()))
         assert time.monotonic() - began < 3  # one after the other they would take 18 s
         assert [str(found[service]) for service in services] == ["tls: no answer in time"] * 30
         assert next(asked) == 60
@@ -329,8 +333,36 @@ def test_a_service_that_comes_back_at_once_is_no_trouble() -> None:
         answers.pop()(connection)
 
     with listening(next_answer) as port:
-        ((_, found),) = looks([Service(target(LOCAL, port, private=True), "good.test", authorities=ROOT)], 5, 1)
+        service = Service(target(LOCAL, port, private=True), "good.test", authorities=ROOT)
+        ((_, found),) = looks([service], 5, 1, soon())
     assert isinstance(found, Look)
+
+
+def test_what_there_is_no_time_for_is_not_tried_again_or_not_at_all() -> None:
+    asked = itertools.count()
+
+    def counting(connection: socket.socket) -> None:
+        next(asked)
+        silent(connection)
+
+    with listening(counting) as port:
+        one, other = (Service(target(LOCAL, port, private=True), name) for name in ("one.test", "other.test"))
+        found = dict(looks([one, other], 0.3, 1, soon(0.5)))
+    assert (str(found[one]), found[other], next(asked)) == ("tls: no answer in time", None, 1)
+
+
+def test_one_odd_server_does_not_hide_the_others(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(service: Service, course: Course) -> Look:
+        if service.name == "odd.test":
+            raise RuntimeError("nobody thought of this")
+        return look(service, course)
+
+    monkeypatch.setattr(tls, "look", odd)
+    place = target(LOCAL, port, private=True)
+    services = [Service(place, name, authorities=ROOT) for name in ("odd.test", "good.test")]
+    found = {service.name: seen for service, seen in looks(services, 5, 2, soon())}
+    assert str(found["odd.test"]) == "tls: RuntimeError: nobody thought of this"
+    assert isinstance(found["good.test"], Look)
 
 
 def test_nothing_is_begun_after_the_deadline() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from tests.probes import servers
 
-from fleet import aws, secrets
+from fleet import aws
 from fleet.probes import trials as module
+from fleet.probes.conditions import Facts
 from fleet.probes.endpoints import Endpoint
-from fleet.probes.probe import probe
-from fleet.probes.trials import Rules, Trial, trials
+from fleet.probes.probe import BODY_BYTES, Outcome, probe
+from fleet.probes.trials import GOT_CHARACTERS, Rules, Trial, trials
 from fleet.settings import structure
 
 SECRET = "/fleet/failing_endpoints/secrets/api"
@@ -84,8 +85,8 @@ def test_a_secret_is_sent_and_fetched_anew_when_it_is_refused(web: str) -> None:
     (refused,) = trials([guarded], Rules(retries=0), soon())
     assert refused.verdict
     assert "[STATUS] is 401" in refused.verdict.got
-    assert "old-secret-value" in refused.verdict.got, "the server repeats it, so this test is one"
-    assert "old-secret-value" not in secrets.redact(refused.verdict.got)
+    assert "[secret]" in refused.verdict.got, "the server repeats it, so this test is one"
+    assert "old-secret-value" not in refused.verdict.got
     ssm.put_parameter(Name=SECRET, Value="new-secret-value", Type="SecureString", Overwrite=True)
     (accepted,) = trials([guarded], Rules(retries=0), soon())
     assert accepted.outcome
@@ -121,3 +122,30 @@ def test_one_odd_endpoint_does_not_hide_the_others(web: str, monkeypatch: pytest
     assert strange.verdict
     assert strange.verdict.got == "RuntimeError: nobody thought of this"
     assert healthy.verdict is None
+
+
+def test_an_answer_that_nests_deeply_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nested(asked: Endpoint, *_: Any) -> Outcome:
+        levels = int(asked.name)
+        return Outcome(Facts(body=b'{"a": ' + b"[" * levels + b"]" * levels + b"}"))
+
+    monkeypatch.setattr(module, "probe", nested)
+    for a in ("[BODY].a", "len([BODY].a)"):
+        endpoints = [endpoint("http://a.test", str(levels), conditions=[f"{a} == x"]) for levels in (0, 300, 500, 900)]
+        shallow, *deep = (each.verdict for each in trials(endpoints, Rules(retries=0), soon()))
+        assert shallow
+        assert shallow.phase == "condition"
+        assert [verdict and verdict.phase for verdict in deep] == ["condition"] * 3
+        assert deep[2]
+        assert deep[2].got == f"{a} is nested too deeply to be compared"
+
+
+def test_what_was_answered_is_not_kept_until_the_run_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "probe", lambda *_: Outcome(Facts(status=200, body=b"y" * BODY_BYTES)))
+    entries = [endpoint("http://a.test", conditions=[f"[BODY] {sign} x"]) for sign in ("==", "!=")]
+    for trial, failed in zip(trials(entries, Rules(retries=0), soon()), (True, False), strict=True):
+        assert trial.outcome
+        assert trial.outcome.facts == Facts(status=200)
+        assert "text" not in vars(trial.outcome.facts)
+        assert (trial.verdict is not None) is failed
+        assert not trial.verdict or len(trial.verdict.got) == GOT_CHARACTERS

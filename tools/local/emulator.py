@@ -41,6 +41,7 @@ def environment(port: int, state: Path) -> dict[str, str]:
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
+        "PROBE_LOOPBACK": "1",  # scenarios serve there what the fleet looks at
         "S3_DATA_DIR": str(state / "s3"),
         "SFTP_ENABLED": "0",
         "STATE_DIR": str(state / "state"),

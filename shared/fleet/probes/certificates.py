@@ -139,11 +139,20 @@ def parse(der: bytes) -> Certificate:
     return Certificate(
         _shown(read.subject),
         _shown(read.issuer),
-        read.not_valid_before.astimezone(UTC),
-        read.not_valid_after.astimezone(UTC),
+        _moment(read.not_valid_before),
+        _moment(read.not_valid_after),
         tuple(_names(read.subject_alt_name_value or ())),
         (read.subject.hashable, read.issuer.hashable, read.key_identifier, read.authority_key_identifier),
     )
+
+
+def _moment(date: Any) -> datetime:
+    if not isinstance(date, datetime):  # asn1crypto has a type of its own for the year 0
+        raise ValueError("a date of it is of the year 0")  # noqa: TRY004 - that is the certificate's fault
+    try:
+        return date.astimezone(UTC)
+    except OverflowError:  # before the year 1 or after 9999 in UTC
+        raise ValueError(f"{date} is no date") from None
 
 
 def _names(general: Iterable[Any]) -> Iterator[str]:

@@ -26,11 +26,13 @@ PLACEHOLDER = re.compile(r"\[([A-Za-z_]{2,})\](.*)", re.DOTALL)
 STEP = re.compile(r"\.?\[(\d{1,9})\]|\.?([^.\[\]]+)")
 GLOB = re.compile(r"(\*+)|(\?)|\[(\^?)((?:\\.|[^\\\]])+)\]|\\(.)|([^\[\\])", re.DOTALL)
 
-AMOUNT = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+AMOUNTS = re.compile(rf"({AMOUNT.pattern})+")
 MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3, "h": 3600e3}
 OCTAL = re.compile(r"[+-]?0[0-7_]+")
 INTEGER = re.compile(r"[+-]?[0-9][0-9A-Za-z_]*")
-DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+NUMBER_CHARACTERS = 64  # what is longer is no number that anybody means
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,11 @@ class Condition:
 
     def judge(self, facts: Facts) -> Judgement:
         """Say whether the condition holds."""
-        left, right = self.left.value(facts), self.right.value(facts)
+        try:
+            left, right = self.left.value(facts), self.right.value(facts)
+        except RecursionError:  # which is the judgement
+            named = [side.text for side in (self.left, self.right) if side.fact]
+            return Judgement(False, dict.fromkeys(named, "nested too deeply to be compared"))
         seen = ((self.left, left), (self.right, right))
         got = {side.text: "absent" if value is None else value for side, value in seen if side.fact}
         return Judgement(self._holds(left, right), got)
@@ -152,6 +158,8 @@ def same(one: str, other: str) -> bool:
 
 def number(text: str) -> float | None:
     """Read a duration (as its milliseconds) or a number; None for anything else."""
+    if len(text) > NUMBER_CHARACTERS:
+        return None
     if (whole := integer(text)) is not None:
         return whole
     try:
@@ -163,7 +171,7 @@ def number(text: str) -> float | None:
 def duration(text: str) -> float:
     """Read a duration as Go writes it, such as `1h30m` or `500ms`, in milliseconds. Raises `ValueError`."""
     sign, amounts = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
-    if not amounts or AMOUNT.sub("", amounts):
+    if not AMOUNTS.fullmatch(amounts):
         raise ValueError(f"expected a duration such as 500ms, 10s or 1h30m, got {text!r}")
     return sign * sum(float(amount) * MILLISECONDS[unit] for amount, unit in AMOUNT.findall(amounts))
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import SplitResult, quote, urlsplit
 
+from fleet.findings import SUBJECT_CHARACTERS
 from fleet.probes import conditions, dns
 from fleet.probes.conditions import Condition
 from fleet.probes.target import Target, target
@@ -144,6 +145,8 @@ class Endpoint:
     def _faults(self) -> Iterator[str]:
         if not self.name or not str(self).isprintable():
             yield "name must be printable text"
+        if len(str(self)) > SUBJECT_CHARACTERS:
+            yield f"name must have, with its group, at most {SUBJECT_CHARACTERS} characters, not {len(str(self))}"
         try:
             self.place  # noqa: B018 - it is made to see whether it can be
         except ValueError as error:

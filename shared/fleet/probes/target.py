@@ -1,7 +1,7 @@
 """Where a probe goes, and the guarded way there, phase by phase.
 
 An address is looked at between resolving and connecting. Addresses of private networks are probed only where people
-allow it; those where machines are told their credentials, and other link-local ones, never.
+allow it; loopback, those where machines are told their credentials, and other link-local ones, never.
 """
 
 import socket
@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from fleet.network import HOST, NUMERIC_END, Address, allowable, connect, left, public, resolve
 
 NAME_CHARACTERS = 253
+BRIEFEST_SECONDS = 0.5  # a probe with less time would only tell that it had none
 
 
 class Phase(StrEnum):
@@ -124,7 +125,10 @@ def resolved(place: Target, course: Course) -> list[Address]:
         addresses = resolve(place.host, place.port, deadline)
     for _, address in addresses:
         if not allowable(address[0]):
-            raise Unreachable(Phase.RESOLVE, f"{address[0]} is link-local or tells credentials, and is never probed")
+            raise Unreachable(
+                Phase.RESOLVE,
+                f"{address[0]} is neither public nor of a network that `private: true` allows, and is never probed",
+            )
         if not (place.private or public(address[0])):
             raise Unreachable(
                 Phase.RESOLVE,

@@ -8,6 +8,7 @@ that Python 3.13 adds and browsers lack is left out, and a name counts only amon
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from socket import socket
 from fleet.network import left
 from fleet.probes.certificates import NAME_REFUSALS, Certificate, Refusal, parse, path
 from fleet.probes.starttls import upgrade
-from fleet.probes.target import Course, Phase, Target, Unreachable, begin, reached, resolved
+from fleet.probes.target import BRIEFEST_SECONDS, Course, Phase, Target, Unreachable, begin, reached, resolved
 
 DER = 2  # as _ssl names it: X509_FILETYPE_ASN1
 # Reading the system's authorities takes longer than a probe: it is done once, not by every thread that begins.
@@ -89,26 +90,34 @@ def expiry(session: ssl.SSLSocket) -> float:
     return float(ssl.cert_time_to_seconds(str((session.getpeercert() or {})["notAfter"])))
 
 
-def looks(services: Iterable[Service], seconds: float, at_once: int) -> Iterator[tuple[Service, Look | Unreachable]]:
-    """Look at many services, so many at once and each for so many seconds at most.
+def looks(
+    services: Iterable[Service], seconds: float, at_once: int, deadline: float
+) -> Iterator[tuple[Service, Look | Unreachable | None]]:
+    """Look at many services, so many at once and each for so many seconds at most, until a time of `time.monotonic()`.
 
-    One that cannot be reached is tried once more when all others are done.
+    One that cannot be reached is tried once more when all others are done, if there is time for that. None stands for
+    a look that there was no time for.
     """
 
-    def attempt(service: Service) -> tuple[Service, Look | Unreachable]:
+    def attempt(service: Service, known: Unreachable | None = None) -> tuple[Service, Look | Unreachable | None]:
+        rest = deadline - time.monotonic()
+        if rest < (seconds if known else min(seconds, BRIEFEST_SECONDS)):
+            return service, known
         try:
-            return service, look(service, begin(seconds))
+            return service, look(service, begin(min(seconds, rest)))
         except Unreachable as error:
             return service, error
+        except Exception as error:  # noqa: BLE001 - one odd server must not hide the others
+            return service, Unreachable(Phase.TLS, f"{type(error).__name__}: {error}")
 
     again = []
     with ThreadPoolExecutor(at_once) as pool:
         for service, seen in pool.map(attempt, services):
-            if isinstance(seen, Look):
-                yield service, seen
+            if isinstance(seen, Unreachable):
+                again.append((service, seen))
             else:
-                again.append(service)
-        yield from pool.map(attempt, again)
+                yield service, seen
+        yield from pool.map(lambda failed: attempt(*failed), again)
 
 
 def look(service: Service, course: Course) -> Look:

@@ -3,14 +3,16 @@
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleet import secrets
 from fleet.errors import Refused
+from fleet.findings import cut
 from fleet.probes.endpoints import Endpoint
 from fleet.probes.probe import Outcome, Verdict, judge, probe
+from fleet.probes.target import BRIEFEST_SECONDS
 
-BRIEFEST_SECONDS = 0.5
+GOT_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Rules:
 class Trial:
     """What became of an endpoint in so many probes; without an outcome, the verdict says why there was none.
 
+    The outcome is without the body, and of what was got the verdict has a beginning, in which no secret stands.
     `late` is one that there was no time to probe even once.
     """
 
@@ -72,12 +75,18 @@ def _next(trial: Trial, deadline: float) -> Trial:
     if (seconds := deadline - time.monotonic()) < min(BRIEFEST_SECONDS, endpoint.client.seconds):
         return trial
     try:
-        outcome = _attempt(endpoint, seconds, endpoint.secrets, {})
-    except _Denied as denied:
-        outcome = denied.outcome
+        try:
+            outcome = _attempt(endpoint, seconds, endpoint.secrets, {})
+        except _Denied as denied:
+            outcome = denied.outcome
+        verdict = judge(endpoint, outcome)
     except Exception as error:  # noqa: BLE001 - one odd endpoint, or a secret that is not there, must not hide the others
         return Trial(endpoint, attempts, None, Verdict("preparation", f"{type(error).__name__}: {error}", "a probe"))
-    return Trial(endpoint, attempts, outcome, judge(endpoint, outcome))
+    # A run keeps thousands of trials, but no bodies. Secrets are taken out while they are whole.
+    outcome = replace(outcome, facts=replace(outcome.facts, body=b""))
+    if verdict:
+        verdict = replace(verdict, got=cut(secrets.redact(verdict.got), GOT_CHARACTERS))
+    return Trial(endpoint, attempts, outcome, verdict)
 
 
 def _attempt(endpoint: Endpoint, seconds: float, names: tuple[str, ...], values: Mapping[str, str]) -> Outcome:

@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -108,6 +109,12 @@ def test_an_endpoint_that_was_not_reached_bears_its_own_subject() -> None:
     assert finding.severity is Severity.WARNING
     assert "cannot be reached, so nobody knows its certificate: connect: no answer in time" in finding.title
     assert finding.detail == {"phase": "connect", "reason": "no answer in time"}
+
+
+def test_an_endpoint_that_there_was_no_time_for_bears_its_own_subject() -> None:
+    (finding,) = of_endpoint(SERVICE, None, NOW)
+    assert (finding.subject, finding.severity) == (looked(DAY)[0].subject, Severity.WARNING)
+    assert "was not looked at, so nobody knows its certificate: the run had no time left" in finding.title
 
 
 @pytest.mark.parametrize(
@@ -223,10 +230,13 @@ def listing(text: str, part: str = "") -> None:
     aws.client("ssm").put_parameter(Name=f"/fleet/expiring_certificates/endpoints{part}", Value=text, Type="String")
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, **seen: Look | Unreachable) -> list[Service]:
+def answering(monkeypatch: pytest.MonkeyPatch, **seen: Look | Unreachable | None) -> list[Service]:
     asked: list[Service] = []
 
-    def looks(services: Iterable[Service], *_: float) -> Iterator[tuple[Service, Look | Unreachable]]:
+    def looks(
+        services: Iterable[Service], seconds: float, at_once: int, deadline: float
+    ) -> Iterator[tuple[Service, Look | Unreachable | None]]:
+        assert 0 < deadline - time.monotonic() < Context.remaining_ms / 1000
         asked.extend(services)
         yield from ((each, seen[each.name.partition(".")[0]]) for each in asked)
 
@@ -242,9 +252,9 @@ def test_the_job_reports_endpoints_faulty_entries_and_what_aws_keeps(
     imported("three.test", 60 * DAY)
     aws.client("ssm").put_parameter(Name="/fleet/authorities/a", Value="PEM", Type="String")
     listing("- {host: good.test, authority: /fleet/authorities/a}\n- {host: dead.test}\n- {host: 127.0.1}")
-    listing("- {host: dead.test}\n- {host: lost.test, authority: /fleet/authorities/none}", "-2")
+    listing("- {host: dead.test}\n- {host: lost.test, authority: /fleet/authorities/none}\n- {host: late.test}", "-2")
     ending = Look("192.0.2.7", (replace(LEAF, not_after=pki.NOW + 20 * DAY),))
-    asked = answering(monkeypatch, good=ending, dead=Unreachable(Phase.RESOLVE, "no such name"))
+    asked = answering(monkeypatch, good=ending, dead=Unreachable(Phase.RESOLVE, "no such name"), late=None)
     handler(TODAY, context)
     (event,) = published()
     listed = "of /fleet/expiring_certificates/endpoints"
@@ -255,8 +265,10 @@ def test_the_job_reports_endpoints_faulty_entries_and_what_aws_keeps(
         f"entry 3 {listed}": "warning",
         f"entry 4 {listed}": "warning",
         "lost.test:443": "warning",
+        "late.test:443": "warning",
     }
-    assert [(service.name, service.authorities) for service in asked] == [("good.test", "PEM"), ("dead.test", "")]
+    asked_for = [(service.name, service.authorities) for service in asked]
+    assert asked_for == [("good.test", "PEM"), ("dead.test", ""), ("late.test", "")]
 
 
 @pytest.mark.usefixtures("job")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.network import allowable, public
+from fleet.network import LOOPBACK_VARIABLE, allowable, public
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,11 @@ def test_a_public_address_is_known(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["10.0.0.1", "127.0.0.1", "192.168.1.1", "8.8.8.8", "::1", "fd12::1", "2606:4700::1"]
+    "address",
+    [
+        *("10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "100.127.255.255", "8.8.8.8"),
+        *("fc00::1", "fd12::1", "2606:4700::1"),
+    ],
 )
 def test_a_private_network_may_be_allowed(address: str) -> None:
     assert allowable(address)
@@ -40,8 +44,20 @@ def test_a_private_network_may_be_allowed(address: str) -> None:
     "address",
     [
         *("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23", "fe80::1%eth0"),
+        *("0.0.0.0", "0.1.2.3", "192.0.0.192", "198.18.0.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255"),
+        *("::", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::7f00:1", "64:ff9b::7f00:1", "ff02::1"),
         *("::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "::169.254.169.254", "fe80::a9fe:a9fe"),
     ],
 )
-def test_where_credentials_are_told_nobody_may_be_allowed(address: str) -> None:
+def test_where_credentials_are_told_and_what_is_no_private_network_nobody_may_allow(address: str) -> None:
     assert not allowable(address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.255.255.254", "::1"])
+def test_loopback_may_be_allowed_only_where_the_environment_says_so(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not allowable(address)
+    monkeypatch.setenv(LOOPBACK_VARIABLE, "1")
+    assert allowable(address)
+    assert not allowable("0.0.0.0")

@@ -1,7 +1,7 @@
 """What certificates say, and what is wrong with those shown, without a server; tests/probes has the servers."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -105,6 +105,15 @@ def test_a_refusal_is_told_though_no_certificate_was_seen(code: int, fault: Faul
     found = faults([], [Refusal(code, "so it is")], "a.test", NOW)
     assert list(found) == [fault]
     assert "so it is" in found[fault] or fault is Fault.WRONG_HOST
+
+
+@pytest.mark.parametrize("date", [b"00001231235959Z", b"9999123123-0100"])
+def test_a_date_that_no_calendar_has_makes_a_certificate_unreadable(date: bytes) -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    der = pki.leaf("good.test", valid=(pki.PAST, last)).der
+    assert parse(der).not_after == last
+    with pytest.raises(ValueError, match="date"):
+        parse(der.replace(b"99991231235959Z", date))
 
 
 @given(st.data())

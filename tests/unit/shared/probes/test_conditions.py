@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.probes.conditions import Facts, duration, glob, integer, number, parse, same
+from fleet.probes.conditions import NUMBER_CHARACTERS, Facts, duration, glob, integer, number, parse, same
+from fleet.probes.probe import BODY_BYTES
 
 DAY = 24 * 3600 * 1000.0
 USER = json.dumps({"user": {"first": "john", "last": "doe"}, "id": 1})
@@ -307,3 +308,11 @@ def test_any_text_is_a_condition_or_refused(text: str) -> None:
 def test_any_text_is_a_number_or_none(text: str) -> None:
     whole = integer(text)
     assert whole is None or number(text) == whole
+
+
+def test_what_is_too_long_is_no_number_and_so_judged_at_once() -> None:
+    assert number("9" * NUMBER_CHARACTERS) == int("9" * NUMBER_CHARACTERS)
+    assert number("9" * (NUMBER_CHARACTERS + 1)) is None
+    assert number("1s" * NUMBER_CHARACTERS) is None
+    for body in ("9" * BODY_BYTES, "9" * (BODY_BYTES - 1) + "x", "1h" * (BODY_BYTES // 2)):
+        assert not parse("[BODY] > 5").judge(facts(body)).holds

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fleet.findings import Finding
 from fleet.probes.endpoints import Endpoint
 from fleet.settings import SettingsError, parse_entries, structure
 
@@ -119,6 +120,7 @@ def test_what_it_says_is_understood() -> None:
         ({"name": None}, "required field missing"),
         ({"name": ""}, "name must be printable text"),
         ({"name": "a\nb"}, "name must be printable text"),
+        ({"group": "g" * 600, "name": "n" * 424}, "with its group, at most 1024 characters, not 1025"),
         ({"name": 7}, "name: expected text, got 7"),
         ({"url": None}, "required field missing"),
         ({"url": "example.org"}, "'example.org' cannot be probed"),
@@ -147,12 +149,17 @@ def test_what_it_says_is_understood() -> None:
         ({"severity": "fatal"}, "severity: fatal is none of ['critical', 'warning', 'info']"),
         ({"condition": ["x"]}, "unknown: condition"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_an_entry_that_is_wrong_says_what_is(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError) as refusal:
         entry(**changes)
     assert said in str(refusal.value)
+
+
+def test_a_name_may_be_as_long_as_a_subject() -> None:
+    longest = entry(group="g" * 600, name="n" * 423)
+    assert Finding(str(longest), "title").subject == str(longest)
 
 
 def test_every_fault_is_named_at_once() -> None:
