@@ -47,8 +47,13 @@ def application() -> Any:
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "console")
     import app
 
-    made = app.create_app()
-    made.extensions["reading"].places.check()
+    from fleet.settings import SettingsError
+
+    try:
+        made = app.create_app()
+        made.extensions["reading"].places.check()
+    except SettingsError as error:
+        raise FleetError(str(error)) from None
     return made
 
 

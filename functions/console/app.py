@@ -20,7 +20,7 @@ if find_spec("fleet") is None:  # in a checkout the package is not installed: it
 
 from fleet.runtime.telemetry import instrumented, metrics
 from fleet.settings import load
-from fleet_console import api, pages, problems, security
+from fleet_console import api, pages, problems, security, showing
 from fleet_console.operating import Operations
 from fleet_console.reading import Reading
 from fleet_console.settings import Settings
@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None, identify: Identify | None = Non
     settings = settings or load(Settings)
     app = Flask("fleet_console")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.response_class = showing.Encoded
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
     reading = Reading(settings)
     app.extensions["reading"] = reading

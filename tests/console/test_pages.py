@@ -268,18 +268,18 @@ def test_a_mute_that_is_wrong_is_asked_for_again_with_what_was_written(account: 
 
 
 def test_a_job_is_run_as_scheduled_or_with_an_event(account: Account, function: None, client: FlaskClient) -> None:
-    told = followed(client, post(client, f"/jobs/{SCHEDULED}/run"))
+    told = followed(client, post(client, f"/jobs/{SCHEDULED}"))
     assert f"Asked {SCHEDULED} to run" in told
     assert "PAUSED_HOURS 24" in told
 
-    told = followed(client, post(client, f"/jobs/{QUEUED}/run", event='{"pipeline": "web"}'))
-    assert "with this message" in told
+    told = followed(client, post(client, f"/jobs/{QUEUED}", event='{"pipeline": "web"}'))
+    assert f"Sent {QUEUED} a message. If that fails" in told
     assert account.messages() == ['{"pipeline": "web"}']
 
 
 def test_an_event_that_is_wrong_is_asked_for_again(account: Account, client: FlaskClient) -> None:
     for event, why in (("{]", "the event is not JSON"), ("[1]", "expected a mapping"), ("", "say with which")):
-        answer = post(client, f"/jobs/{QUEUED}/run", event=event)
+        answer = post(client, f"/jobs/{QUEUED}", event=event)
 
         text = answer.get_data(as_text=True)
         assert answer.status_code == 400
@@ -325,7 +325,7 @@ def test_a_dead_letter_is_discarded_only_with_a_reason(account: Account, client:
 
 
 def test_a_form_of_another_site_changes_nothing(account: Account, client: FlaskClient) -> None:
-    for path in ("/mutes", f"/jobs/{SCHEDULED}/run", "/letters/redrive", "/letters/discard"):
+    for path in ("/mutes", f"/jobs/{SCHEDULED}", "/letters/redrive", "/letters/discard"):
         answer = client.post(path, data={"id": "1", "reason": "x"}, headers={"Sec-Fetch-Site": "cross-site"})
 
         assert answer.status_code == 403, path

@@ -96,7 +96,7 @@ def log(name: str) -> Answer:
 @blueprint.post("/jobs/<name>/runs")
 def run(name: str) -> Answer:
     asked = asking.body(request, asking.Run)
-    begun = operations().run(name, asked.event, now())
+    begun = operations().run(name, asked.event, g.who, now())
     return {"job": begun.job, "by": begun.by, "id": begun.id}, 202
 
 
@@ -166,7 +166,7 @@ def letter(number: str) -> Answer:
 @blueprint.post("/redrives")
 def redrive() -> Answer:
     asked = asking.body(request, asking.Redrive)
-    return done_as_json(operations().redrive(asked.selection, now(), dry_run=asked.dry_run))
+    return done_as_json(operations().redrive(asked.selection, now(), g.who, dry_run=asked.dry_run))
 
 
 @blueprint.post("/discards")
@@ -201,7 +201,7 @@ def cause_as_json(cause: Cause, letters: Sequence[Parked]) -> dict[str, Any]:
 
 def done_as_json(done: Done) -> dict[str, Any]:
     """What became of dead letters."""
-    outcomes = [{"letter": each.letter.id, "step": each.step, "detail": each.detail} for each in done.outcomes]
+    outcomes = [{"letter": each.letter.id, "step": each.step, "detail": masked(each.detail)} for each in done.outcomes]
     return {"outcomes": outcomes, "unseen": done.unseen}
 
 

@@ -1,5 +1,6 @@
 """What requests ask for, as values: queries and bodies that are as they must be, or `Invalid`."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ LARGEST_PAGE = 100
 LONGEST_TEXT = 1_000
 LONGEST_AGE = timedelta(days=3_650)
 LONGEST_LOG = timedelta(days=7)
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class Discard:
 def _short(name: str, text: str) -> None:
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"{name} must have at most {LONGEST_TEXT} characters, got {len(text)}")
+    if SURROGATE.search(text):
+        raise ValueError(f"{name} must be whole text, got half a surrogate pair in {text!a:.100}")
 
 
 def query(asked: Request, kind: type[T]) -> T:
@@ -145,12 +149,10 @@ def query(asked: Request, kind: type[T]) -> T:
 
 def body(asked: Request, kind: type[T]) -> T:
     """Read the JSON body of a request. Raises `Invalid` that names every fault, or what Flask raises."""
-    return _read(asked.get_json(), kind, "the body")
-
-
-def form(asked: Request, kind: type[T], **read: Any) -> T:
-    """Read the fields of a form, with what was read of it already."""
-    return _read({**asked.form.to_dict(), **read}, kind, "the form", texts=True)
+    try:
+        return _read(asked.get_json(), kind, "the body")
+    except RecursionError:
+        raise Invalid("the body: it is nested too deeply") from None
 
 
 def _read(value: Any, kind: type[T], where: str, *, texts: bool = False) -> T:

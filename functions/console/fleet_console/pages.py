@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from time import sleep
 from typing import Any
 
@@ -10,6 +11,7 @@ from flask import Blueprint, g, make_response, redirect, render_template, reques
 from flask.blueprints import BlueprintSetupState
 from werkzeug.datastructures import MultiDict
 
+from fleet.dead_letters.causes import masked
 from fleet.dead_letters.redrive import Selection, Step
 from fleet.findings import Severity
 from fleet.ledger.life import Row
@@ -78,21 +80,25 @@ def job(name: str) -> Answer:
     return _job(name)
 
 
-@blueprint.post("/jobs/<name>/run")
+@blueprint.post("/jobs/<name>")
 def run(name: str) -> Answer:
     text = request.form.get("event", "")
     try:
-        begun = operations().run(name, _event(text), now())
+        begun = operations().run(name, _event(text), g.who, now())
     except Invalid as error:
         return _job(name, text, error), 400
-    told = f"Asked {name} to run. Its log lines appear below within a minute, with this {begun.by}: {begun.id}"
+    told = (
+        f"Asked {name} to run. Its log lines appear below within a minute, with this invocation: {begun.id}"
+        if begun.by == "invocation"
+        else f"Sent {name} a message. If that fails, its log line below and its dead letter name it: {begun.id}"
+    )
     return _back(Flash(told), "pages.job", name=name)
 
 
 def _event(text: str) -> Any:
     try:
         return json.loads(text) if text.strip() else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid(f"the event is not JSON: {error}") from None
 
 
@@ -118,12 +124,14 @@ def _job(name: str, event: str = "", error: Invalid | None = None) -> Answer:
 @blueprint.get("/findings")
 def findings() -> Answer:
     # A form sends its empty fields too.
-    given = {name: value for name, value in request.args.items() if value}
+    filters = {name: value for name, value in request.args.items() if value}
     error, asked = "", asking.Findings()
     try:
-        asked = structure(given, asking.Findings, "the filters", texts=True)
+        asked = structure(filters, asking.Findings, "the filters", texts=True)
     except SettingsError as wrong:
         error = str(wrong)
+    # Links are made of these, so that no name may be among them which means something else there.
+    given = {each.name: filters[each.name] for each in fields(asking.Findings) if each.name in filters}
     part = Partial(reading())
     found: tuple[list[Row], Any] = ([], None)
     if not error:
@@ -221,12 +229,12 @@ def letter(number: str) -> Answer:
 
 @blueprint.get("/letters/redrive")
 def ask_redrive() -> Answer:
-    return _confirmation("redrive", _seen(lambda: operations().redrive(_selected(), now(), dry_run=True)))
+    return _confirmation("redrive", _seen(lambda: operations().redrive(_selected(), now(), g.who, dry_run=True)))
 
 
 @blueprint.post("/letters/redrive")
 def redrive() -> Answer:
-    done = _seen(lambda: operations().redrive(_selected(), now(), dry_run=False))
+    done = _seen(lambda: operations().redrive(_selected(), now(), g.who, dry_run=False))
     return _back(_told(done), "pages.letters")
 
 
@@ -259,7 +267,7 @@ def _seen(act: Callable[[], Done]) -> Done:
 
 def _confirmation(verb: str, tried: Done, error: str = "") -> Answer:
     """Show what an operation would do with each letter. What is confirmed is about these alone."""
-    outcomes = [(letter_as_json(Parked.of(each.letter)), each.step, each.detail) for each in tried.outcomes]
+    outcomes = [(letter_as_json(Parked.of(each.letter)), each.step, masked(each.detail)) for each in tried.outcomes]
     ids = [each.letter.id for each in tried.outcomes if each.step is Step.WOULD]
     return render_template(
         "confirm.html",
@@ -281,7 +289,7 @@ def _told(done: Done) -> Flash:
         or "none of them could be seen, so nothing was done"
     )
     bad = [
-        f"{each.letter.job} {each.letter.id}: {each.step}. {each.detail}"
+        f"{each.letter.job} {each.letter.id}: {each.step}. {masked(each.detail)}"
         for each in done.outcomes
         if each.step in BAD_NEWS
     ]

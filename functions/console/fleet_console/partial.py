@@ -17,10 +17,9 @@ from fleet_console.state import State, Status
 
 T = TypeVar("T")
 LEDGER, LETTERS, SCHEDULES, QUEUES = "the ledger", "the dead letters", "the schedules", "the queues"
-UNKNOWN = "unknown"
 # The worst first, as the fleet is listed.
 URGENCY = (
-    *(State.MISSING, State.FAILING, State.LATE, UNKNOWN, State.FINDINGS),
+    *(State.MISSING, State.FAILING, State.LATE, State.UNKNOWN, State.FINDINGS),
     *(State.WAITING, State.DISABLED, State.OK),
 )
 
@@ -71,9 +70,9 @@ class Partial:
     def _state(self, status: Status) -> str:
         """The job's state, or that nobody knows: silence of what was not read says nothing."""
         if (SCHEDULES if status.job.scheduled else QUEUES) in self.faults:
-            return State.FAILING if status.letters else UNKNOWN
+            return State.FAILING if status.letters else State.UNKNOWN
         if self.faults and status.state in (State.OK, State.WAITING):
-            return UNKNOWN
+            return State.UNKNOWN
         return status.state
 
 

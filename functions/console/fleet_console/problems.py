@@ -3,10 +3,11 @@
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from flask import Flask, Response, json, render_template, request
+from flask import Flask, Response, current_app, json, render_template, request
 from werkzeug.exceptions import BadRequest, Conflict, HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
 from fleet import aws, secrets
+from fleet.dead_letters.journal import NotRecorded
 from fleet.ledger import table
 from fleet.runtime.telemetry import logger
 from fleet.settings import SettingsError
@@ -28,24 +29,24 @@ def handle(app: Flask) -> None:
 
 
 def _answer(error: Exception) -> Response:
-    problem = _problem(error)
-    if (problem.code or 500) >= 500:
-        logger.error("request failed", path=request.path, detail=problem.description, exc_info=error)
-    answer = _shown(problem)
-    for name, value in problem.get_headers():
+    found = problem(error)
+    if (found.code or 500) >= 500:
+        logger.error("request failed", path=request.path, detail=found.description, exc_info=error)
+    answer = _shown(found)
+    for name, value in found.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             answer.headers[name] = value
     return answer
 
 
-def _problem(error: Exception) -> HTTPException:
+def problem(error: Exception) -> HTTPException:
     """Return what of an error its reader may know; the log has the rest."""
     match error:
         case HTTPException():
             return error
         case table.Conflict():
             return Conflict("somebody else has just changed it: look again, then repeat")
-        case SettingsError():
+        case SettingsError() | NotRecorded():
             return ServiceUnavailable(str(error))
         case ClientError():
             return ServiceUnavailable(f"AWS refused {error.operation_name}: {aws.error_code(error)}")
@@ -64,4 +65,4 @@ def _shown(problem: HTTPException) -> Response:
     }
     if request.path.startswith(API):
         return Response(json.dumps(document), status, mimetype="application/problem+json")
-    return Response(render_template("problem.html", problem=document), status)
+    return current_app.make_response((render_template("problem.html", problem=document), status))

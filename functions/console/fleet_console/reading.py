@@ -26,7 +26,6 @@ from fleet.ledger.life import LONG_AGO, Row
 from fleet.ledger.mutes import MUTES, Mute, muting
 from fleet.ledger.storms import STORMS, Storm
 from fleet.ledger.table import FAR_AHEAD, Table
-from fleet.schedules import Schedule
 from fleet.settings import SettingsError
 from fleet_console import catalogue
 from fleet_console.catalogue import Job
@@ -38,15 +37,16 @@ from fleet_console.state import Planned, Status
 # How long what was read may be shown again, in seconds: as long as nobody would notice, or as it rarely changes.
 FRESH, LOOKS, SLOW = 5, 20, 60
 MOST_LETTERS = 1_000
-LOOK_SECONDS = 8.0
+LOOK_SECONDS = 6.0
 # An answer looks at so many findings at most, however few of them fit what was asked for; the next goes on from there.
 LOOKED_AT = 1_000
+LISTED_AT_ONCE = 100
 FINDING = life.findings_of("")
 LOG_PAGES = 10
 LOG_LINE_CHARACTERS = 8_192
 CHECK_SECONDS = 5.0
 NOISE = {
-    *("cold_start", "function_arn", "function_memory_size", "function_name", "function_request_id", "service"),
+    *("cold_start", "function_arn", "function_memory_size", "function_name", "service"),
     *("sampling_rate", "xray_trace_id"),
 }
 
@@ -73,6 +73,11 @@ class Wanted:
     owner: str = ""
     shown: Shown = Shown.OPEN
     opened: tuple[datetime, datetime] = (LONG_AGO, FAR_AHEAD)
+
+    @property
+    def filtered(self) -> bool:
+        """Whether not all that opened in the time are wanted."""
+        return bool(self.source or self.severity or self.owner)
 
     def fits(self, row: Row) -> bool:
         return (
@@ -144,11 +149,12 @@ class Reading:
     def table(self) -> Table:
         return Table(self.places.ledger_table)
 
-    def forget(self) -> None:
-        """Read anew: somebody has just changed something."""
+    def forget(self, *, letters: bool = False) -> None:
+        """Read anew: somebody has just changed something, perhaps the dead letters."""
         with self._condition:
             self._fresh.clear()
-            self._looks.clear()
+            if letters:
+                self._looks.clear()
 
     # ---------------------------------------------------------------- jobs
 
@@ -186,7 +192,7 @@ class Reading:
             answer = scheduler.get_schedule(Name=self.places.function(job))
         except scheduler.exceptions.ResourceNotFoundException:  # deployed from another checkout than this
             return None
-        return Planned(Schedule.of(answer), answer["State"] == "ENABLED", answer["Target"].get("Input", "{}"))
+        return Planned.of(answer)
 
     @cachedmethod(lambda self: self._fresh, key=lambda _, job: ("queue", job), condition=lambda self: self._condition)
     def queue(self, job: str) -> dict[str, int] | None:
@@ -227,7 +233,7 @@ class Reading:
 
     @property
     def dead_letters(self) -> DeadLetters:
-        return DeadLetters(aws.client("sqs"), self.places.dead_letters_url)
+        return DeadLetters(aws.client("sqs"), self.places.dead_letters_url, MOST_LETTERS, LOOK_SECONDS)
 
     @cachedmethod(lambda self: self._looks, key=lambda _: "letters", condition=lambda self: self._condition)
     def letters(self) -> DeadLettersSeen:
@@ -238,7 +244,7 @@ class Reading:
         )
         if not any(int(count) for count in answer["Attributes"].values()):
             return DeadLettersSeen((), "")
-        with self.dead_letters.look(MOST_LETTERS, LOOK_SECONDS) as look:
+        with self.dead_letters.look() as look:
             found = [Parked.of(held.letter) for held in look]
         return DeadLettersSeen(tuple(sorted(found, key=lambda letter: (letter.first_seen, letter.id))), look.unseen)
 
@@ -260,7 +266,7 @@ class Reading:
 
     def letter(self, number: str) -> Letter:
         """Return one dead letter with its body. Raises `Missing`."""
-        with self.dead_letters.look(MOST_LETTERS, LOOK_SECONDS) as look:
+        with self.dead_letters.look() as look:
             for held in look:
                 if held.letter.id == number:
                     return held.letter
@@ -274,6 +280,7 @@ class Reading:
         There may be none on the way: what is looked at for one answer is bounded, whatever the ledger holds.
         """
         states = wanted.shown.states
+        at_once = LISTED_AT_ONCE if wanted.filtered else limit  # else a rare one takes a query for each that is none
         place = texts(place_of(cursor), "pk", "sk", "listed", "opened") if cursor else None
         if place and place["listed"] not in states:
             raise Invalid("this is a cursor of another list")
@@ -281,7 +288,7 @@ class Reading:
         looked = 0
         for state in states[states.index(life.State(place["listed"])) if place else 0 :]:
             after = place if place and place["listed"] == state else None
-            while rows := self._listed(state, wanted, limit, after):
+            while rows := self._listed(state, wanted, at_once, after):
                 for row, after in rows:
                     looked += 1
                     if wanted.fits(row):
@@ -370,6 +377,7 @@ class Reading:
 
     # ---------------------------------------------------------------- health
 
+    @cachedmethod(lambda self: self._fresh, key=lambda _: "health", condition=lambda self: self._condition)
     def health(self) -> dict[str, str]:
         """Return, for each dependency, `pass` or what is wrong with it, within seconds."""
         checks: dict[str, Callable[[], object]] = {

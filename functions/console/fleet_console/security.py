@@ -89,7 +89,11 @@ def of_our_own(asked: Request) -> bool:
         return True
     if site := asked.headers.get("Sec-Fetch-Site"):
         return site == "same-origin"
-    return urlsplit(asked.headers.get("Origin", "")).netloc == asked.headers.get("Host", "") != ""
+    try:
+        origin = urlsplit(asked.headers.get("Origin", "")).netloc
+    except ValueError:  # no address at all
+        return False
+    return origin == asked.headers.get("Host", "") != ""
 
 
 def of_iam(asked: Request) -> str | None:

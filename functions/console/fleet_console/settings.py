@@ -41,8 +41,7 @@ class Places:
 
     def check(self) -> None:
         """Raise what stands in the way, now rather than with the first request."""
-        if not (self.settings.ledger_table and self.settings.dead_letters_url):
-            _ = self._outputs
+        _ = self.ledger_table, self.dead_letters_url
 
     @property
     def log_group(self) -> str:
@@ -50,11 +49,11 @@ class Places:
 
     @cached_property
     def ledger_table(self) -> str:
-        return self.settings.ledger_table or self._outputs["LedgerTable"]
+        return self.settings.ledger_table or self._output("LedgerTable")
 
     @cached_property
     def dead_letters_url(self) -> str:
-        return self.settings.dead_letters_url or self._outputs["DeadLettersUrl"]
+        return self.settings.dead_letters_url or self._output("DeadLettersUrl")
 
     def function(self, job: str) -> str:
         return f"{self.stack}-{job}"
@@ -63,6 +62,11 @@ class Places:
         """The queues of one stack differ in their last part only."""
         base, _, _ = self.dead_letters_url.rpartition("/")
         return f"{base}/{self.stack}-{job}"
+
+    def _output(self, name: str) -> str:
+        if name not in self._outputs:
+            raise SettingsError(f"{self.stack} has no output {name}: is it a fleet?")
+        return self._outputs[name]
 
     @cached_property
     def _outputs(self) -> dict[str, str]:

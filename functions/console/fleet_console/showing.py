@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from flask import Response
 from flask.sansio.app import App
 from markupsafe import Markup
 
@@ -21,6 +22,13 @@ UNITS = (
 )
 WEB = ("https://", "http://")
 BAR, GAP, TALLEST, SHORTEST = 4, 1, 24, 2
+
+
+class Encoded(Response):
+    """A response of which every text can be sent: what others wrote may hold half a surrogate pair."""
+
+    def set_data(self, value: bytes | str) -> None:
+        super().set_data(value.encode(errors="replace") if isinstance(value, str) else value)
 
 
 def install(app: App) -> None:

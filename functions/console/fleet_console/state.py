@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from fleet.findings import Severity
 from fleet.ledger.coverage import Ran
 from fleet.ledger.life import LONG_AGO
 from fleet.schedules import Schedule
 from fleet_console.catalogue import Job
+
+
+# The same as the job `missed_runs` gives by default.
+GRACE = timedelta(minutes=15)
 
 
 class State(StrEnum):
@@ -21,6 +25,7 @@ class State(StrEnum):
     DISABLED = "disabled"
     FAILING = "failing"
     LATE = "late"
+    UNKNOWN = "unknown"
     FINDINGS = "findings"
     WAITING = "waiting"
     OK = "ok"
@@ -28,19 +33,36 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A job's schedule, as Scheduler has it now; `event` is what it sends."""
+    """A job's schedule, as Scheduler has it now and since `changed`; `event` is what it sends.
+
+    `fault` says why nobody knows when it is due, if so.
+    """
 
     schedule: Schedule
     enabled: bool
     event: str
+    changed: datetime
+    fault: str = ""
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Self:
+        """Read what Scheduler's GetSchedule answers."""
+        schedule, changed, fault = Schedule.of(answer), answer["LastModificationDate"], ""
+        try:
+            next(schedule.due(changed), None)
+        except ValueError as error:
+            fault = str(error)
+        return cls(schedule, answer["State"] == "ENABLED", answer["Target"].get("Input", "{}"), changed, fault)
 
     def next_due(self, now: datetime) -> datetime | None:
-        return next(iter(self.schedule.due(now)), None) if self.enabled else None
+        return next(self.schedule.due(now), None) if self.enabled and not self.fault else None
 
     def missed(self, last: datetime, now: datetime) -> bool:
-        """Whether two runs have been due since the last."""
-        due = list(islice(self.schedule.due(last), 2))
-        return len(due) == 2 and due[1] < now
+        """Whether two runs were to begin since the last, or since the schedule changed; it may have but one."""
+        if self.fault:
+            return False
+        due = list(islice(self.schedule.due(max(last, self.changed)), 2))
+        return bool(due) and due[-1] + self.schedule.window + GRACE <= now
 
 
 class Failure(Protocol):
@@ -77,7 +99,8 @@ class Status:
             State.MISSING: planned is None if self.job.scheduled else self.queue is None,
             State.DISABLED: planned is not None and not planned.enabled,
             State.FAILING: self.letters > 0,
-            State.LATE: planned is not None and self.reported and planned.missed(self.last_report, self.now),
+            State.LATE: planned is not None and planned.missed(self.last_report, self.now),
+            State.UNKNOWN: planned is not None and bool(planned.fault),
             State.FINDINGS: any(self.open_findings.values()),
             State.WAITING: planned is not None and not self.reported,
         }
@@ -102,6 +125,7 @@ class Status:
                 "time_zone": planned.schedule.zone,
                 "enabled": planned.enabled,
                 "next_due": next_due and next_due.isoformat(),
+                "fault": planned.fault,
             },
             "queue": self.queue,
             "last_report": self.last_report.isoformat() if self.reported else None,

@@ -6,6 +6,7 @@ nobody took out. It is bounded: whatever becomes of it, letters are hidden for t
 Two who look at once see different letters, and each is told that some were hidden from them.
 """
 
+import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
@@ -26,14 +27,20 @@ AT_ONCE = 10
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
-    """The queue."""
+    """The queue. A look goes through at most `limit` letters, for at most `seconds`.
+
+    A sweep takes as many looks as it needs, until `time.monotonic()` says `until`.
+    """
 
     sqs: "SQSClient"
     url: str
+    limit: int = 100_000
+    seconds: float = LOOK_SECONDS
+    until: float = math.inf
 
-    def look(self, limit: int = 100_000, seconds: float = LOOK_SECONDS) -> "Look":
-        """Begin a look through at most `limit` letters, for at most `seconds`."""
-        return Look(self, limit, min(seconds, LOOK_SECONDS))
+    def look(self, limit: int | None = None, seconds: float = LOOK_SECONDS) -> "Look":
+        """Begin a look, with a limit of its own or for fewer seconds."""
+        return Look(self, self.limit if limit is None else limit, min(seconds, self.seconds, LOOK_SECONDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +138,18 @@ class Sweep:
     """
 
     queue: DeadLetters
-    limit: int = 100_000
     unseen: str = ""
     met: set[str] = field(default_factory=set)
 
     def __iter__(self) -> Generator[tuple[Look, Held], None, None]:
         while True:
             fresh = 0
-            with self.queue.look() as look:
+            with self.queue.look(seconds=self.queue.until - time.monotonic()) as look:
                 for held in look:
                     if held.letter.id in self.met:
                         continue
-                    if len(self.met) >= self.limit:
-                        self.unseen = f"no more than {self.limit} letters were looked at"
+                    if len(self.met) >= self.queue.limit:
+                        self.unseen = f"no more than {self.queue.limit} letters were looked at"
                         return
                     self.met.add(held.letter.id)
                     fresh += 1
