@@ -2,6 +2,8 @@
 
 import io
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +16,15 @@ from tools.local.aws import ACCOUNT, REGION
 from app import create_app
 from fleet import aws
 from fleet.alerts.model import Status
+from fleet.dead_letters.journal import NotRecorded
+from fleet.dead_letters.letters import Letter
 from fleet.findings import Finding, Severity
+from fleet.ledger.life import LONG_AGO
+from fleet.schedules import Schedule
+from fleet.settings import SettingsError
+from fleet_console import operating
+from fleet_console.settings import Places, Settings
+from fleet_console.state import Planned
 
 
 def items(client: FlaskClient, path: str) -> list[Any]:
@@ -51,6 +61,23 @@ def test_a_job_that_missed_two_runs_is_late(client: FlaskClient, account: Accoun
     schedule_of(SCHEDULED).last_modified_date -= 2 * 24 * 3_600
 
     assert job(create_app().test_client(), SCHEDULED)["state"] == "late"
+
+
+def test_a_run_is_owed_when_the_second_should_have_begun() -> None:
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    hourly = Schedule("rate(1 hour)", window=timedelta(minutes=5))
+    once = Schedule("at(2026-11-21T01:00:00)")
+    minutes = {
+        (schedule.expression, last): next(
+            minute
+            for minute in range(400)
+            if Planned(schedule, True, "{}", at).missed(last, at + timedelta(minutes=minute))
+        )
+        for schedule in (hourly, once)
+        for last in (LONG_AGO, at + timedelta(minutes=30))
+    }
+
+    assert list(minutes.values()) == [140, 170, 75, 75]
 
 
 def schedule_of(name: str) -> Any:
@@ -93,7 +120,7 @@ def test_a_disabled_schedule_is_never_due(client: FlaskClient) -> None:
 
 def test_one_job_shows_what_it_may_and_how_it_is_set(client: FlaskClient, function: None) -> None:
     lines = [
-        {"level": "INFO", "service": SCHEDULED, "message": "reported", "findings": 3},
+        {"level": "INFO", "service": SCHEDULED, "message": "reported", "findings": 3, "function_request_id": "7"},
         {"level": "INFO", "service": "other", "message": "not its own"},
     ]
     put_lines(*map(json.dumps, lines), f'{{"_aws": {{}}, "service": "{SCHEDULED}"}}')
@@ -103,7 +130,8 @@ def test_one_job_shows_what_it_may_and_how_it_is_set(client: FlaskClient, functi
     assert shown["settings"] == {"PAUSED_HOURS": "24"}
     assert any("codepipeline:ListPipelines" in each["actions"] for each in shown["permissions"])
     assert "**Tells you**" in shown["runbook"]
-    assert next(line["message"] for line in shown["log"] if line["level"] == "INFO") == "reported"
+    told = next(line for line in shown["log"] if line["level"] == "INFO")
+    assert (told["message"], told["fields"]) == ("reported", {"findings": 3, "function_request_id": "7"})
 
 
 def put_lines(*texts: str) -> None:
@@ -230,13 +258,117 @@ def test_dead_letters_are_grouped_shown_redriven_and_discarded(client: FlaskClie
 def test_no_letter_is_meant_by_mistake(client: FlaskClient, account: Account) -> None:
     account.park("{}")
 
-    nobodys: list[dict[str, list[str]]] = [{}, {"ids": []}, {"ids": [""]}, {"ids": ["a"]}, {"jobs": [""]}, {"jobs": ["*"]}]
+    nobodys: list[dict[str, list[str]]] = [
+        {},
+        {"ids": []},
+        {"ids": [""]},
+        {"ids": ["a"]},
+        {"jobs": [""]},
+        {"jobs": ["*"]},
+    ]
     for selection in (*nobodys, {"causes": ["", "x"]}):
         assert client.post("/v1/redrives", json=selection, headers=WRITE).status_code == 400, selection
         assert client.post("/v1/discards", json={**selection, "reason": "old"}, headers=WRITE).status_code == 400
     assert len(items(client, "/v1/letters")) == 1
 
 
+def test_what_ends_early_tells_what_was_done_before(
+    client: FlaskClient, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep(after: int) -> Callable[..., Callable[[Letter], None]]:
+        kept: list[Letter] = []
+
+        def record(letter: Letter) -> None:
+            if len(kept) == after:
+                raise NotRecorded("the log group did not take the line")
+            kept.append(letter)
+
+        return lambda *_: record
+
+    for number in range(3):
+        account.park(str(number))
+    wanted = {"jobs": [QUEUED], "reason": "old"}
+    assert len(items(client, "/v1/letters")) == 3
+
+    monkeypatch.setattr(operating, "recorder", keep(after=1))
+    ended: Any = client.post("/v1/discards", json=wanted, headers=WRITE).json
+    assert [each["step"] for each in ended["outcomes"]] == ["discarded"]
+    assert ended["unseen"] == "it ended early: the log group did not take the line"
+    assert len(items(client, "/v1/letters")) == 2, "it was looked at anew"
+
+    monkeypatch.setattr(operating, "recorder", keep(after=0))
+    answer = client.post("/v1/discards", json=wanted, headers=WRITE)
+    assert (answer.status_code, answer.json["detail"]) == (503, "the log group did not take the line")  # type: ignore[index]
+    page = client.post("/letters/discard", data={"job": QUEUED, "reason": "old"}, headers=WRITE)
+    assert page.status_code == 503
+    assert "look before you repeat it" in page.text
+    assert "Nothing has been changed" not in page.text
+
+
+def test_a_redrive_that_finds_nothing_ends_in_time(
+    client: FlaskClient, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.park("{}")
+    received: list[Any] = []
+    aws.client("sqs").meta.events.register("before-call.sqs.ReceiveMessage", lambda **_: received.append(1))
+    monkeypatch.setattr(operating, "ACTING_SECONDS", -1.0)
+
+    ended: Any = client.post("/v1/redrives", json={"jobs": ["nobody"]}, headers=WRITE).json
+
+    assert (ended["outcomes"], len(received)) == ([], 1)
+    assert "the look ended after 0 letters" in ended["unseen"]
+
+
+def test_what_operators_do_is_logged_by_whom(
+    client: FlaskClient, account: Account, function: None, log: io.StringIO
+) -> None:
+    account.park("{}")
+    (letter,) = items(client, "/v1/letters")
+    selection = {"ids": [letter["id"]]}
+
+    ran: Any = client.post(f"/v1/jobs/{SCHEDULED}/runs", json={}, headers=WRITE).json
+    muted: Any = client.post("/v1/mutes", json={"pattern": "a", "reason": "b", "until": "4h"}, headers=WRITE).json
+    client.post("/v1/redrives", json={**selection, "dry_run": True}, headers=WRITE)
+    client.post("/v1/redrives", json=selection, headers=WRITE)
+
+    lines = {line["message"]: line for line in map(json.loads, log.getvalue().splitlines())}
+    assert lines["asked to run"]["id"] == ran["id"]
+    assert lines["muted"]["id"] == muted["id"]
+    redriven = lines["redriven"]
+    assert redriven["selection"]["ids"] == selection["ids"]
+    assert (redriven["counts"], redriven["ids"]) == ({"sent": 1}, {"sent": [letter["id"]]})
+    assert redriven["who"] == muted["author"]
+
+
+def test_a_reason_is_masked_wherever_it_is_shown(client: FlaskClient, account: Account) -> None:
+    secret = "password=hunter2hunter2"
+    refused = ClientError({"Error": {"Code": "Refused", "Message": secret}}, "SendMessage")
+
+    def refuse(**_: Any) -> None:
+        raise refused
+
+    account.park("{}")
+    aws.client("sqs").meta.events.register("before-call.sqs.SendMessage", refuse)
+
+    answer = client.post("/v1/redrives", json={"jobs": [QUEUED]}, headers=WRITE)
+    page = client.post("/letters/redrive", data={"job": QUEUED}, headers=WRITE)
+
+    assert answer.json["outcomes"][0]["step"] == "kept"  # type: ignore[index]
+    assert "did not take it" in answer.text
+    assert "hunter2" not in answer.text + client.get(page.headers["Location"]).text
+
+
+def test_what_is_no_fleet_is_said(account: Account) -> None:
+    template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    aws.client("cloudformation").create_stack(StackName="other", TemplateBody=template)
+
+    with pytest.raises(SettingsError, match="^other has no output LedgerTable: is it a fleet?"):
+        Places(Settings("other")).check()
+    with pytest.raises(SettingsError, match="^other has no output DeadLettersUrl: is it a fleet?"):
+        Places(Settings("other", ledger_table="ledger")).check()
+
+
+DEEP = "[" * 100_000
 WRONG = {
     "/v1/findings?limit=0": "limit must be 1 to 100, got 0",
     "/v1/findings?limit=x&severity=bad": "severity: expected one of info, warning, critical, got 'bad'; limit: exp",
@@ -251,8 +383,10 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"data": "x", "content_type": "text/plain"}, 415, "application/json"),
     ({"data": "{", "content_type": "application/json"}, 400, ""),
     ({"json": [1]}, 400, "expected a mapping"),
+    ({"data": DEEP, "content_type": "application/json"}, 400, ""),
     ({"json": {"pattern": "a", "reason": " ", "until": "4h"}}, 400, "a mute needs reason"),
     ({"json": {"pattern": "a", "reason": "b", "until": "400d"}}, 400, "until must be"),
+    ({"json": {"pattern": "\ud800", "reason": "b", "until": "4h"}}, 400, "pattern must be whole text"),
     ({"json": {"pattern": "a", "reason": "b", "until": 5}}, 400, "until: expected a duration"),
 ]
 NOWHERE = ("/v1/jobs/nope", "/v1/findings/WzFd", "/v1/findings/x", "/v1/mutes/x", "/v1/letters/x", "/v1/nope")

@@ -21,7 +21,7 @@ from waitress.server import create_server
 from fleet.findings import Severity
 from fleet.ledger.life import Row, State
 from fleet.ledger.table import Table, attributes
-from fleet_console.reading import LOOKED_AT, Reading, Wanted
+from fleet_console.reading import LISTED_AT_ONCE, LOOKED_AT, Reading, Wanted
 from fleet_console.settings import Settings
 
 FINDINGS = 10_000
@@ -32,7 +32,10 @@ NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 class Many:
     """DynamoDB with so many findings, none of which it holds; the newest comes first."""
 
+    queries = 0
+
     def query(self, *, Limit: int, ExclusiveStartKey: Any = None, **_: Any) -> Any:  # noqa: N803 - as boto3 has it
+        self.queries += 1
         begin = int(ExclusiveStartKey["sk"]["S"].removeprefix("job/")) + 1 if ExclusiveStartKey else 0
         return {"Items": [self.item(number) for number in range(begin, min(begin + Limit, FINDINGS))]}
 
@@ -77,12 +80,13 @@ def test_one_answer_looks_at_a_bounded_part(reading: Reading) -> None:
     wanted, place, answers = Wanted(severity=Severity.CRITICAL), "", 0
     found: list[Row] = []
     while not found:
-        found, after = reading.findings(wanted, 100, place)
+        found, after = reading.findings(wanted, 1, place)
         place = cursor(after)
         answers += 1
 
     assert found[0].subject == str(FINDINGS - 1)
     assert answers == FINDINGS / LOOKED_AT
+    assert reading.table.dynamodb.queries == FINDINGS / LISTED_AT_ONCE  # type: ignore[attr-defined]
 
 
 def test_two_hundred_readers_at_once_on_one_core(console: Flask, account: Account) -> None:

@@ -236,6 +236,8 @@ def test_findings_are_filtered_and_paged(account: Account, client: FlaskClient) 
     assert "severity" in wrong
     assert "limit" in wrong
     assert page(client, "/findings?cursor=nonsense", 400)
+    assert "unknown: _method, endpoint" in page(client, "/findings?cursor=x&endpoint=pages.mutes&_method=PUT", 400)
+    assert "by state, and within each the newest first" in page(client, "/findings?state=all")
 
 
 def test_a_finding_is_muted_and_unmuted(account: Account, client: FlaskClient) -> None:
@@ -278,7 +280,12 @@ def test_a_job_is_run_as_scheduled_or_with_an_event(account: Account, function: 
 
 
 def test_an_event_that_is_wrong_is_asked_for_again(account: Account, client: FlaskClient) -> None:
-    for event, why in (("{]", "the event is not JSON"), ("[1]", "expected a mapping"), ("", "say with which")):
+    for event, why in (
+        ("{]", "the event is not JSON"),
+        ("[" * 50_000, "the event is not JSON"),
+        ("[1]", "expected a mapping"),
+        ("", "say with which"),
+    ):
         answer = post(client, f"/jobs/{QUEUED}", event=event)
 
         text = answer.get_data(as_text=True)
@@ -286,6 +293,7 @@ def test_an_event_that_is_wrong_is_asked_for_again(account: Account, client: Fla
         assert Page(text).faults() == []
         assert why in text
         assert f">{event}</textarea>" in text
+        assert client.get(answer.request.path).status_code == 200, "what is live can be looked at again"
     assert account.messages() == []
 
 
@@ -440,3 +448,12 @@ FILTERS: list[Callable[[str], object]] = [showing.pretty, showing.prose]
 def test_any_text_can_be_shown(shown: Callable[[str], object]) -> None:
     for text in ("", "\0", "[" * 2_000, "\ud800", "](" * 500):
         assert shown(text) is not None
+
+
+def test_half_a_surrogate_pair_can_be_shown(account: Account, client: FlaskClient) -> None:
+    account.observe(failing("web", ago(hours=1), title="half \ud800 a pair", detail={"fact": "\udfff"}))
+    account.park('{"half": "\\ud800 a pair"}')
+    letter = client.get("/v1/letters").json["items"][0]["id"]  # type: ignore[index]
+
+    for place in ("/findings", f"/findings/{number(client, 'web')}", f"/letters/{letter}"):
+        assert "? a pair" in page(client, place), place
