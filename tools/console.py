@@ -46,7 +46,6 @@ def application() -> Any:
     sys.path[:0] = [str(ROOT / "functions" / "console"), str(ROOT / "shared")]
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "console")
     import app
-
     from fleet.settings import SettingsError
 
     try:

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -134,10 +135,32 @@ def test_one_job_shows_what_it_may_and_how_it_is_set(client: FlaskClient, functi
     assert (told["message"], told["fields"]) == ("reported", {"findings": 3, "function_request_id": "7"})
 
 
-def put_lines(*texts: str) -> None:
+def test_the_last_lines_are_the_last_however_long_the_log(
+    client: FlaskClient, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minutes in (50, 30, 3, 1):
+        put_lines(json.dumps({"service": SCHEDULED, "message": str(minutes)}), minutes=minutes)
+    reading = client.application.extensions["reading"]
+    asked: list[Any] = []
+    aws.client("logs").meta.events.register("provide-client-params.logs.*", lambda params, **_: asked.append(params))
+
+    def told(count: int) -> list[str]:
+        asked.clear()
+        return [line.message for line in reading.last_lines(SCHEDULED, datetime.now(UTC), count)[0]]
+
+    assert (told(2), len(asked)) == (["3", "1"], 1)
+    assert (told(3), len(asked)) == (["30", "3", "1"], 2)
+    assert told(9) == ["50", "30", "3", "1"]
+    monkeypatch.setattr(reading, "_log_pages", lambda *_, **__: iter([([], "more")] * 99))
+    assert client.get(f"/v1/jobs/{SCHEDULED}").json["log_cut"]  # type: ignore[index]
+    assert "these lines may not be the last" in client.get(f"/jobs/{SCHEDULED}").text
+
+
+def put_lines(*texts: str, minutes: int = 1) -> None:
     logs = aws.client("logs")
-    logs.create_log_stream(logGroupName=f"/fleet/{STACK}", logStreamName="s")
-    at = round(ago(minutes=1).timestamp() * 1000)
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_stream(logGroupName=f"/fleet/{STACK}", logStreamName="s")
+    at = round(ago(minutes=minutes).timestamp() * 1000)
     events: Any = [{"timestamp": at + number, "message": text} for number, text in enumerate(texts)]
     logs.put_log_events(logGroupName=f"/fleet/{STACK}", logStreamName="s", logEvents=events)
 
@@ -362,9 +385,9 @@ def test_what_is_no_fleet_is_said(account: Account) -> None:
     template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
     aws.client("cloudformation").create_stack(StackName="other", TemplateBody=template)
 
-    with pytest.raises(SettingsError, match="^other has no output LedgerTable: is it a fleet?"):
+    with pytest.raises(SettingsError, match=r"^other has no output LedgerTable: is it a fleet"):
         Places(Settings("other")).check()
-    with pytest.raises(SettingsError, match="^other has no output DeadLettersUrl: is it a fleet?"):
+    with pytest.raises(SettingsError, match=r"^other has no output DeadLettersUrl: is it a fleet"):
         Places(Settings("other", ledger_table="ledger")).check()
 
 

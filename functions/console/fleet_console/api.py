@@ -72,11 +72,13 @@ def jobs() -> Answer:
 def job(name: str) -> Answer:
     asking.query(request, asking.Nothing)
     found = reading().job(name)
+    lines, cut = reading().last_lines(name, now(), LINES)
     return reading().status(found, now()).as_json() | {
         "permissions": list(found.permissions),
         "settings": reading().variables(name),
         "runbook": found.runbook,
-        "log": [line_as_json(line) for line in reading().last_lines(name, now(), LINES)],
+        "log": [line_as_json(line) for line in lines],
+        "log_cut": cut,
     }
 
 

@@ -26,7 +26,8 @@ LONGEST_MUTE = timedelta(days=365)
 LARGEST_EVENT = 200_000
 SHORTEST_ID = 8
 GLOB = frozenset("*?[")
-# An answer must come within 60 seconds: no letter is looked for or dealt with when ACTING_SECONDS have passed. A letter that goes first, and all others, are watched for so long each.
+# An answer must come within 60 seconds: no letter is looked for or dealt with after ACTING_SECONDS. A letter that goes
+# first, and all others, are watched for CANARY_SECONDS each.
 CANARY_SECONDS = 5.0
 ACTING_SECONDS = 12.0
 

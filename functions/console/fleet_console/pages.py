@@ -106,13 +106,15 @@ def _job(name: str, event: str = "", error: Invalid | None = None) -> Answer:
     found, part = reading().job(name), Partial(reading())
     job = part.job(found, now())
     settings: dict[str, str] = part.get("its settings", lambda: reading().variables(name), {})
-    log: list[Line] = part.get("its log", lambda: reading().last_lines(name, now(), LINES), [])
+    nothing: tuple[list[Line], bool] = ([], False)
+    log, log_cut = part.get("its log", lambda: reading().last_lines(name, now(), LINES), nothing)
     return render_template(
         "job.html",
         job=job,
         found=found,
         settings=settings,
         log=[line_as_json(line) for line in reversed(log)],
+        log_cut=log_cut,
         faults=part.faults,
         ledger=LEDGER,
         queue=LETTERS,

@@ -43,6 +43,7 @@ LOOKED_AT = 1_000
 LISTED_AT_ONCE = 100
 FINDING = life.findings_of("")
 LOG_PAGES = 10
+LAST = (timedelta(minutes=5), timedelta(hours=1))
 LOG_LINE_CHARACTERS = 8_192
 CHECK_SECONDS = 5.0
 NOISE = {
@@ -349,19 +350,33 @@ class Reading:
                 raise Invalid("this cursor is too old: begin anew") from None
             raise
 
-    def last_lines(self, job: str, now: datetime, count: int, within: timedelta = timedelta(hours=1)) -> list[Line]:
-        """Return a job's last lines, the oldest first, from at most LOG_PAGES pages."""
-        kept: deque[Line] = deque(maxlen=count)
-        for number, (lines, _) in enumerate(self._log_pages(job, now - within, 10_000), start=1):
-            kept.extend(lines)
-            if number == LOG_PAGES:
-                break
-        return list(kept)
+    def last_lines(self, job: str, now: datetime, count: int) -> tuple[list[Line], bool]:
+        """Return a job's last lines of an hour, the oldest first, and whether there were too many to read all.
 
-    def _log_pages(self, job: str, since: datetime, limit: int, token: str = "") -> Iterator[tuple[list[Line], str]]:
+        CloudWatch gives the oldest first, so that of a long log the last minutes are read before the rest.
+        """
+        found: list[Line] = []
+        cut, until = False, None
+        for age in LAST:
+            kept: deque[Line] = deque(maxlen=count - len(found))
+            pages = self._log_pages(job, now - age, 10_000, until=until)
+            for number, (lines, token) in enumerate(pages, start=1):
+                kept.extend(lines)
+                if cut := number == LOG_PAGES and bool(token):
+                    break
+            found = [*kept, *found]
+            if cut or len(found) == count:
+                break
+            until = now - age
+        return found, cut
+
+    def _log_pages(
+        self, job: str, since: datetime, limit: int, token: str = "", until: datetime | None = None
+    ) -> Iterator[tuple[list[Line], str]]:
         logs = aws.client("logs")
+        end: Any = {"endTime": round(until.timestamp() * 1000) - 1} if until else {}  # that moment is not before it
         while True:
-            page: Any = {"nextToken": token} if token else {}
+            page: Any = end | ({"nextToken": token} if token else {})
             answer = logs.filter_log_events(
                 logGroupName=self.places.log_group,
                 filterPattern=f'{{ $.service = "{job}" }}',

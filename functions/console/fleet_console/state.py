@@ -13,7 +13,6 @@ from fleet.ledger.life import LONG_AGO
 from fleet.schedules import Schedule
 from fleet_console.catalogue import Job
 
-
 # The same as the job `missed_runs` gives by default.
 GRACE = timedelta(minutes=15)
 
