@@ -275,7 +275,7 @@ def test_a_job_is_run_as_scheduled_or_with_an_event(account: Account, function: 
     assert "PAUSED_HOURS 24" in told
 
     told = followed(client, post(client, f"/jobs/{QUEUED}", event='{"pipeline": "web"}'))
-    assert f"Sent {QUEUED} a message. If that fails" in told
+    assert f"Asked {QUEUED} to run. If this message fails" in told
     assert account.messages() == ['{"pipeline": "web"}']
 
 

@@ -10,7 +10,7 @@ from tests.fleet.template import REMOVED, Properties, Template, events, function
 from fleet.schedules import Schedule
 
 LONGEST_SECONDS = 300
-CONSOLE, CONSOLE_SECONDS = "Console", 30
+CONSOLE, CONSOLE_SECONDS = "Console", 60
 HTTP_EVENTS = ("Api", "HttpApi", "ALB", "Cognito")
 HTTP_RESOURCES = re.compile(
     r"AWS::(Serverless::(Api|HttpApi|GraphQLApi|WebSocketApi)|Lambda::Url|ApiGateway(V2)?::.*|AppSync::.*|ElasticLoadBalancing(V2)?::.*)"
@@ -102,7 +102,7 @@ SCHEDULE = f"{PRUNE}/Events/Schedule/Properties/ScheduleExpression"
         pytest.param(
             "Resources/Door", {"Type": "AWS::Lambda::Url"}, "Door: AWS::Lambda::Url answers", id="URL resource"
         ),
-        pytest.param("Resources/Console/Properties/Timeout", 31, "Console: its Timeout", id="slow console"),
+        pytest.param("Resources/Console/Properties/Timeout", 61, "Console: its Timeout", id="slow console"),
         pytest.param(f"{CONSOLE_URL}/AuthType", "NONE", "Console: anybody could reach it", id="open console"),
         pytest.param(f"{CONSOLE_URL}/Cors", {"AllowOrigins": ["*"]}, "anybody could reach it", id="other sites"),
         pytest.param("Resources/Console/Properties/Events/Ask", {"Type": "HttpApi"}, "its only door", id="other door"),

@@ -90,7 +90,7 @@ def run(name: str) -> Answer:
     told = (
         f"Asked {name} to run. Its log lines appear below within a minute, with this invocation: {begun.id}"
         if begun.by == "invocation"
-        else f"Sent {name} a message. If that fails, its log line below and its dead letter name it: {begun.id}"
+        else f"Asked {name} to run. If this message fails, its log line below names it: {begun.id}"
     )
     return _back(Flash(told), "pages.job", name=name)
 
