@@ -1,6 +1,7 @@
 """Asks the deployed console what its pages and its API show, and has it run a job, mute, and redrive a dead letter."""
 
 import json
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ def seed(_: Fleet) -> None:
 def play(fleet: Fleet) -> str:
     """Read everything under the console's own role, then write."""
     for path in READ:  # a busy machine may keep a dependency from answering in time
-        eventually(lambda path=path: ask(fleet, "GET", path)[0] == 200, f"{path} did not answer 200")
+        eventually(partial(answers, fleet, path), f"{path} did not answer 200")
     names = [job["name"] for job in json.loads(ask(fleet, "GET", "/v1/jobs")[1])["items"]]
     for name in names:
         job = json.loads(ask(fleet, "GET", f"/v1/jobs/{name}")[1])
@@ -85,6 +86,11 @@ def redrive(fleet: Fleet, *letters: str) -> None:
         return not left
 
     eventually(gone, f"the console did not send {letters} back")
+
+
+def answers(fleet: Fleet, path: str) -> bool:
+    """Whether the console shows what it is asked for."""
+    return ask(fleet, "GET", path)[0] == 200
 
 
 def ask(fleet: Fleet, method: str, path: str, body: Any = None) -> tuple[int, str]:
