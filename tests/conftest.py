@@ -153,29 +153,30 @@ def ledger(moto: None, monkeypatch: pytest.MonkeyPatch) -> str:
     return "ledger"
 
 
+def batch(*bodies: str, attempts: int | list[int] = 1, queue: str = "jobs") -> Event:
+    """Return the event by which Lambda hands over messages m0, m1, ... with these bodies, as a job's queue has them."""
+    receipts = attempts if isinstance(attempts, list) else [attempts] * len(bodies)
+    return {
+        "Records": [
+            {
+                "messageId": f"m{number}",
+                "receiptHandle": f"receipt-{number}",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": str(count), "SentTimestamp": "1795139674500"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",
+                "awsRegion": REGION,
+            }
+            for number, (body, count) in enumerate(zip(bodies, receipts, strict=True))
+        ]
+    }
+
+
 @pytest.fixture
 def sqs_event() -> Callable[..., Event]:
-    """Make the event by which Lambda hands over messages m0, m1, ... with these bodies, as a job's queue has them."""
-
-    def make(*bodies: str, attempts: int | list[int] = 1, queue: str = "jobs") -> Event:
-        receipts = attempts if isinstance(attempts, list) else [attempts] * len(bodies)
-        return {
-            "Records": [
-                {
-                    "messageId": f"m{number}",
-                    "receiptHandle": f"receipt-{number}",
-                    "body": body,
-                    "attributes": {"ApproximateReceiveCount": str(count), "SentTimestamp": "1795139674500"},
-                    "messageAttributes": {},
-                    "eventSource": "aws:sqs",
-                    "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",
-                    "awsRegion": REGION,
-                }
-                for number, (body, count) in enumerate(zip(bodies, receipts, strict=True))
-            ]
-        }
-
-    return make
+    """Make the event of a batch of messages."""
+    return batch
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from tests import conftest
 from tests.fleet.template import events, functions, real
-from tools.local.aws import ACCOUNT, REGION
 from tools.manifest import ROOT, snake_case
 
 
@@ -58,19 +58,4 @@ def jobs() -> list[Job]:
 
 def batch(job: Job, *bodies: str, attempts: list[int] | int = 1) -> dict[str, Any]:
     """Return the event of the job's queue with messages m0, m1, ... of these bodies."""
-    counts = attempts if isinstance(attempts, list) else [attempts] * len(bodies)
-    return {
-        "Records": [
-            {
-                "messageId": f"m{number}",
-                "receiptHandle": f"receipt-{number}",
-                "body": body,
-                "attributes": {"ApproximateReceiveCount": str(count), "SentTimestamp": "1795139674500"},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:fleet-local-{job.name}",
-                "awsRegion": REGION,
-            }
-            for number, (body, count) in enumerate(zip(bodies, counts, strict=True))
-        ]
-    }
+    return conftest.batch(*bodies, attempts=attempts, queue=f"fleet-local-{job.name}")
