@@ -34,4 +34,6 @@ def alert(**changes: Any) -> Alert:
 def event(about: Alert) -> str:
     """Return the body of the message by which a sink gets the alert."""
     detail = json.loads(about.as_json())
-    return json.dumps({"source": "fleet", "detail-type": "Alert", "id": f"e-{about.id}", "detail": detail})
+    return json.dumps(
+        {"source": "fleet", "detail-type": "Alert", "id": f"e-{about.id}", "detail": detail}
+    )

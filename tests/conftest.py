@@ -44,13 +44,23 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no type
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--prove", action="store_true", help="prove the guarantees at full length, as make prove does")
+    parser.addoption(
+        "--prove",
+        action="store_true",
+        help="prove the guarantees at full length, as make prove does",
+    )
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Show what tests measured, whichever process ran them."""
-    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
-    if figures := [text for report in reports for name, text in report.user_properties if name == FIGURE]:
+    reports = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+    ]
+    if figures := [
+        text for report in reports for name, text in report.user_properties if name == FIGURE
+    ]:
         terminalreporter.section("figures")
         terminalreporter.write_line("\n".join(figures))
 
@@ -124,7 +134,9 @@ def dead_letters(moto: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], li
     monkeypatch.setenv("DEAD_LETTERS_URL", url)
 
     def received() -> list[Event]:
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        answer = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
         return [dict(message) for message in answer.get("Messages", [])]
 
     return received
@@ -162,7 +174,10 @@ def batch(*bodies: str, attempts: int | list[int] = 1, queue: str = "jobs") -> E
                 "messageId": f"m{number}",
                 "receiptHandle": f"receipt-{number}",
                 "body": body,
-                "attributes": {"ApproximateReceiveCount": str(count), "SentTimestamp": "1795139674500"},
+                "attributes": {
+                    "ApproximateReceiveCount": str(count),
+                    "SentTimestamp": "1795139674500",
+                },
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
                 "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",

@@ -73,10 +73,15 @@ def issue(
         .not_valid_after(valid[1])
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(own.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
     )
     if names:
-        general = [x509.IPAddress(ip_address(name)) if _numeric(name) else x509.DNSName(name) for name in names]
+        general = [
+            x509.IPAddress(ip_address(name)) if _numeric(name) else x509.DNSName(name)
+            for name in names
+        ]
         builder = builder.add_extension(x509.SubjectAlternativeName(general), critical=False)
     if not ca:
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
@@ -89,7 +94,9 @@ def _numeric(name: str) -> bool:
 
 ROOT = issue("Root", ca=True)
 INTERMEDIATE = issue("Intermediate", ROOT, ca=True)
-ENDING_INTERMEDIATE = issue("Ending Intermediate", ROOT, ca=True, valid=(PAST, NOW + timedelta(days=20)))
+ENDING_INTERMEDIATE = issue(
+    "Ending Intermediate", ROOT, ca=True, valid=(PAST, NOW + timedelta(days=20))
+)
 EXPIRED_INTERMEDIATE = issue("Expired Intermediate", ROOT, ca=True, valid=(PAST, YESTERDAY))
 FUTURE_INTERMEDIATE = issue("Future Intermediate", ROOT, ca=True, valid=(TOMORROW, FUTURE))
 OLD_ROOT = issue("Old Root", ca=True, valid=(PAST, YESTERDAY))
@@ -121,7 +128,10 @@ def chains() -> dict[str, Chain]:
         "ending-above.test": (leaf("ending-above.test", ENDING_INTERMEDIATE), ENDING_INTERMEDIATE),
         "expired.test": (leaf("expired.test", **expired), INTERMEDIATE),
         "early.test": (leaf("early.test", **early), INTERMEDIATE),
-        "expired-above.test": (leaf("expired-above.test", EXPIRED_INTERMEDIATE), EXPIRED_INTERMEDIATE),
+        "expired-above.test": (
+            leaf("expired-above.test", EXPIRED_INTERMEDIATE),
+            EXPIRED_INTERMEDIATE,
+        ),
         "early-above.test": (leaf("early-above.test", FUTURE_INTERMEDIATE), FUTURE_INTERMEDIATE),
         "self-signed.test": (leaf("self-signed.test", None),),
         "self-signed-expired.test": (leaf("self-signed-expired.test", None, **expired),),

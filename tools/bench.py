@@ -34,29 +34,45 @@ def cpu_seconds(code: str, folder: str) -> float:
         "POWERTOOLS_SERVICE_NAME": folder,
     }
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=ROOT / "functions" / folder)
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env=environment, cwd=ROOT / "functions" / folder
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def measure(job: str, rounds: int) -> dict[str, float | str]:
     """Return the job's median and its floor's in milliseconds of CPU time, and the median of the paired ratios."""
-    client = (re.findall(r'aws\.client\("(\w+)"\)', (ROOT / "functions" / job / "app.py").read_text()) or ["dynamodb"])[
-        0
-    ]
+    client = (
+        re.findall(r'aws\.client\("(\w+)"\)', (ROOT / "functions" / job / "app.py").read_text())
+        or ["dynamodb"]
+    )[0]
     pairs = []
     for number in range(rounds + 1):
-        pair = (cpu_seconds(FLOOR.format(client=client), job), cpu_seconds(JOB.format(client=client), job))
+        pair = (
+            cpu_seconds(FLOOR.format(client=client), job),
+            cpu_seconds(JOB.format(client=client), job),
+        )
         if number:  # the first round fills the caches of compiled modules
             pairs.append(pair)
     floor, own = (statistics.median(side) * 1000 for side in zip(*pairs, strict=True))
     ratio = statistics.median(own / floor for floor, own in pairs)
-    return {"job": job, "client": client, "floor_ms": round(floor), "job_ms": round(own), "ratio": round(ratio, 2)}
+    return {
+        "job": job,
+        "client": client,
+        "floor_ms": round(floor),
+        "job_ms": round(own),
+        "ratio": round(ratio, 2),
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9, help="fresh processes for each figure (default: 9)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=9, help="fresh processes for each figure (default: 9)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object per job")
     options = parser.parse_args()
     if not options.json:

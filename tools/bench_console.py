@@ -32,8 +32,12 @@ handler = make_lambda_handler(app)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9, help="fresh processes for each figure (default: 9)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=9, help="fresh processes for each figure (default: 9)"
+    )
     rounds = parser.parse_args().rounds
     taken: dict[str, list[float]] = {name: [] for name in HANDLERS}
     for number in range(rounds + 1):
@@ -43,7 +47,9 @@ def main() -> None:
                 taken[name].append(seconds)
     print(f"the console's time to its first response, CPU, median of {rounds}")
     for floor in ("bare handler", "bare Flask"):
-        ratio = statistics.median(own / bare for own, bare in zip(taken["console"], taken[floor], strict=True))
+        ratio = statistics.median(
+            own / bare for own, bare in zip(taken["console"], taken[floor], strict=True)
+        )
         bare, own = (statistics.median(taken[name]) * 1000 for name in (floor, "console"))
         print(f"{floor:<14} {bare:>5.0f} ms   console {own:>5.0f} ms   ratio {ratio:.2f}")
 

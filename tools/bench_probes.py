@@ -106,7 +106,11 @@ def ours(code: str, *arguments: object) -> dict[str, float]:
     """Return what a fresh process used."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "shared"), "PROBE_LOOPBACK": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise SystemExit(done.stderr)
@@ -154,13 +158,31 @@ def exporting(authority: str) -> Iterator[Exporter]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     trust = {"tls_config": {"ca_file": authority}}
-    http = {"fail_if_body_not_matches_regexp": ['"status": *"UP"'], "preferred_ip_protocol": "ip4", **trust}
+    http = {
+        "fail_if_body_not_matches_regexp": ['"status": *"UP"'],
+        "preferred_ip_protocol": "ip4",
+        **trust,
+    }
     tcp = {"tls": True, "preferred_ip_protocol": "ip4", **trust}
     with tempfile.NamedTemporaryFile("w", suffix=".yml") as config:
-        json.dump({"modules": {"http": {"prober": "http", "http": http}, "tcp": {"prober": "tcp", "tcp": tcp}}}, config)
+        json.dump(
+            {
+                "modules": {
+                    "http": {"prober": "http", "http": http},
+                    "tcp": {"prober": "tcp", "tcp": tcp},
+                }
+            },
+            config,
+        )
         config.flush()
-        command = [EXPORTER, f"--config.file={config.name}", f"--web.listen-address=127.0.0.1:{port}"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        command = [
+            EXPORTER,
+            f"--config.file={config.name}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
             try:
                 wait_for(port)
                 yield Exporter(port, process.pid)
@@ -202,12 +224,18 @@ def rows(least: int) -> Iterator[dict[str, object]]:
                 rounds = max(1, least // count)
                 yield row(kind, "fleet", count, rounds, ours(code, url, conditions, count, rounds))
                 if installed:
-                    targets = [f"{url}/{number}" if module == "http" else url for number in range(count)]
+                    targets = [
+                        f"{url}/{number}" if module == "http" else url for number in range(count)
+                    ]
                     with exporting(trusted) as exporter:
-                        yield row(kind, EXPORTER, count, rounds, exporter.used(module, targets * rounds))
+                        yield row(
+                            kind, EXPORTER, count, rounds, exporter.used(module, targets * rounds)
+                        )
 
 
-def row(kind: str, prober: str, count: int, rounds: int, used: dict[str, float]) -> dict[str, object]:
+def row(
+    kind: str, prober: str, count: int, rounds: int, used: dict[str, float]
+) -> dict[str, object]:
     """Return the figures of one measurement."""
     probes = count * rounds
     return {
@@ -221,13 +249,21 @@ def row(kind: str, prober: str, count: int, rounds: int, used: dict[str, float])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--probes", type=int, default=1_000, help="probes for each figure, at least (default: 1000)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--probes", type=int, default=1_000, help="probes for each figure, at least (default: 1000)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object per figure")
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     for each in rows(options.probes):
-        text = json.dumps(each) if options.json else "  ".join(f"{name} {value}" for name, value in each.items())
+        text = (
+            json.dumps(each)
+            if options.json
+            else "  ".join(f"{name} {value}" for name, value in each.items())
+        )
         print(text, flush=True)
 
 

@@ -55,7 +55,11 @@ class Counting:
 
 def report(minute: int, count: int) -> Report:
     findings = (
-        Finding(f"subject-{number:05}", f"{number} is wrong", detail={"since": "yesterday", "size": number})
+        Finding(
+            f"subject-{number:05}",
+            f"{number} is wrong",
+            detail={"since": "yesterday", "size": number},
+        )
         for number in range(count)
     )
     return Report("job", START + timedelta(minutes=minute), tuple(findings))
@@ -70,7 +74,12 @@ def reports(findings: int) -> list[dict[str, Any]]:
         published += len(alerts)
 
     rows = []
-    story = [("new", 1, findings), ("unchanged", 2, findings), ("the same event again", 2, findings), ("gone", 3, 0)]
+    story = [
+        ("new", 1, findings),
+        ("unchanged", 2, findings),
+        ("the same event again", 2, findings),
+        ("gone", 3, 0),
+    ]
     for name, minute, count in story:
         ledger.reset()
         published = 0
@@ -123,13 +132,19 @@ def observations(count: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object per figure")
     options = parser.parse_args()
     reports(1)  # the converter is made at its first use
     rows = [observations(6_000), *(row for count in (1, 100, 1_000) for row in reports(count))]
     for row in rows:
-        print(json.dumps(row) if options.json else "  ".join(f"{name} {value}" for name, value in row.items()))
+        print(
+            json.dumps(row)
+            if options.json
+            else "  ".join(f"{name} {value}" for name, value in row.items())
+        )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,12 @@ from tools.manifest import ROOT
 PORT = 8321
 HOST = "127.0.0.1"
 # Waitress turns away connections beyond its limit, of which 100 are few for a page that many keep open.
-SERVER: dict[str, Any] = {"threads": 8, "connection_limit": 1_000, "asyncore_use_poll": True, "ident": None}
+SERVER: dict[str, Any] = {
+    "threads": 8,
+    "connection_limit": 1_000,
+    "asyncore_use_poll": True,
+    "ident": None,
+}
 
 
 def of_local_fleet(endpoint: str, services: Mapping[str, str], stack: str) -> dict[str, str]:
@@ -42,7 +47,9 @@ def free(port: int) -> int:
 
 def application() -> Any:
     """Return the console's application, as the environment sets it up."""
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that requests wait is no news to who made them
+    logging.getLogger("waitress.queue").setLevel(
+        logging.ERROR
+    )  # that requests wait is no news to who made them
     sys.path[:0] = [str(ROOT / "functions" / "console"), str(ROOT / "shared")]
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "console")
     import app
@@ -69,9 +76,18 @@ def beside(endpoint: str, services: Mapping[str, str], stack: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.console", description=__doc__)
-    parser.add_argument("--stack", default="", help="such as fleet-prod; the local fleet without it")
-    parser.add_argument("--profile", default="", help="of your AWS settings; the default one without it")
-    parser.add_argument("--port", type=int, default=PORT, help=f"another is taken when it is in use (default: {PORT})")
+    parser.add_argument(
+        "--stack", default="", help="such as fleet-prod; the local fleet without it"
+    )
+    parser.add_argument(
+        "--profile", default="", help="of your AWS settings; the default one without it"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=PORT,
+        help=f"another is taken when it is in use (default: {PORT})",
+    )
     asked = parser.parse_args()
     import waitress
     from botocore.exceptions import BotoCoreError, ClientError
@@ -87,7 +103,9 @@ def main() -> int:
         print(f"the console cannot be started: {error}", file=sys.stderr)
         return 1
     port = free(asked.port)
-    print(f"the console of {os.environ['STACK']}: http://{HOST}:{port}/  (Ctrl-C ends it)", flush=True)
+    print(
+        f"the console of {os.environ['STACK']}: http://{HOST}:{port}/  (Ctrl-C ends it)", flush=True
+    )
     waitress.serve(made, host=HOST, port=port, **SERVER)
     return 0
 

@@ -43,7 +43,11 @@ def catalogue() -> str:
             "kind": job.kind,
             "trigger": job.words,
             "permissions": [
-                {"actions": grant.actions, "resources": grant.resources, "condition": "; ".join(grant.conditions)}
+                {
+                    "actions": grant.actions,
+                    "resources": grant.resources,
+                    "condition": "; ".join(grant.conditions),
+                }
                 for grant in permissions.of_role(template, f"{manifest.logical_id(job.name)}Role")
             ],
             "runbook": manifest.runbook(job.name),
@@ -65,9 +69,15 @@ def renewed() -> dict[Path, str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when something is out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when something is out of date"
+    )
     check = parser.parse_args().check
-    old = {path: text for path, text in renewed().items() if not path.exists() or path.read_text() != text}
+    old = {
+        path: text
+        for path, text in renewed().items()
+        if not path.exists() or path.read_text() != text
+    }
     for path, text in old.items():
         name = path.relative_to(ROOT)
         if check:

@@ -42,7 +42,16 @@ def commands(name: str, requirements: Path) -> list[list[str]]:
     uv = str(VENVS / "uv" / "bin" / "uv")
     return [
         [uv, "venv", "--quiet", "--clear", "--python", sys.executable, venv],
-        [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(python(name)), str(requirements)],
+        [
+            uv,
+            "pip",
+            "sync",
+            "--quiet",
+            "--require-hashes",
+            "--python",
+            str(python(name)),
+            str(requirements),
+        ],
     ]
 
 
@@ -65,9 +74,13 @@ def make(name: str) -> None:
         print(f"environment {name}: installing up to {pins} packages ...", flush=True)
         started = time.monotonic()
         for command in commands(name, requirements):
-            done = subprocess.run(command, check=False, env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"})
+            done = subprocess.run(
+                command, check=False, env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+            )
             if done.returncode:
-                raise SystemExit(f"environment {name}: exit code {done.returncode} from: {' '.join(command)}")
+                raise SystemExit(
+                    f"environment {name}: exit code {done.returncode} from: {' '.join(command)}"
+                )
         stamp.write_text(wanted)
         print(f"environment {name}: ready after {time.monotonic() - started:.1f} s", flush=True)
 
@@ -75,10 +88,16 @@ def make(name: str) -> None:
 def main() -> None:
     """Make the environments that the command line names."""
     if sys.version_info < OLDEST_PYTHON:
-        wanted, found = (".".join(map(str, version[:2])) for version in (OLDEST_PYTHON, sys.version_info))
-        raise SystemExit(f"Python {wanted} or newer is needed and this is {found}: make PYTHON=/path/to/python3.13 ...")
+        wanted, found = (
+            ".".join(map(str, version[:2])) for version in (OLDEST_PYTHON, sys.version_info)
+        )
+        raise SystemExit(
+            f"Python {wanted} or newer is needed and this is {found}: make PYTHON=/path/to/python3.13 ..."
+        )
     if importlib.util.find_spec("ensurepip") is None:
-        raise SystemExit("this Python cannot make virtual environments: install its venv package (apt: python3-venv)")
+        raise SystemExit(
+            "this Python cannot make virtual environments: install its venv package (apt: python3-venv)"
+        )
     if len(sys.argv) < 2:
         raise SystemExit(__doc__)
     for name in sys.argv[1:]:

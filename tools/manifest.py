@@ -54,7 +54,9 @@ def jobs() -> list[Job]:
 def runbook(job: str) -> str:
     """Return the text of the job's runbook entry, without its heading."""
     found = re.search(
-        rf"^## {job}\n(.*?)(?=^## |\Z)", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL | re.MULTILINE
+        rf"^## {job}\n(.*?)(?=^## |\Z)",
+        (ROOT / "docs" / "operations.md").read_text(),
+        re.DOTALL | re.MULTILINE,
     )
     return found[1].strip() if found else ""
 

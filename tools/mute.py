@@ -27,7 +27,10 @@ def run(table: Table, options: argparse.Namespace, now: datetime) -> str:
     """Do what the command line says, and return what to print."""
     if options.verb == "list":
         mutes: list[Mute] = table.query(Mute, MUTES)
-        return "\n".join(shown(mute) for mute in sorted(mutes, key=lambda mute: mute.until)) or "nothing is muted"
+        return (
+            "\n".join(shown(mute) for mute in sorted(mutes, key=lambda mute: mute.until))
+            or "nothing is muted"
+        )
     if options.verb == "add":
         mute = begun(options.pattern, options.reason, options.author, now + options.until)
     else:
@@ -38,19 +41,27 @@ def run(table: Table, options: argparse.Namespace, now: datetime) -> str:
     try:
         table.commit([mute])
     except Conflict:
-        raise SystemExit(f"somebody else has just changed {mute.id}: look at the list, and try again") from None
+        raise SystemExit(
+            f"somebody else has just changed {mute.id}: look at the list, and try again"
+        ) from None
     return shown(mute)
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     add, end, show = (verbs.add_parser(verb) for verb in ("add", "end", "list"))
     for verb in (add, end, show):
         deployed.add_arguments(verb)
-    add.add_argument("pattern", help="glob over the dedup key, or source:, subject: or owner: and a glob")
-    add.add_argument("--until", type=deployed.time, required=True, help="how long, such as 4h or 2d")
+    add.add_argument(
+        "pattern", help="glob over the dedup key, or source:, subject: or owner: and a glob"
+    )
+    add.add_argument(
+        "--until", type=deployed.time, required=True, help="how long, such as 4h or 2d"
+    )
     add.add_argument("--reason", required=True)
     add.add_argument("--author", default=getpass.getuser())
     end.add_argument("id")

@@ -52,7 +52,10 @@ def grants(template: dict[str, Any]) -> Iterator[Grant]:
 def of_role(template: dict[str, Any], role: str) -> Iterator[Grant]:
     """Yield what a role permits, by its own policies and by those that it shares."""
     properties = template["Resources"][role]["Properties"]
-    shared = [template["Resources"][arn["Ref"]]["Properties"] for arn in properties.get("ManagedPolicyArns", [])]
+    shared = [
+        template["Resources"][arn["Ref"]]["Properties"]
+        for arn in properties.get("ManagedPolicyArns", [])
+    ]
     for policy in (*properties.get("Policies", []), *shared):
         yield from _grants(_holder(role), policy["PolicyDocument"])
 
@@ -76,9 +79,13 @@ def _holder(role: str) -> str:
 def _holders(policy: str, template: dict[str, Any]) -> str:
     """Say which jobs have a managed policy."""
     resources = template["Resources"].items()
-    functions = [name for name, resource in resources if resource["Type"] == "AWS::Serverless::Function"]
+    functions = [
+        name for name, resource in resources if resource["Type"] == "AWS::Serverless::Function"
+    ]
     roles = {name: template["Resources"][f"{name}Role"]["Properties"] for name in functions}
-    holding = [name for name, role in roles.items() if {"Ref": policy} in role.get("ManagedPolicyArns", [])]
+    holding = [
+        name for name, role in roles.items() if {"Ref": policy} in role.get("ManagedPolicyArns", [])
+    ]
     return "every job" if holding == functions else ", ".join(map(snake_case, holding))
 
 
@@ -90,7 +97,11 @@ def words(value: object) -> str:
         case {"Fn::GetAtt": [str(name), *_]}:
             return name
         case {"Fn::Sub": [str(text), dict(own)]}:
-            return re.sub(r"\$\{(\w+)\}", lambda match: words(own[match[1]]) if match[1] in own else match[0], text)
+            return re.sub(
+                r"\$\{(\w+)\}",
+                lambda match: words(own[match[1]]) if match[1] in own else match[0],
+                text,
+            )
         case {"Fn::Sub": str(text)}:
             return _short(text)
         case {"Fn::Split": [str(), inner]} | {"Fn::Join": [str(), inner]}:
@@ -101,7 +112,8 @@ def words(value: object) -> str:
 def _short(text: str) -> str:
     """Leave the beginning of an ARN out when it says only that it is of this account and region."""
     here = re.match(
-        r"arn:\$\{AWS::Partition\}:([a-z0-9-]+):(?:\$\{AWS::Region\})?:(?:\$\{AWS::AccountId\})?:(.+)", text
+        r"arn:\$\{AWS::Partition\}:([a-z0-9-]+):(?:\$\{AWS::Region\})?:(?:\$\{AWS::AccountId\})?:(.+)",
+        text,
     )
     short = f"{here[1]}:{here[2]}" if here else text
     return re.sub(r"\$\{(?:AWS::)?(\w+?)(?:\.Arn)?\}", r"<\1>", short)

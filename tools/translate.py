@@ -34,7 +34,9 @@ def translate(template: dict[str, Any]) -> dict[str, Any]:
 
 def main(source: str, target: str = "/dev/stdout") -> None:
     """Translate `source` into `target`, or end with what is wrong with it."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")  # whose partition the translator asks for
+    os.environ.setdefault(
+        "AWS_DEFAULT_REGION", "eu-west-1"
+    )  # whose partition the translator asks for
     try:
         translated = translate(yaml_parse(Path(source).read_text()))
     except InvalidDocumentException as error:

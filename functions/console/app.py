@@ -53,8 +53,12 @@ def joined(app: Callable[..., Any]) -> Callable[..., Any]:
         def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
             single: dict[str, str] = {}
             for name, value in headers:
-                if name.lower() != "set-cookie":  # cookies cannot be joined, and have a list of their own
-                    single[name.lower()] = f"{single[name.lower()]}, {value}" if name.lower() in single else value
+                if (
+                    name.lower() != "set-cookie"
+                ):  # cookies cannot be joined, and have a list of their own
+                    single[name.lower()] = (
+                        f"{single[name.lower()]}, {value}" if name.lower() in single else value
+                    )
             cookies = [(name, value) for name, value in headers if name.lower() == "set-cookie"]
             return start_response(status, [*single.items(), *cookies], error)
 
@@ -71,11 +75,19 @@ def _adapter() -> Callable[[Any, Any], dict[str, Any]]:
 
 @instrumented
 def handler(event: Any, context: Any) -> dict[str, Any]:
-    if not isinstance(event, dict) or event.get("version") != "2.0" or "http" not in event.get("requestContext", {}):
-        raise ValueError(f"expected a request as a function URL or an HTTP API (format 2.0) has it, got {event!r:.200}")
+    if (
+        not isinstance(event, dict)
+        or event.get("version") != "2.0"
+        or "http" not in event.get("requestContext", {})
+    ):
+        raise ValueError(
+            f"expected a request as a function URL or an HTTP API (format 2.0) has it, got {event!r:.200}"
+        )
     if _adapter.cache_info().currsize:
         return _adapter()(event, context)
     started = time.perf_counter()
     response = _adapter()(event, context)
-    metrics.add_metric(name="FirstResponse", unit="Milliseconds", value=(time.perf_counter() - started) * 1000)
+    metrics.add_metric(
+        name="FirstResponse", unit="Milliseconds", value=(time.perf_counter() - started) * 1000
+    )
     return response

@@ -34,7 +34,9 @@ class Settings:
     acm_regions: str
     probe_seconds: int = 8
 
-    def __post_init__(self) -> None:  # 500 endpoints, all silent and so tried twice, take 160 s of the function's 300
+    def __post_init__(
+        self,
+    ) -> None:  # 500 endpoints, all silent and so tried twice, take 160 s of the function's 300
         within("probe_seconds", self.probe_seconds, 1, 12)
 
 
@@ -54,7 +56,9 @@ class Endpoint:
 
     def service(self, authorities: str = "") -> Service:
         place = target(self.host, self.port or PORTS[self.starttls], private=self.private)
-        return Service(place, target(self.sni or self.host, place.port).name, self.starttls, authorities)
+        return Service(
+            place, target(self.sni or self.host, place.port).name, self.starttls, authorities
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +79,28 @@ def severity(left: timedelta) -> Severity | None:
 
 def until(not_after: datetime, now: datetime) -> str:
     days, rest = divmod(abs(not_after - now), timedelta(days=1))
-    span = f"expired {days} d {{}} h ago, on" if not_after < now else f"expires in {days} d {{}} h, on"
+    span = (
+        f"expired {days} d {{}} h ago, on" if not_after < now else f"expires in {days} d {{}} h, on"
+    )
     return f"{span.format(rest // timedelta(hours=1))} {not_after:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def of_kept(kept: Kept, now: datetime) -> Iterator[Finding]:
     """Yield what is wrong with a certificate that AWS keeps; an unused one hurts nobody."""
     if matters := severity(kept.not_after - now):
-        title = f"{kept.name} {until(kept.not_after, now)}" + ("" if kept.used else "; nothing uses it")
+        title = f"{kept.name} {until(kept.not_after, now)}" + (
+            "" if kept.used else "; nothing uses it"
+        )
         yield Finding(kept.arn, title, matters if kept.used else Severity.INFO, kept.detail)
 
 
-def of_endpoint(service: Service, seen: Look | Unreachable | None, now: datetime) -> Iterator[Finding]:
+def of_endpoint(
+    service: Service, seen: Look | Unreachable | None, now: datetime
+) -> Iterator[Finding]:
     """Yield what is wrong with an endpoint: what clients refuse, or what of its chain expires first."""
-    if not isinstance(seen, Look):  # under the same subject, so that this never resolves what was found before
+    if not isinstance(
+        seen, Look
+    ):  # under the same subject, so that this never resolves what was found before
         why = f"cannot be reached, so nobody knows its certificate: {seen}"
         late = "was not looked at, so nobody knows its certificate: the run had no time left"
         detail = {"phase": seen.phase, "reason": seen.reason} if seen else {}
@@ -102,10 +114,16 @@ def of_endpoint(service: Service, seen: Look | Unreachable | None, now: datetime
     if wrong:
         title = f"{service} shows a certificate that clients refuse: {', '.join(wrong)}"
         severe = matters is Severity.CRITICAL or SEVERE & wrong.keys()
-        yield Finding(str(service), title, Severity.CRITICAL if severe else Severity.WARNING, detail)
+        yield Finding(
+            str(service), title, Severity.CRITICAL if severe else Severity.WARNING, detail
+        )
     elif first and matters:
-        which = "the certificate" if first is seen.relied[0] else f"the intermediate {first.subject}"
-        yield Finding(str(service), f"{service}: {which} {until(first.not_after, now)}", matters, detail)
+        which = (
+            "the certificate" if first is seen.relied[0] else f"the intermediate {first.subject}"
+        )
+        yield Finding(
+            str(service), f"{service}: {which} {until(first.not_after, now)}", matters, detail
+        )
 
 
 def in_acm(acm: "ACMClient", region: str) -> Iterator[Kept]:
@@ -116,8 +134,14 @@ def in_acm(acm: "ACMClient", region: str) -> Iterator[Kept]:
             if "NotAfter" in each:  # otherwise it was never issued
                 name = f"{each.get('DomainName', 'a certificate')} in ACM of {region}"
                 use = {"in use": each.get("InUse", False), "exported": each.get("Exported", False)}
-                detail = {"status": each["Status"], "renewal": each.get("RenewalEligibility", "INELIGIBLE"), **use}
-                yield Kept(each["CertificateArn"], name, each["NotAfter"], any(use.values()), detail)
+                detail = {
+                    "status": each["Status"],
+                    "renewal": each.get("RenewalEligibility", "INELIGIBLE"),
+                    **use,
+                }
+                yield Kept(
+                    each["CertificateArn"], name, each["NotAfter"], any(use.values()), detail
+                )
 
 
 def in_iam(iam: "IAMClient") -> Iterator[Kept]:
@@ -137,11 +161,15 @@ def handler(run: Run) -> Iterator[Finding]:
     for kept in in_iam(aws.client("iam")):
         yield from of_kept(kept, now)
     listed, services = settings.endpoints_parameter, list[Service]()
-    wanted = entries(listed, Endpoint, key=lambda endpoint: str(endpoint.service()), optional=True, parts=PARTS)
+    wanted = entries(
+        listed, Endpoint, key=lambda endpoint: str(endpoint.service()), optional=True, parts=PARTS
+    )
     yield from unusable(wanted.faults, listed)
     for endpoint in wanted.usable:
         try:
-            services.append(endpoint.service(parameter(endpoint.authority) if endpoint.authority else ""))
+            services.append(
+                endpoint.service(parameter(endpoint.authority) if endpoint.authority else "")
+            )
         except SettingsError as error:
             yield from of_endpoint(endpoint.service(), Unreachable(Phase.TLS, str(error)), now)
     for service, seen in looks(services, settings.probe_seconds, AT_ONCE, run.deadline):

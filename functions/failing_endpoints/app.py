@@ -47,9 +47,16 @@ def failing(results: Iterable[Trial]) -> Iterator[Finding]:
             title = f"{endpoint} was not probed, so nobody knows whether it fails: the run had no time left"
             yield Finding(str(endpoint), title, Severity.WARNING, detail, link)
         elif verdict:
-            detail |= {"phase": verdict.phase, "got": shown(verdict.got), "expected": shown(verdict.expected)}
+            detail |= {
+                "phase": verdict.phase,
+                "got": shown(verdict.got),
+                "expected": shown(verdict.expected),
+            }
             if trial.outcome:
-                took = (f"{phase} {seconds * 1000:.0f} ms" for phase, seconds in trial.outcome.seconds.items())
+                took = (
+                    f"{phase} {seconds * 1000:.0f} ms"
+                    for phase, seconds in trial.outcome.seconds.items()
+                )
                 detail |= {"address": trial.outcome.facts.ip or "none", "took": ", ".join(took)}
             title = f"{endpoint} fails ({verdict.phase}): {shown(verdict.got)}"
             yield Finding(str(endpoint), title, Severity(endpoint.severity), detail, link)
@@ -59,7 +66,9 @@ def wrong(listed: Entries[Endpoint], parameter: str) -> Iterator[Finding]:
     """Yield what of the list cannot be used, and what of it has no effect."""
     yield from unusable((fault for fault in listed.faults if fault.number), parameter)
     ignored = {
-        f"beside the list {number}": fault.reason for number, fault in enumerate(listed.faults) if not fault.number
+        f"beside the list {number}": fault.reason
+        for number, fault in enumerate(listed.faults)
+        if not fault.number
     }
     for endpoint in listed.usable:
         for key in endpoint.ignored:
@@ -80,7 +89,10 @@ def measured(trial: Trial, extent: Literal["phases", "up", "none"]) -> None:
         return
     milliseconds = {}
     if extent == "phases" and trial.outcome:
-        milliseconds = {f"{phase.title()}Time": seconds * 1000 for phase, seconds in trial.outcome.seconds.items()}
+        milliseconds = {
+            f"{phase.title()}Time": seconds * 1000
+            for phase, seconds in trial.outcome.seconds.items()
+        }
         milliseconds["ResponseTime"] = trial.outcome.facts.response_time
     measure({"endpoint": str(trial.endpoint)}, {"Up": 0 if trial.verdict else 1}, milliseconds)
 
@@ -88,10 +100,22 @@ def measured(trial: Trial, extent: Literal["phases", "up", "none"]) -> None:
 @scheduled
 def handler(run: Run) -> Iterable[Finding] | Scattered:
     settings = load(Settings)
-    listed = entries(settings.endpoints_parameter, Endpoint, str, optional=True, parts=PARAMETERS, under="endpoints")
+    listed = entries(
+        settings.endpoints_parameter,
+        Endpoint,
+        str,
+        optional=True,
+        parts=PARAMETERS,
+        under="endpoints",
+    )
     endpoints = [each for each in listed.usable if each.enabled and str(each) in run.about]
     if len(endpoints) > settings.endpoints_per_run:
-        return scatter(run, settings.parts_queue_url, [str(each) for each in endpoints], settings.endpoints_per_run)
+        return scatter(
+            run,
+            settings.parts_queue_url,
+            [str(each) for each in endpoints],
+            settings.endpoints_per_run,
+        )
     rules = Rules(settings.concurrency, settings.retries, settings.retry_seconds)
     results = trials(endpoints, rules, run.deadline)
     for trial in results:

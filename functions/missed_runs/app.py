@@ -62,7 +62,9 @@ def silent(watched: Watched, owed: list[datetime], log_group: str) -> Finding:
     last = shown(watched.last_report) if watched.last_report else "never"
     return Finding(
         watched.subject,
-        f"{watched.job} has not reported since {last}" if watched.last_report else f"{watched.job} has never reported",
+        f"{watched.job} has not reported since {last}"
+        if watched.last_report
+        else f"{watched.job} has never reported",
         detail={
             "last report": last,
             "first runs without": " and ".join(map(shown, owed)),
@@ -105,7 +107,9 @@ def schedules(scheduler: "EventBridgeSchedulerClient", stack: str) -> Iterator[t
     )
     for schedule in (schedule for page in pages for schedule in page["Schedules"]):
         # A stack whose name begins like this one's has functions that do not end like a job of this one.
-        if job := re.search(rf":function:{re.escape(stack)}-([a-z][a-z0-9_]*)(?::|$)", schedule["Target"]["Arn"]):
+        if job := re.search(
+            rf":function:{re.escape(stack)}-([a-z][a-z0-9_]*)(?::|$)", schedule["Target"]["Arn"]
+        ):
             yield schedule["Name"], job[1]
 
 
@@ -119,7 +123,9 @@ def handler(run: Run) -> Iterator[Finding]:
             continue
         try:
             found = scheduler.get_schedule(Name=name, GroupName="default")
-            watched = Watched(subject, job, Schedule.of(found), found["LastModificationDate"], reported.get(job))
+            watched = Watched(
+                subject, job, Schedule.of(found), found["LastModificationDate"], reported.get(job)
+            )
             if owed := missed(watched, run.scheduled_at, settings.grace):
                 yield silent(watched, owed, settings.log_group)
         except scheduler.exceptions.ResourceNotFoundException:

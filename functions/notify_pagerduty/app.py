@@ -60,7 +60,9 @@ def event(alert: Alert, routing_key: str) -> bytes:
         },
     }
     shown = [{"href": href, "text": text} for text, href in links.items() if href]
-    return json.dumps({**target, "event_action": "trigger", "payload": payload, "links": shown}).encode()
+    return json.dumps(
+        {**target, "event_action": "trigger", "payload": payload, "links": shown}
+    ).encode()
 
 
 def overtaken(alert: Alert, memory: Memory) -> bool:
@@ -89,7 +91,10 @@ def deliver(alert: Alert, integration: Integration, url: str, memory: Memory) ->
     came_last = "resolved" if alert.status is AlertStatus.RESOLVED else "opened"
     return {
         **memory,
-        came_last: max(memory.get(came_last, ""), alert.first_seen.astimezone(UTC).isoformat(timespec="microseconds")),
+        came_last: max(
+            memory.get(came_last, ""),
+            alert.first_seen.astimezone(UTC).isoformat(timespec="microseconds"),
+        ),
     }
 
 
@@ -103,7 +108,12 @@ def handler(message: Message) -> None:
             logger.info("no route is configured", alert=alert.id)
             return
         service = Destination(settings.ledger_table, "pagerduty", integration.key, SPACING_SECONDS)
-        new = once(service, alert.dedup_key, alert.id, partial(deliver, alert, integration, settings.pagerduty_url))
+        new = once(
+            service,
+            alert.dedup_key,
+            alert.id,
+            partial(deliver, alert, integration, settings.pagerduty_url),
+        )
         count(**{"Delivered" if new else "Repeated": 1})
 
     for_each(alerts(message.events()), attend)

@@ -65,7 +65,9 @@ def converse(alert: Alert, channel: Channel, url: str, memory: Memory) -> Memory
         if "ts" in memory:
             there = {"channel": memory["channel"]}
             try:
-                slack.call(url, "chat.update", {**there, **slack.message(alert), "ts": memory["ts"]}, token)
+                slack.call(
+                    url, "chat.update", {**there, **slack.message(alert), "ts": memory["ts"]}, token
+                )
                 if alert.status in IN_THREAD:
                     reply = {**there, **slack.reply(alert), "thread_ts": memory["ts"]}
                     slack.call(url, "chat.postMessage", reply, token)
@@ -73,7 +75,9 @@ def converse(alert: Alert, channel: Channel, url: str, memory: Memory) -> Memory
                 logger.info("the message is no more", alert=alert.id)
             else:
                 return {**memory, "told": told}
-        posted = slack.call(url, "chat.postMessage", {"channel": channel.channel, **slack.message(alert)}, token)
+        posted = slack.call(
+            url, "chat.postMessage", {"channel": channel.channel, **slack.message(alert)}, token
+        )
         return {"ts": str(posted["ts"]), "channel": str(posted["channel"]), "told": told}
 
     return secrets.using(channel.token, attempt)
@@ -82,7 +86,9 @@ def converse(alert: Alert, channel: Channel, url: str, memory: Memory) -> Memory
 def announce(alert: Alert, channel: Channel, _: Memory) -> Memory:
     """Post the alert as a message of its own."""
     body = json.dumps(slack.message(alert)).encode()
-    secrets.using(channel.webhook, lambda url: http.post(url, body, {"Content-Type": "application/json"}))
+    secrets.using(
+        channel.webhook, lambda url: http.post(url, body, {"Content-Type": "application/json"})
+    )
     return {}
 
 
@@ -91,10 +97,14 @@ def handler(message: Message) -> None:
     settings = load(Settings)
 
     def attend(alert: Alert) -> None:
-        if not (channel := first(entries(settings.routes_parameter, Channel, optional=True), alert)):
+        if not (
+            channel := first(entries(settings.routes_parameter, Channel, optional=True), alert)
+        ):
             logger.info("no route is configured", alert=alert.id)
             return
-        at = Destination(settings.ledger_table, "slack", channel.channel or channel.webhook, SPACING_SECONDS)
+        at = Destination(
+            settings.ledger_table, "slack", channel.channel or channel.webhook, SPACING_SECONDS
+        )
         if channel.webhook:
             new = once(at, alert.id, alert.id, partial(announce, alert, channel))
         else:

@@ -59,7 +59,9 @@ def signed(alert_id: str, at: datetime, body: bytes, keys: str) -> dict[str, str
     try:
         signatures = [Webhook(key).sign(alert_id, at, body.decode()) for key in keys.split()]
     except (ValueError, EmptyWebhookSecretError) as error:
-        raise Permanent(f"a signing key is no base64, with or without whsec_ before it: {error}") from None
+        raise Permanent(
+            f"a signing key is no base64, with or without whsec_ before it: {error}"
+        ) from None
     if not signatures:
         raise Permanent("there is no signing key")
     return {
@@ -89,7 +91,9 @@ def about(endpoint: Endpoint, now: datetime) -> Alert:
 
 
 def is_gone(at: Destination) -> bool:
-    found = aws.client("dynamodb").get_item(TableName=at.table, Key=at.key("gone"), ConsistentRead=True)
+    found = aws.client("dynamodb").get_item(
+        TableName=at.table, Key=at.key("gone"), ConsistentRead=True
+    )
     return "Item" in found
 
 
@@ -100,15 +104,23 @@ def disable(at: Destination, endpoint: Endpoint, now: datetime) -> None:
         Entries=[{"Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": detail}]
     )["Entries"]
     if "ErrorCode" in answer:
-        raise Transient(f"EventBridge did not take the alert about {endpoint.name}: {answer['ErrorCode']}")
+        raise Transient(
+            f"EventBridge did not take the alert about {endpoint.name}: {answer['ErrorCode']}"
+        )
     expires = str(int(now.timestamp()) + GONE_SECONDS)
-    aws.client("dynamodb").put_item(TableName=at.table, Item={**at.key("gone"), "expires": {"N": expires}})
+    aws.client("dynamodb").put_item(
+        TableName=at.table, Item={**at.key("gone"), "expires": {"N": expires}}
+    )
 
 
 def send(alert: Alert, endpoint: Endpoint, _: Memory) -> Memory:
     def attempt(keys: str) -> None:
         body = fitted(alert, content, BODY_BYTES)
-        http.post(endpoint.url, body, signed(alert.id, datetime.fromtimestamp(time.time(), UTC), body, keys))
+        http.post(
+            endpoint.url,
+            body,
+            signed(alert.id, datetime.fromtimestamp(time.time(), UTC), body, keys),
+        )
 
     secrets.using(endpoint.keys, attempt)
     return {}

@@ -40,7 +40,9 @@ class PausedStage:
 
 def forgotten(stages: Iterable[PausedStage], now: datetime, limit: timedelta) -> Iterator[Finding]:
     """Yield one finding for each pipeline with stages paused for longer than `limit`, naming those stages."""
-    overdue = sorted((stage for stage in stages if now - stage.since > limit), key=lambda stage: stage.pipeline)
+    overdue = sorted(
+        (stage for stage in stages if now - stage.since > limit), key=lambda stage: stage.pipeline
+    )
     for pipeline, group in groupby(overdue, key=lambda stage: stage.pipeline):
         paused = sorted(group, key=lambda stage: stage.since)
         days, rest = divmod(now - paused[0].since, timedelta(days=1))

@@ -85,7 +85,9 @@ def judged(entry: Entry, pruned: Pruned) -> Iterator[Finding]:
     detail = {"objects": pruned.objects, "bytes": pruned.bytes, "keep_newest": entry.keep_newest}
     link = aws.console_url(f"s3/buckets/{entry.bucket}?prefix={quote(entry.prefix)}")
     if pruned.capped:
-        title = f"{entry} has more to delete: the run's cap stopped it after {pruned.objects} objects"
+        title = (
+            f"{entry} has more to delete: the run's cap stopped it after {pruned.objects} objects"
+        )
         yield Finding(str(entry), title, Severity.WARNING, detail, link)
     elif entry.dry_run and pruned.objects:
         title = f"{entry} would lose {pruned.objects} objects ({pruned.bytes / 1e6:.1f} MB) if dry_run were false"
@@ -98,8 +100,12 @@ def delete(s3: "S3Client", bucket: str, keys: list[str]) -> Iterator[str]:
     In a versioned bucket this adds delete markers: the data stays recoverable until a lifecycle rule removes it.
     """
     if fit := [key for key in keys if not aws.UNFIT_FOR_XML.search(key)]:
-        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in fit], "Quiet": True})
-        yield from (f"{kept.get('Key')!r} ({kept.get('Code')})" for kept in answer.get("Errors", ()))
+        answer = s3.delete_objects(
+            Bucket=bucket, Delete={"Objects": [{"Key": key} for key in fit], "Quiet": True}
+        )
+        yield from (
+            f"{kept.get('Key')!r} ({kept.get('Code')})" for kept in answer.get("Errors", ())
+        )
     for key in filter(aws.UNFIT_FOR_XML.search, keys):
         try:
             s3.delete_object(Bucket=bucket, Key=key)
@@ -139,8 +145,16 @@ def handler(run: Run) -> Iterator[Finding]:
             prune(s3, entry, run.scheduled_at, cap, pruned)
             yield from judged(entry, pruned)
         except (BotoCoreError, ClientError) as error:
-            yield Finding(str(entry), f"{entry} cannot be pruned to the end", detail={"reason": str(error)})
-        logger.info("pruned", entry=str(entry), dry_run=entry.dry_run, objects=pruned.objects, kept=pruned.kept)
+            yield Finding(
+                str(entry), f"{entry} cannot be pruned to the end", detail={"reason": str(error)}
+            )
+        logger.info(
+            "pruned",
+            entry=str(entry),
+            dry_run=entry.dry_run,
+            objects=pruned.objects,
+            kept=pruned.kept,
+        )
         cap -= 0 if entry.dry_run else pruned.objects
         if pruned.kept:
             kept.append(f"{entry}: {pruned.kept} objects, such as {', '.join(pruned.examples)}")

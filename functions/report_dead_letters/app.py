@@ -59,18 +59,29 @@ def grouped(letters: Iterable[Letter]) -> dict[Cause, Group]:
 def named(groups: dict[Cause, Group]) -> dict[str, Group]:
     """Give each group its subject: its cause's, or, for a job of too many causes, that of the error or of the job."""
     found: dict[str, Group] = {}
-    for job, causes in groupby(sorted(groups, key=lambda cause: cause.job), key=lambda cause: cause.job):
+    for job, causes in groupby(
+        sorted(groups, key=lambda cause: cause.job), key=lambda cause: cause.job
+    ):
         own = list(causes)
         subjects = {cause: f"{LETTERS}/{job}/{cause.id}" for cause in own}
-        for wider in ({c: f"{LETTERS}/{job}/{c.error_type}" for c in own}, dict.fromkeys(own, f"{LETTERS}/{job}")):
+        for wider in (
+            {c: f"{LETTERS}/{job}/{c.error_type}" for c in own},
+            dict.fromkeys(own, f"{LETTERS}/{job}"),
+        ):
             subjects = wider if len(set(subjects.values())) > MOST_CAUSES else subjects
         for cause, subject in subjects.items():
-            merged = found[subject] + groups[cause] if subject in found else replace(groups[cause], causes=0)
+            merged = (
+                found[subject] + groups[cause]
+                if subject in found
+                else replace(groups[cause], causes=0)
+            )
             found[subject] = replace(merged, causes=merged.causes + 1)
     return found
 
 
-def findings(groups: dict[str, Group], now: datetime, settings: Settings, link: str) -> Iterator[Finding]:
+def findings(
+    groups: dict[str, Group], now: datetime, settings: Settings, link: str
+) -> Iterator[Finding]:
     """Yield one finding for each group."""
     for subject, group in groups.items():
         letter, age = group.oldest, max(now - group.oldest.first_seen, timedelta())
@@ -79,7 +90,9 @@ def findings(groups: dict[str, Group], now: datetime, settings: Settings, link: 
         yield Finding(
             subject=subject,
             title=f"{letter.job} could not do its work{causes}: {letter.error_type}: {masked(letter.reason)}",
-            severity=Severity.CRITICAL if age > timedelta(days=settings.critical_days) else Severity.WARNING,
+            severity=Severity.CRITICAL
+            if age > timedelta(days=settings.critical_days)
+            else Severity.WARNING,
             detail={
                 "dead letters": group.letters,
                 "oldest": f"{age.days} d {age.seconds // 3600} h, since {letter.first_seen:%Y-%m-%d %H:%M} UTC",

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 ROOT = "<root_account>"
 NO_TIME = ("", "N/A", "no_information", "not_supported")
-WAITS = (1, 2, 4, *[8] * 20)  # seconds, while IAM makes its report: over half of the function's time-out
+WAITS = (
+    1,
+    2,
+    4,
+    *[8] * 20,
+)  # seconds, while IAM makes its report: over half of the function's time-out
 AT_ONCE = 8
 
 
@@ -55,11 +60,17 @@ def stale(line: Mapping[str, str], settings: Settings, now: datetime) -> Iterato
     """Judge a user's password and keys by their line of the credential report."""
     user, root = line["user"], line["user"] == ROOT
     subject, name = ("root", "the root user") if root else (f"user/{user}", user)
-    page = "security_credentials" if root else f"users/details/{quote(user, safe='')}?section=security_credentials"
+    page = (
+        "security_credentials"
+        if root
+        else f"users/details/{quote(user, safe='')}?section=security_credentials"
+    )
     found = partial(Credential, page=f"iam/home#/{page}", user=user)
     enabled, mfa = line["password_enabled"].lower(), line["mfa_active"].lower()
     if mfa == "false" and (enabled != "false" if root else enabled == "true"):
-        since = moment(line["password_last_changed"]) or datetime.fromisoformat(line["user_creation_time"])
+        since = moment(line["password_last_changed"]) or datetime.fromisoformat(
+            line["user_creation_time"]
+        )
         what = f"can sign in without MFA, by a password that is {(now - since).days} d old"
         faults = settings.faults("no_mfa", what, now - since)
         faults = {"can sign in without MFA": Severity.CRITICAL} if root else faults
@@ -67,15 +78,28 @@ def stale(line: Mapping[str, str], settings: Settings, now: datetime) -> Iterato
         yield found(f"{subject}/password", name, faults, detail=detail)
     for key in ("access_key_1", "access_key_2"):
         if line[f"{key}_active"].lower() == "true":
-            made, used = datetime.fromisoformat(line[f"{key}_last_rotated"]), moment(line[f"{key}_last_used_date"])
+            made, used = (
+                datetime.fromisoformat(line[f"{key}_last_rotated"]),
+                moment(line[f"{key}_last_used_date"]),
+            )
             age, idle = now - made, now - (used or made)
             faults = {"can do anything, and should not exist": Severity.CRITICAL} if root else {}
             faults |= settings.faults("old", f"is {age.days} d old", age)
             unused = f"has not been used for {idle.days} d" if used else "has never been used"
             faults |= settings.faults("unused", unused, idle)
             place = f"{line[f'{key}_last_used_service']} in {line[f'{key}_last_used_region']}"
-            detail = {"user": line["arn"], "created": str(made), "last used": f"{used}, {place}" if used else "never"}
-            yield found(f"{subject}/{key}", f"{key.replace('_', ' ')} of {name}", faults, detail=detail, made=made)
+            detail = {
+                "user": line["arn"],
+                "created": str(made),
+                "last used": f"{used}, {place}" if used else "never",
+            }
+            yield found(
+                f"{subject}/{key}",
+                f"{key.replace('_', ' ')} of {name}",
+                faults,
+                detail=detail,
+                made=made,
+            )
 
 
 def moment(text: str) -> datetime | None:
@@ -89,16 +113,27 @@ def ids(keys: list["AccessKeyMetadataTypeDef"], made: datetime, reported: dateti
     """
     exact = [key for key in keys if key["CreateDate"].replace(microsecond=0) == made]
     own = exact or [key for key in keys if key["CreateDate"] <= reported]
-    return [f"{key['AccessKeyId'][:4]}…{key['AccessKeyId'][-4:]}" for key in own if key["Status"] == "Active"]
+    return [
+        f"{key['AccessKeyId'][:4]}…{key['AccessKeyId'][-4:]}"
+        for key in own
+        if key["Status"] == "Active"
+    ]
 
 
 def asked(iam: "IAMClient", reported: datetime, found: Credential) -> Credential:
     """Ask IAM itself, for a report can be four hours old and knows no tags; what is gone has no faults any more."""
-    detail, gone = {**found.detail, "credential report of": str(reported)}, replace(found, faults={})
+    detail, gone = (
+        {**found.detail, "credential report of": str(reported)},
+        replace(found, faults={}),
+    )
     try:
         if found.user == ROOT:
             summary = iam.get_account_summary()["SummaryMap"]
-            over = not summary["AccountAccessKeysPresent"] if found.made else summary["AccountMFAEnabled"]
+            over = (
+                not summary["AccountAccessKeysPresent"]
+                if found.made
+                else summary["AccountMFAEnabled"]
+            )
             return gone if over else replace(found, detail=detail)
         if found.made:
             keys = iam.list_access_keys(UserName=found.user)["AccessKeyMetadata"]
@@ -114,7 +149,9 @@ def asked(iam: "IAMClient", reported: datetime, found: Credential) -> Credential
     except iam.exceptions.NoSuchEntityException:  # the password, or the whole user, was deleted
         return gone
     except (BotoCoreError, ClientError) as error:  # perhaps it is excepted, so that it wakes nobody
-        faults = dict.fromkeys((*found.faults, "may be excepted, or cured: IAM did not say"), Severity.WARNING)
+        faults = dict.fromkeys(
+            (*found.faults, "may be excepted, or cured: IAM did not say"), Severity.WARNING
+        )
         return replace(found, faults=faults, detail={**detail, "error": str(error)})
 
 
@@ -132,7 +169,9 @@ def report(iam: "IAMClient") -> tuple[datetime, Iterator[Mapping[str, str]]]:
 def handler(run: Run) -> Iterator[Finding]:
     settings, iam = load(Settings), aws.client("iam")
     reported, lines = report(iam)
-    found = [each for line in lines for each in stale(line, settings, run.scheduled_at) if each.faults]
+    found = [
+        each for line in lines for each in stale(line, settings, run.scheduled_at) if each.faults
+    ]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for each in pool.map(partial(asked, iam, reported), found):
             yield from judged(each, run.job, run.scheduled_at)

@@ -41,7 +41,9 @@ def of_secret(secret: "SecretListEntryTypeDef", settings: Settings, now: datetim
     if secret.get("RotationEnabled") and due:
         what = f"should have been rotated {(now - due).days} d ago{', and the attempt failed' * failed}"
         faults |= settings.faults("late", what, now - due)
-    faults |= settings.faults("unused", f"has not been read for {idle.days} d" if read else "has never been read", idle)
+    faults |= settings.faults(
+        "unused", f"has not been read for {idle.days} d" if read else "has never been read", idle
+    )
     detail = {
         "created": f"{created:%Y-%m-%d}",
         "last read": f"{read:%Y-%m-%d}" if read else "never",
@@ -70,7 +72,10 @@ def rotation_due(secret: "SecretListEntryTypeDef") -> datetime | None:
 
 
 def of_parameter(
-    parameter: "ParameterMetadataTypeDef", tags: Mapping[str, str], settings: Settings, now: datetime
+    parameter: "ParameterMetadataTypeDef",
+    tags: Mapping[str, str],
+    settings: Settings,
+    now: datetime,
 ) -> Stale:
     """Judge a parameter by the day in its tag."""
     name, expires = parameter["Name"], tags[EXPIRES]
@@ -78,8 +83,13 @@ def of_parameter(
         late = now - last_moment(expires)
         faults = settings.faults("late", f"expired {late.days} d ago ({expires})", late)
     except ValueError:  # the finding shows the tag itself
-        faults = {f"expires on no day such as {now:%Y-%m-%d}: its tag says {expires!r}": Severity.WARNING}
-    detail = {"written": str(parameter["LastModifiedDate"]), "by": parameter.get("LastModifiedUser", "somebody")}
+        faults = {
+            f"expires on no day such as {now:%Y-%m-%d}: its tag says {expires!r}": Severity.WARNING
+        }
+    detail = {
+        "written": str(parameter["LastModifiedDate"]),
+        "by": parameter.get("LastModifiedUser", "somebody"),
+    }
     page = f"systems-manager/parameters/{quote(name.lstrip('/'))}/description"
     return Stale(f"parameter/{name}", f"parameter {name}", faults, page, detail, tags)
 
@@ -105,7 +115,9 @@ def parameters(settings: Settings, now: datetime) -> Iterator[Stale]:
     )
     for parameter in (each for page in pages for each in page["Parameters"]):
         try:
-            answer = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=parameter["Name"])
+            answer = ssm.list_tags_for_resource(
+                ResourceType="Parameter", ResourceId=parameter["Name"]
+            )
         except ssm.exceptions.InvalidResourceId:
             continue  # it was deleted meanwhile
         tags = {tag["Key"]: tag["Value"] for tag in answer["TagList"]}
@@ -116,7 +128,10 @@ def parameters(settings: Settings, now: datetime) -> Iterator[Stale]:
 @scheduled
 def handler(run: Run) -> Iterator[Finding]:
     settings = load(Settings)
-    for source, service, read in (("secret", "Secrets Manager", secrets), ("parameter", "SSM", parameters)):
+    for source, service, read in (
+        ("secret", "Secrets Manager", secrets),
+        ("parameter", "SSM", parameters),
+    ):
         try:
             found = list(read(settings, run.scheduled_at))
         except (BotoCoreError, ClientError) as error:

@@ -50,8 +50,12 @@ class Route:
 
     def __post_init__(self) -> None:
         for name, text in self.variables.items():
-            if not (template := Template(text)).is_valid() or not set(template.get_identifiers()) <= set(FACTS):
-                raise ValueError(f"the variable {name} may use {', '.join(f'${fact}' for fact in FACTS)}; got {text!r}")
+            if not (template := Template(text)).is_valid() or not set(
+                template.get_identifiers()
+            ) <= set(FACTS):
+                raise ValueError(
+                    f"the variable {name} may use {', '.join(f'${fact}' for fact in FACTS)}; got {text!r}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,9 @@ class Start:
 
 def push_facts(event: Event) -> dict[str, str]:
     """What a route can match and use of a push. Raises `Permanent` for an event that lacks it."""
-    match [event.detail.get(name) or "" for name in ("repository-name", "image-tag", "image-digest")]:
+    match [
+        event.detail.get(name) or "" for name in ("repository-name", "image-tag", "image-digest")
+    ]:
         case [str(repository), str(tag), str(digest)] if repository and digest:
             registry = f"{event.account}.dkr.ecr.{event.region}.{aws.domain(event.region)}"
             uri = f"{registry}/{repository}" + (f":{tag}" if tag else f"@{digest}")
@@ -83,22 +89,30 @@ def push_facts(event: Event) -> dict[str, str]:
 def fits(push: Mapping[str, str], repository: object, tag: object) -> bool:
     """Whether the globs match; one that is no text might have."""
     globs = {"repository": repository, "tag": tag}
-    return all(fnmatchcase(push[fact], glob) for fact, glob in globs.items() if isinstance(glob, str))
+    return all(
+        fnmatchcase(push[fact], glob) for fact, glob in globs.items() if isinstance(glob, str)
+    )
 
 
 def routed(push: Mapping[str, str], routes: Iterable[Route]) -> Iterator[Start]:
     """Yield what the matching routes make of a push; of several routes to one pipeline, the first counts."""
     matching = [route for route in routes if fits(push, route.repository, route.tag)]
     for route in {route.pipeline: route for route in reversed(matching)}.values():
-        variables = {name: Template(text).substitute(push) for name, text in route.variables.items()}
+        variables = {
+            name: Template(text).substitute(push) for name, text in route.variables.items()
+        }
         revision = Revision(route.source_action, "IMAGE_DIGEST", push["digest"])
         yield Start(route.pipeline, variables, (revision,) if route.source_action else ())
 
 
 def misrouted(push: Mapping[str, str], faults: Iterable[Fault]) -> list[str]:
     """Say what is wrong with each unusable route that this push might have been meant for."""
-    entries = ((fault.reason, fault.entry if isinstance(fault.entry, dict) else {}) for fault in faults)
-    return [reason for reason, entry in entries if fits(push, entry.get("repository"), entry.get("tag"))]
+    entries = (
+        (fault.reason, fault.entry if isinstance(fault.entry, dict) else {}) for fault in faults
+    )
+    return [
+        reason for reason, entry in entries if fits(push, entry.get("repository"), entry.get("tag"))
+    ]
 
 
 def plan(event: Event, routes: Callable[[], Entries[Route]]) -> Iterator[Start]:
@@ -126,17 +140,27 @@ def start(codepipeline: "CodePipelineClient", wanted: Start, event_id: str) -> N
         "name": wanted.pipeline,
         "clientRequestToken": str(uuid.uuid5(TOKENS, f"{event_id} {wanted.pipeline}")),
         "sourceRevisions": [
-            {"actionName": r.action, "revisionType": r.type, "revisionValue": r.value} for r in wanted.source_revisions
+            {"actionName": r.action, "revisionType": r.type, "revisionValue": r.value}
+            for r in wanted.source_revisions
         ],
     }
     if wanted.variables:
-        request["variables"] = [{"name": name, "value": value} for name, value in wanted.variables.items()]
+        request["variables"] = [
+            {"name": name, "value": value} for name, value in wanted.variables.items()
+        ]
     try:
         execution = codepipeline.start_pipeline_execution(**request)
     except (ParamValidationError, ClientError) as error:
         hopeless = isinstance(error, ParamValidationError) or aws.error_code(error) in HOPELESS
-        raise (Permanent if hopeless else Transient)(f"{wanted.pipeline!r} was not started: {error}") from error
-    logger.info("started", pipeline=wanted.pipeline, execution=execution["pipelineExecutionId"], event_id=event_id)
+        raise (Permanent if hopeless else Transient)(
+            f"{wanted.pipeline!r} was not started: {error}"
+        ) from error
+    logger.info(
+        "started",
+        pipeline=wanted.pipeline,
+        execution=execution["pipelineExecutionId"],
+        event_id=event_id,
+    )
 
 
 @queued

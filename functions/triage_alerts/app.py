@@ -51,9 +51,13 @@ def report_of(event: Event, now: datetime) -> Report:
     except (KeyError, TypeError, ValueError) as error:
         raise Permanent(f"the Job Report cannot be read: {error!r:.200}") from error
     if len(event.id) > ID_CHARACTERS:
-        raise Permanent(f"the Job Report's id has {len(event.id)} characters, and EventBridge's have 36")
+        raise Permanent(
+            f"the Job Report's id has {len(event.id)} characters, and EventBridge's have 36"
+        )
     if report.scheduled_at > now + CLOCKS_DIFFER:
-        raise Permanent(f"the Job Report is of the future, and would make all until then old: {report.scheduled_at}")
+        raise Permanent(
+            f"the Job Report is of the future, and would make all until then old: {report.scheduled_at}"
+        )
     return report
 
 
@@ -84,13 +88,24 @@ def publish(alerts: Sequence[Alert]) -> None:
     """Publish every alert as an event. Raises `Transient` unless EventBridge took them all."""
     for batch in batches([alert.as_json() for alert in alerts]):
         answer = aws.client("events").put_events(
-            Entries=[{"Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": document} for document in batch]
+            Entries=[
+                {"Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": document}
+                for document in batch
+            ]
         )
         if refused := [entry for entry in answer["Entries"] if "ErrorCode" in entry]:
-            raise Transient(f"EventBridge did not take {len(refused)} alerts, the first for: {refused[0]}")
+            raise Transient(
+                f"EventBridge did not take {len(refused)} alerts, the first for: {refused[0]}"
+            )
     count(Alerts=len(alerts))
     for alert in alerts:
-        logger.info("alert", id=alert.id, status=alert.status, severity=alert.severity, dedup_key=alert.dedup_key)
+        logger.info(
+            "alert",
+            id=alert.id,
+            status=alert.status,
+            severity=alert.severity,
+            dedup_key=alert.dedup_key,
+        )
 
 
 def own_event(body: str) -> Event | None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from boto3 import client as client  # noqa: PLC0414 - boto3's stubs know each service's client by its name
 else:
     # All attempts of one call, with their backoff, end within 45 seconds: sooner than any function's time-out.
-    CONFIG = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+    CONFIG = Config(
+        connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}
+    )
 
     @functools.cache
     def client(service: str, region: str | None = None) -> Any:
@@ -39,7 +41,9 @@ def parameter(name: str, *, decrypt: bool = False, anew: bool = False) -> str:
 
     Raises Powertools' `GetParameterError`.
     """
-    return str(_parameters().get(name, decrypt=decrypt, max_age=PARAMETER_SECONDS, force_fetch=anew))
+    return str(
+        _parameters().get(name, decrypt=decrypt, max_age=PARAMETER_SECONDS, force_fetch=anew)
+    )
 
 
 @functools.cache
@@ -60,7 +64,9 @@ def error_code(error: ClientError) -> str:
 
 def partition(region: str) -> str:
     """The partition of a region: `aws`, `aws-cn` or `aws-us-gov`."""
-    return next((f"aws-{prefix[:-1]}" for prefix in ("cn-", "us-gov-") if region.startswith(prefix)), "aws")
+    return next(
+        (f"aws-{prefix[:-1]}" for prefix in ("cn-", "us-gov-") if region.startswith(prefix)), "aws"
+    )
 
 
 def domain(region: str) -> str:

@@ -108,7 +108,9 @@ def _lock(at: Destination, thread: str, holder: str) -> _Thread:
     except dynamodb.exceptions.ConditionalCheckFailedException as error:
         refusal: Any = error.response
         until = float(refusal["Item"]["locked_until"]["N"])
-        raise Transient("another alert of its thread is being delivered", retry_after=math.ceil(until - now)) from None
+        raise Transient(
+            "another alert of its thread is being delivered", retry_after=math.ceil(until - now)
+        ) from None
     return _Thread(**json.loads(item["state"]["S"])) if "state" in item else _Thread()
 
 
@@ -129,13 +131,17 @@ def _await_turn(at: Destination, known: _Thread, alert_id: str) -> None:
         return
     dynamodb, due = aws.client("dynamodb"), known.due.get(alert_id)
     if due is not None:
-        pace = dynamodb.get_item(TableName=at.table, Key=at.key("pace"), ConsistentRead=True).get("Item", {})
+        pace = dynamodb.get_item(TableName=at.table, Key=at.key("pace"), ConsistentRead=True).get(
+            "Item", {}
+        )
         if due < float(pace.get("waits_until", {"N": "0"})["N"]):
             due = None
     if due is None:
         due = known.due[alert_id] = _take_turn(at, dynamodb)
     if (wait := due - time.time()) > 0:
-        raise Transient(f"{at.sink} {at.name} is busy: its turn has not come", retry_after=math.ceil(wait))
+        raise Transient(
+            f"{at.sink} {at.name} is busy: its turn has not come", retry_after=math.ceil(wait)
+        )
 
 
 def _take_turn(at: Destination, dynamodb: "DynamoDBClient") -> float:
@@ -147,7 +153,9 @@ def _take_turn(at: Destination, dynamodb: "DynamoDBClient") -> float:
         free = "attribute_not_exists(next_turn) OR next_turn <= :now"
         if _paced(at, dynamodb, "SET next_turn = :after, expires = :expires", free, after):
             return now
-        if taken := _paced(at, dynamodb, "SET next_turn = next_turn + :spacing", "next_turn > :now", behind):
+        if taken := _paced(
+            at, dynamodb, "SET next_turn = next_turn + :spacing", "next_turn > :now", behind
+        ):
             return float(taken["next_turn"]["N"]) - at.spacing
 
 
@@ -155,7 +163,13 @@ def _wait_for_all(at: Destination, known: _Thread, alert_id: str, seconds: float
     """Let nobody call the destination for so long, as it asked. Return this alert's own wait, which may be longer."""
     dynamodb, until = aws.client("dynamodb"), _numbers(until=time.time() + seconds)
     for name in ("waits_until", "next_turn"):
-        _paced(at, dynamodb, f"SET {name} = :until", f"attribute_not_exists({name}) OR {name} < :until", until)
+        _paced(
+            at,
+            dynamodb,
+            f"SET {name} = :until",
+            f"attribute_not_exists({name}) OR {name} < :until",
+            until,
+        )
     known.due[alert_id] = _take_turn(at, dynamodb)
     return math.ceil(known.due[alert_id] - time.time())
 
@@ -173,7 +187,9 @@ def _paced(
             ExpressionAttributeValues=values,
             ReturnValues="ALL_NEW",
         )["Attributes"]
-    except dynamodb.exceptions.ConditionalCheckFailedException:  # the caller asks whether it was done
+    except (
+        dynamodb.exceptions.ConditionalCheckFailedException
+    ):  # the caller asks whether it was done
         return {}
 
 

@@ -89,7 +89,9 @@ def _inner(document: Any, depth: int) -> Iterator[Event]:
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             return
         case _:
-            raise _Unknown(f"the body is no event of EventBridge, SNS, S3 or SQS: {shape(document)}")
+            raise _Unknown(
+                f"the body is no event of EventBridge, SNS, S3 or SQS: {shape(document)}"
+            )
 
 
 def _eventbridge(event: Mapping[str, Any]) -> Event:
@@ -101,7 +103,9 @@ def _eventbridge(event: Mapping[str, Any]) -> Event:
         account=_text(event, "account"),
         region=_text(event, "region"),
         time=_text(event, "time"),
-        resources=tuple(arn for arn in resources if isinstance(arn, str)) if isinstance(resources, list) else (),
+        resources=tuple(arn for arn in resources if isinstance(arn, str))
+        if isinstance(resources, list)
+        else (),
         detail=event["detail"],
     )
 
@@ -142,7 +146,11 @@ def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Even
 
 def _record(record: Any, depth: int) -> Iterator[Event]:
     match record:
-        case {"eventSource": "aws:s3", "eventName": str(), "s3": {"bucket": {"name": str()}, "object": {"key": str()}}}:
+        case {
+            "eventSource": "aws:s3",
+            "eventName": str(),
+            "s3": {"bucket": {"name": str()}, "object": {"key": str()}},
+        }:
             yield _s3(record)
         case {"EventSource": "aws:sns", "Sns": dict(envelope)}:
             yield from _inner({**envelope, "Type": "Notification"}, depth - 1)
@@ -156,7 +164,13 @@ def _s3(record: Mapping[str, Any]) -> Event:
     bucket, stored = record["s3"]["bucket"], record["s3"]["object"]
     key = unquote_plus(stored["key"])
     # S3 gives its notifications no id. The sequencer orders, and so tells apart, the events of one key.
-    identity = (bucket["name"], key, stored.get("versionId"), record["eventName"], stored.get("sequencer"))
+    identity = (
+        bucket["name"],
+        key,
+        stored.get("versionId"),
+        record["eventName"],
+        stored.get("sequencer"),
+    )
     return Event(
         source="aws.s3",
         type=record["eventName"],
@@ -164,7 +178,10 @@ def _s3(record: Mapping[str, Any]) -> Event:
         region=_text(record, "awsRegion"),
         time=_text(record, "eventTime"),
         resources=(_text(bucket, "arn"),),
-        detail={"bucket": {"name": bucket["name"]}, "object": {**_as_in_eventbridge(stored), "key": key}},
+        detail={
+            "bucket": {"name": bucket["name"]},
+            "object": {**_as_in_eventbridge(stored), "key": key},
+        },
     )
 
 

@@ -51,7 +51,9 @@ class Finding:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.subject) <= SUBJECT_CHARACTERS:
-            raise ValueError(f"a subject has 1 to {SUBJECT_CHARACTERS} characters, not {len(self.subject)}")
+            raise ValueError(
+                f"a subject has 1 to {SUBJECT_CHARACTERS} characters, not {len(self.subject)}"
+            )
         if len(self.link) > LINK_CHARACTERS:
             object.__setattr__(self, "link", "")
         object.__setattr__(self, "title", cut(self.title, TITLE_CHARACTERS))
@@ -59,7 +61,9 @@ class Finding:
             self,
             "detail",
             {
-                cut(name, TITLE_CHARACTERS): cut(fact, FACT_CHARACTERS) if isinstance(fact, str) else fact
+                cut(name, TITLE_CHARACTERS): cut(fact, FACT_CHARACTERS)
+                if isinstance(fact, str)
+                else fact
                 for name, fact in self.detail.items()
             },
         )
@@ -123,10 +127,14 @@ class Report:
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read the `detail` of a `Job Report` event. Raises `KeyError`, `TypeError` or `ValueError` for any other."""
         if not all(
-            isinstance(each, dict) and isinstance(each.get("detail", {}), dict) for each in document["findings"]
+            isinstance(each, dict) and isinstance(each.get("detail", {}), dict)
+            for each in document["findings"]
         ):
             raise TypeError("expected findings, and facts in the detail of each")
-        findings = (Finding(**{**each, "severity": Severity(each["severity"])}) for each in document["findings"])
+        findings = (
+            Finding(**{**each, "severity": Severity(each["severity"])})
+            for each in document["findings"]
+        )
         at = datetime.fromisoformat(document["scheduled_at"])
         if not re.fullmatch(JOB, document["job"]) or at.tzinfo is None:
             raise ValueError(f"no job, or no time with its zone: {document['job']!r:.100}, {at}")
@@ -144,7 +152,9 @@ class Range:
     through: str | None = None
 
     def __contains__(self, subject: str) -> bool:
-        return (self.after is None or self.after < subject) and (self.through is None or subject <= self.through)
+        return (self.after is None or self.after < subject) and (
+            self.through is None or subject <= self.through
+        )
 
 
 EVERYTHING = Range()
@@ -165,10 +175,18 @@ def reports(
     ordered = sorted(findings, key=lambda finding: finding.subject)
     for one, other in pairwise(ordered):
         if one.subject == other.subject:
-            raise ValueError(f"two findings of {job} share the subject {one.subject!r}: make the subjects distinct")
+            raise ValueError(
+                f"two findings of {job} share the subject {one.subject!r}: make the subjects distinct"
+            )
     if outside := [finding.subject for finding in ordered if finding.subject not in about]:
-        raise ValueError(f"a run of {job} about {about} found something about {outside[0]!r}, which is not its part")
-    bounding = [*(f"{finding.subject}/{LAST}" for finding in ordered), about.after or "", about.through or ""]
+        raise ValueError(
+            f"a run of {job} about {about} found something about {outside[0]!r}, which is not its part"
+        )
+    bounding = [
+        *(f"{finding.subject}/{LAST}" for finding in ordered),
+        about.after or "",
+        about.through or "",
+    ]
     longest = max(len(json.dumps(bound)) for bound in bounding)
     room = limit - len(Report(job, scheduled_at, (), "", "").as_json()) - 2 * longest
     made: list[Report] = []
@@ -180,13 +198,19 @@ def reports(
     return made
 
 
-def _read(job: str, ordered: list[Finding], about: Range) -> Iterator[tuple[str | None, str | None, list[Finding]]]:
+def _read(
+    job: str, ordered: list[Finding], about: Range
+) -> Iterator[tuple[str | None, str | None, list[Finding]]]:
     """Yield the ranges of subjects between what is unread, each with its findings."""
     unread = sorted(f"{finding.subject}/" for finding in ordered if isinstance(finding, Unread))
     for finding in ordered:
         if finding.subject.startswith(tuple(unread)):
-            raise ValueError(f"{job} found {finding.subject!r} in what it reports as unread: report one of the two")
-    ends = zip([about.after, *(f"{each}{LAST}" for each in unread)], [*unread, about.through], strict=True)
+            raise ValueError(
+                f"{job} found {finding.subject!r} in what it reports as unread: report one of the two"
+            )
+    ends = zip(
+        [about.after, *(f"{each}{LAST}" for each in unread)], [*unread, about.through], strict=True
+    )
     for after, through in ends:
         end = min((bound for bound in (through, about.through) if bound is not None), default=None)
         if after is None or end is None or after < end:
@@ -220,5 +244,7 @@ def _fitting(finding: Finding, room: int) -> Finding:
     while facts and _size(finding) > room:
         facts.popitem()
         dropped += 1
-        finding = replace(finding, detail={**facts, "left out": f"{dropped} facts, too large for a report"})
+        finding = replace(
+            finding, detail={**facts, "left out": f"{dropped} facts, too large for a report"}
+        )
     return finding

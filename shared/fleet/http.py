@@ -58,11 +58,15 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     place = target(url.strip(), frozenset(os.environ.get("ALLOWED_DESTINATIONS", "").split(",")))
     sent = {name: value.strip() for name, value in headers.items()}
     if not all(value.isascii() and value.isprintable() for value in sent.values()):
-        raise Permanent(f"{place.origin} was not called: a header, a secret perhaps, is no printable ASCII text")
+        raise Permanent(
+            f"{place.origin} was not called: a header, a secret perhaps, is no printable ASCII text"
+        )
     try:
         answer = _exchange(place, body, sent, time.monotonic())
     except (OSError, HTTPException) as error:
-        raise Transient(f"{place.origin} did not answer: {type(error).__name__} {_shown(str(error), place)}") from None
+        raise Transient(
+            f"{place.origin} did not answer: {type(error).__name__} {_shown(str(error), place)}"
+        ) from None
     judge(place, answer.status, answer.headers, answer.body)
     return answer
 
@@ -90,14 +94,22 @@ def target(url: str, allowed: Container[str] = ()) -> Target:
         raise Permanent(f"the URL of {host!r} is not https")
     if "[" in parts.netloc or NUMERIC_END.fullmatch(host):
         try:
-            plain = ip_address(host).version == (6 if "[" in parts.netloc else 4) and "%" not in host
+            plain = (
+                ip_address(host).version == (6 if "[" in parts.netloc else 4) and "%" not in host
+            )
         except ValueError:  # it is refused below
             plain = False
         if not plain:
             raise Permanent(f"{host!r} is no address in its plain form")
     elif not HOST.fullmatch(host):
         raise Permanent(f"{host!r} is no host name")
-    return Target(parts.scheme, host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), guarded)
+    return Target(
+        parts.scheme,
+        host,
+        port,
+        (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        guarded,
+    )
 
 
 def judge(place: Target, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -109,7 +121,9 @@ def judge(place: Target, status: int, headers: Mapping[str, str], body: bytes) -
     if status in (401, 403):
         raise Refused(text)
     if status in (429, 503):
-        raise Transient(text, retry_after=retry_after(headers.get("retry-after", ""), datetime.now(UTC)))
+        raise Transient(
+            text, retry_after=retry_after(headers.get("retry-after", ""), datetime.now(UTC))
+        )
     if status == 408 or status >= 500:
         raise Transient(text)
     raise (Gone if status == 410 else Permanent)(text)
@@ -128,7 +142,11 @@ def retry_after(value: str, now: datetime) -> float | None:
 
 def _shown(text: str, place: Target) -> str:
     """A beginning of what a destination said, without the secrets that it might repeat."""
-    shown = secrets.redact(text).replace(place.path, "[path]") if place.path != "/" else secrets.redact(text)
+    shown = (
+        secrets.redact(text).replace(place.path, "[path]")
+        if place.path != "/"
+        else secrets.redact(text)
+    )
     return " ".join(shown.split())[:SHOWN_CHARACTERS]
 
 
@@ -139,7 +157,9 @@ def _exchange(place: Target, body: bytes, headers: Mapping[str, str], began: flo
         if place.scheme == "https":
             raw.settimeout(left(connected_by))
             raw = _tls().wrap_socket(raw, server_hostname=place.host)
-        return ask(raw, (place.host, place.port), "POST", place.path, body, headers, BODY_BYTES, deadline)
+        return ask(
+            raw, (place.host, place.port), "POST", place.path, body, headers, BODY_BYTES, deadline
+        )
     finally:
         raw.close()
 
@@ -148,7 +168,9 @@ def _addresses(place: Target, deadline: float) -> list[Address]:
     """Resolve the host, once. Raises `Permanent` if any address is not public, as one name may lead to several."""
     addresses = resolve(place.host, place.port, deadline)
     if place.guarded and not all(public(address[0]) for _, address in addresses):
-        raise Permanent(f"{place.host!r} leads to an address that is not public, so it was not called")
+        raise Permanent(
+            f"{place.host!r} leads to an address that is not public, so it was not called"
+        )
     return addresses
 
 

@@ -21,8 +21,22 @@ from typing import Any
 PRIVATE = [
     ip_network(network)
     for network in (
-        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
-        *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
+        *(
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+        ),
+        *(
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.88.99.0/24",
+            "192.168.0.0/16",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+        ),
         *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
         *("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
     )
@@ -33,7 +47,8 @@ PUBLIC_IPV6 = ip_network("2000::/3")
 # link-local address.
 METADATA = [ip_network(network) for network in ("169.254.0.0/16", "fd00:ec2::/32")]
 ALLOWABLE = [
-    ip_network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+    ip_network(network)
+    for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 ]
 # In Lambda the runtime itself, which tells credentials too. Only where functions and what they look at run on one
 # machine may people allow it: the local fleet and tests set this variable.
@@ -90,7 +105,9 @@ def connect(addresses: list[Address], deadline: float) -> socket.socket:
     for number, (family, address) in enumerate(addresses):
         raw = socket.socket(family, socket.SOCK_STREAM)
         try:
-            raw.settimeout(left(deadline) / (len(addresses) - number))  # what does not answer leaves time for others
+            raw.settimeout(
+                left(deadline) / (len(addresses) - number)
+            )  # what does not answer leaves time for others
             raw.connect(address)
         except OSError as error:
             raw.close()
@@ -128,7 +145,9 @@ class Timed(io.RawIOBase):
             unsent = unsent[self._raw.send(unsent) :]
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(Timed(self._raw, self._deadline))  # the connection closes itself before its answer
+        return io.BufferedReader(
+            Timed(self._raw, self._deadline)
+        )  # the connection closes itself before its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +175,9 @@ def ask(  # noqa: PLR0913, PLR0917 - what a request consists of
     """
     connection = HTTPConnection(*origin)
     connection.sock = Timed(raw, deadline)
-    connection.request(method, path, body, {"User-Agent": "fleet", "Connection": "close", **headers})
+    connection.request(
+        method, path, body, {"User-Agent": "fleet", "Connection": "close", **headers}
+    )
     with connection.getresponse() as answer:
         received = {name.lower(): value for name, value in answer.getheaders()}
         content = answer.read(most)

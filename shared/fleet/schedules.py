@@ -42,7 +42,9 @@ class Schedule:
             answer.get("ScheduleExpressionTimezone", "UTC"),
             answer.get("StartDate"),
             answer.get("EndDate"),
-            timedelta(minutes=answer.get("FlexibleTimeWindow", {}).get("MaximumWindowInMinutes", 0)),
+            timedelta(
+                minutes=answer.get("FlexibleTimeWindow", {}).get("MaximumWindowInMinutes", 0)
+            ),
         )
 
     def due(self, after: datetime) -> Iterator[datetime]:
@@ -69,7 +71,9 @@ class Schedule:
         elif cron := CRON.fullmatch(self.expression):
             times = _on_clocks(_local(cron, _naive(after, zone)), zone, after)
         else:
-            raise ValueError(f"{self.expression!r} is no cron(...) of six fields, no rate(...) and no at(...)")
+            raise ValueError(
+                f"{self.expression!r} is no cron(...) of six fields, no rate(...) and no at(...)"
+            )
         return takewhile(lambda time: self.end is None or time <= self.end, times)
 
 
@@ -89,7 +93,9 @@ def _local(cron: re.Match[str], after: datetime) -> Iterator[datetime]:
     try:
         return _times([field.upper() for field in cron.groups()], after)
     except (ValueError, CronSimError) as error:
-        raise ValueError(f"{cron[0]!r} is not as EventBridge Scheduler writes it: {error}") from None
+        raise ValueError(
+            f"{cron[0]!r} is not as EventBridge Scheduler writes it: {error}"
+        ) from None
 
 
 def _times(fields: list[str], after: datetime) -> Iterator[datetime]:
@@ -104,7 +110,9 @@ def _times(fields: list[str], after: datetime) -> Iterator[datetime]:
     CronSim(spec, after)
     ahead = sorted({year for year in _years(years) if year >= after.year})
     times = chain.from_iterable(_within(spec, year, after) for year in ahead)
-    return (time for time in times if not nearest or time.day == _nearest_weekday(time, int(nearest[1])))
+    return (
+        time for time in times if not nearest or time.day == _nearest_weekday(time, int(nearest[1]))
+    )
 
 
 def _within(spec: str, year: int, after: datetime) -> Iterator[datetime]:
@@ -127,7 +135,9 @@ def _years(field: str) -> Iterator[int]:
     for term in field.split(","):
         years, _, step = term.partition("/")
         first, _, last = years.partition("-")
-        low, high = YEARS if years == "*" else (int(first), int(last or (YEARS[1] if step else first)))
+        low, high = (
+            YEARS if years == "*" else (int(first), int(last or (YEARS[1] if step else first)))
+        )
         if not YEARS[0] <= low <= high <= YEARS[1]:
             raise ValueError(f"its years are not within {YEARS[0]} and {YEARS[1]}")
         yield from range(low, high + 1, int(step or 1))

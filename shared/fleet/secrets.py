@@ -28,7 +28,9 @@ def using(name: str, attempt: Callable[[str], T]) -> T:
 def redact(text: str) -> str:
     """Return `text` with every secret fetched by this process replaced, as it is and as JSON or `repr` writes it."""
     for value in sorted(_fetched, key=len, reverse=True):
-        as_json, as_utf8 = (json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+        as_json, as_utf8 = (
+            json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)
+        )
         for written in (value, as_json, as_utf8, repr(value)[1:-1]):
             text = text.replace(written, "[secret]")
     return text

@@ -32,7 +32,9 @@ def required(name: str) -> str:
     try:
         return os.environ[name]
     except KeyError:
-        raise SettingsError(f"the environment has no {name}; template.yaml sets it for every function") from None
+        raise SettingsError(
+            f"the environment has no {name}; template.yaml sets it for every function"
+        ) from None
 
 
 def load(settings: type[T], environment: Mapping[str, str] | None = None) -> T:
@@ -41,7 +43,11 @@ def load(settings: type[T], environment: Mapping[str, str] | None = None) -> T:
     Fields are `str`, `int`, `float`, `bool` or `timedelta` (`90s`, `12h`, `30d`). Raises `SettingsError`.
     """
     environment = os.environ if environment is None else environment
-    values = {f.name: environment[f.name.upper()] for f in fields(settings) if f.name.upper() in environment}  # type: ignore[arg-type]
+    values = {
+        f.name: environment[f.name.upper()]
+        for f in fields(settings)
+        if f.name.upper() in environment
+    }  # type: ignore[arg-type]
     return _structured(_converter(_FROM_TEXT), values, settings, "the environment", str.upper)
 
 
@@ -102,7 +108,12 @@ def entries(  # noqa: PLR0913 - what a list can be like
 
 
 def parse_entries(
-    text: str, kind: type[T], where: str, key: Callable[[T], Hashable] | None = None, *, under: str = ""
+    text: str,
+    kind: type[T],
+    where: str,
+    key: Callable[[T], Hashable] | None = None,
+    *,
+    under: str = "",
 ) -> Entries[T]:
     """Like `entries`, of a text at hand; `where` names it in errors."""
     return _entries([_listed(text, where, under)], kind, key)
@@ -124,29 +135,49 @@ def _listed(text: str, where: str, under: str) -> _Listed:
     class Loader(yaml.SafeLoader):
         """Refuses a mapping that names a key twice, of which YAML would silently take the last."""
 
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-            keys = [self.construct_object(key) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        def construct_mapping(
+            self, node: yaml.MappingNode, deep: bool = False
+        ) -> dict[Hashable, Any]:
+            keys = [
+                self.construct_object(key)
+                for key, _ in node.value
+                if key.tag != "tag:yaml.org,2002:merge"
+            ]
             if repeated := [key for number, key in enumerate(keys) if key in keys[:number]]:
-                raise yaml.constructor.ConstructorError(None, None, f"{repeated[0]!r} stands twice", node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{repeated[0]!r} stands twice", node.start_mark
+                )
             return super().construct_mapping(node, deep)
 
     try:
         document = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2026-13-01
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: a date such as 2026-13-01
         raise SettingsError(f"{where} is not YAML: {error}") from None
     beside: list[str] = []
     if under and isinstance(document, dict) and under in document:
         beside = sorted(str(name) for name in document if name != under)
         document = document[under]
     if not isinstance(document, list | None):
-        raise SettingsError(f"{where} must be a YAML list, and is a {type(document).__name__}: {document!r:.200}")
+        raise SettingsError(
+            f"{where} must be a YAML list, and is a {type(document).__name__}: {document!r:.200}"
+        )
     return _Listed(where, tuple(document or ()), tuple(beside))
 
 
-def _entries(listed: list[_Listed], kind: type[T], key: Callable[[T], Hashable] | None) -> Entries[T]:
+def _entries(
+    listed: list[_Listed], kind: type[T], key: Callable[[T], Hashable] | None
+) -> Entries[T]:
     usable: list[T] = []
     faults = [
-        Fault(0, f"{each.where}: {', '.join(each.beside)} has no effect here: only the list counts", each.beside)
+        Fault(
+            0,
+            f"{each.where}: {', '.join(each.beside)} has no effect here: only the list counts",
+            each.beside,
+        )
         for each in listed
         if each.beside
     ]
@@ -160,7 +191,11 @@ def _entries(listed: list[_Listed], kind: type[T], key: Callable[[T], Hashable] 
             faults.append(Fault(number, str(error), entry))
             continue
         if key and (earlier := first.setdefault(key(read), number)) != number:
-            faults.append(Fault(number, f"entry {number} of {where} repeats entry {earlier}: {key(read)}", entry))
+            faults.append(
+                Fault(
+                    number, f"entry {number} of {where} repeats entry {earlier}: {key(read)}", entry
+                )
+            )
         else:
             usable.append(read)
     return Entries(tuple(usable), tuple(faults))
@@ -265,7 +300,11 @@ def _converter(readers: tuple[tuple[type, Callable[[Any], Any]], ...]) -> "Conve
     converter = Converter(forbid_extra_keys=True)
 
     def renamed(kind: type[Any]) -> Any:
-        keys = {each.name: override(rename=each.metadata["key"]) for each in fields(kind) if "key" in each.metadata}
+        keys = {
+            each.name: override(rename=each.metadata["key"])
+            for each in fields(kind)
+            if "key" in each.metadata
+        }
         return make_dict_structure_fn(kind, converter, **keys)  # type: ignore[arg-type]
 
     converter.register_structure_hook_factory(is_dataclass, renamed)
@@ -279,14 +318,18 @@ def _member(value: Any, kind: type[StrEnum]) -> StrEnum:
     try:
         return kind(value)
     except ValueError:
-        raise ValueError(f"expected one of {', '.join(str(each.value) for each in kind)}, got {value!r}") from None
+        raise ValueError(
+            f"expected one of {', '.join(str(each.value) for each in kind)}, got {value!r}"
+        ) from None
 
 
 def _without_type(read: Callable[[Any], Any], value: Any, _kind: type) -> Any:
     return read(value)
 
 
-def _structured(converter: "Converter", value: Any, kind: type[T], where: str, name: Callable[[str], str] = str) -> T:
+def _structured(
+    converter: "Converter", value: Any, kind: type[T], where: str, name: Callable[[str], str] = str
+) -> T:
     from cattrs import transform_error
     from cattrs.errors import CattrsError, ForbiddenExtraKeysError
     from cattrs.v import format_exception
@@ -294,8 +337,12 @@ def _structured(converter: "Converter", value: Any, kind: type[T], where: str, n
     def described(error: BaseException, expected: type | None) -> str:
         match error:
             case ForbiddenExtraKeysError():
-                known = ", ".join(name(each.metadata.get("key", each.name)) for each in fields(error.cl))
-                return f"unknown: {', '.join(sorted(map(str, error.extra_fields)))} (known: {known})"
+                known = ", ".join(
+                    name(each.metadata.get("key", each.name)) for each in fields(error.cl)
+                )
+                return (
+                    f"unknown: {', '.join(sorted(map(str, error.extra_fields)))} (known: {known})"
+                )
             case AttributeError():
                 return "expected a mapping"
             case TypeError():
@@ -305,8 +352,12 @@ def _structured(converter: "Converter", value: Any, kind: type[T], where: str, n
         return format_exception(error, expected)
 
     if not isinstance(value, Mapping):
-        required = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]
-        raise SettingsError(f"{where}: expected a mapping with {', '.join(required) or 'settings'}, got {value!r:.200}")
+        required = [
+            f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
+        ]  # type: ignore[arg-type]
+        raise SettingsError(
+            f"{where}: expected a mapping with {', '.join(required) or 'settings'}, got {value!r:.200}"
+        )
     try:
         return converter.structure(value, kind)
     except Exception as error:  # noqa: BLE001 - cattrs wraps whatever a reader or a dataclass raises

@@ -41,7 +41,9 @@ def alerts(events: Iterable[Event]) -> Iterator[Alert]:
         try:
             yield Alert.from_json(event.detail)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Permanent(f"the event {event.id} is no alert: {type(error).__name__}: {error}") from error
+            raise Permanent(
+                f"the event {event.id} is no alert: {type(error).__name__}: {error}"
+            ) from error
 
 
 def first(routes: Entries[R], alert: Alert) -> R | None:
@@ -54,7 +56,9 @@ def first(routes: Entries[R], alert: Alert) -> R | None:
     if not routes.usable and not routes.faults:
         return None
     unusable = "".join(f"; {fault.reason}" for fault in routes.faults)
-    raise Permanent(f"no route takes alerts of the owner {alert.owner!r} and the severity {alert.severity}{unusable}")
+    raise Permanent(
+        f"no route takes alerts of the owner {alert.owner!r} and the severity {alert.severity}{unusable}"
+    )
 
 
 def fitted(alert: Alert, write: Callable[[Alert], bytes], limit: int) -> bytes:
@@ -66,7 +70,9 @@ def fitted(alert: Alert, write: Callable[[Alert], bytes], limit: int) -> bytes:
 
     def with_facts(count: int) -> bytes:
         left = len(facts) - count
-        kept = dict(facts[:count]) | ({LEFT_OUT: f"{left} facts, too large to deliver"} if left else {})
+        kept = dict(facts[:count]) | (
+            {LEFT_OUT: f"{left} facts, too large to deliver"} if left else {}
+        )
         return write(replace(alert, detail=kept))
 
     if len(whole := with_facts(len(facts))) <= limit:

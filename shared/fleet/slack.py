@@ -42,7 +42,10 @@ def call(url: str, method: str, document: dict[str, Any], token: str) -> dict[st
 
     Raises what `fleet.http.post` raises, `NoMessage`, and the like for an answer of 200 that is not `ok`.
     """
-    headers = {"Authorization": f"Bearer {token.strip()}", "Content-Type": "application/json; charset=utf-8"}
+    headers = {
+        "Authorization": f"Bearer {token.strip()}",
+        "Content-Type": "application/json; charset=utf-8",
+    }
     response = http.post(f"{url}/{method}", json.dumps(document).encode(), headers)
     try:
         answer = json.loads(response.body)
@@ -53,7 +56,12 @@ def call(url: str, method: str, document: dict[str, Any], token: str) -> dict[st
         raise Transient(f"Slack answered {method} with something else than its JSON") from None
     text = f"Slack refused {method} in {document['channel']}: {error}"
     if error in PASSING:
-        raise Transient(text, retry_after=http.retry_after(response.headers.get("retry-after", ""), datetime.now(UTC)))
+        raise Transient(
+            text,
+            retry_after=http.retry_after(
+                response.headers.get("retry-after", ""), datetime.now(UTC)
+            ),
+        )
     if error in SECRET:
         raise Refused(text)
     raise (NoMessage if error == "message_not_found" else Permanent)(text)
@@ -71,7 +79,10 @@ def message(alert: Alert) -> dict[str, Any]:
         "First seen": _time(alert.first_seen),
         "Last seen": _time(alert.last_seen),
     }
-    blocks = [{"type": "header", "text": _plain(headline(alert), HEADER_CHARACTERS)}, *_sections(facts)]
+    blocks = [
+        {"type": "header", "text": _plain(headline(alert), HEADER_CHARACTERS)},
+        *_sections(facts),
+    ]
     detail = list(alert.detail.items())
     blocks += _sections({name: str(fact) for name, fact in detail[:FACTS]})
     if (left := len(detail) - FACTS) > 0:
@@ -79,7 +90,9 @@ def message(alert: Alert) -> dict[str, Any]:
         blocks.append({"type": "context", "elements": [_plain(said, FACT_CHARACTERS)]})
     links = {"Console": alert.link, "Runbook": alert.runbook}
     if shown := " · ".join(_link(label, url) for label, url in links.items() if url):
-        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": shown, "verbatim": True}})
+        blocks.append(
+            {"type": "section", "text": {"type": "mrkdwn", "text": shown, "verbatim": True}}
+        )
     colour = RESOLVED_COLOUR if alert.status is AlertStatus.RESOLVED else COLOURS[alert.severity]
     return _as_written(headline(alert)) | {"attachments": [{"color": colour, "blocks": blocks}]}
 
@@ -87,7 +100,9 @@ def message(alert: Alert) -> dict[str, Any]:
 def reply(alert: Alert) -> dict[str, Any]:
     """What the finding's thread is told of an alert."""
     lasted = f"since {_time(alert.first_seen)}, observed {alert.count} times"
-    return _as_written(f"Resolved: {lasted}" if alert.status is AlertStatus.RESOLVED else f"Still so: {lasted}")
+    return _as_written(
+        f"Resolved: {lasted}" if alert.status is AlertStatus.RESOLVED else f"Still so: {lasted}"
+    )
 
 
 def headline(alert: Alert) -> str:
@@ -108,7 +123,13 @@ def escaped(text: str, characters: int) -> str:
 
 def _as_written(text: str) -> dict[str, Any]:
     """A text of which Slack makes no mentions, links or previews; chat.update would, unless told."""
-    plain = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
+    plain = {
+        "mrkdwn": False,
+        "parse": "none",
+        "link_names": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
     return {"text": escaped(text, TEXT_CHARACTERS), **plain}
 
 
@@ -118,7 +139,10 @@ def _plain(text: str, characters: int) -> dict[str, Any]:
 
 def _sections(facts: dict[str, str]) -> list[dict[str, Any]]:
     fields = [_plain(f"{name}\n{fact or '–'}", FACT_CHARACTERS) for name, fact in facts.items()]
-    return [{"type": "section", "fields": fields[at : at + FIELDS]} for at in range(0, len(fields), FIELDS)]
+    return [
+        {"type": "section", "fields": fields[at : at + FIELDS]}
+        for at in range(0, len(fields), FIELDS)
+    ]
 
 
 def _link(label: str, url: str) -> str:

@@ -20,10 +20,17 @@ class Ladders:
     """Settings in pairs, such as `old_days` and `old_critical_days`: when people are warned, when it is critical."""
 
     def __post_init__(self) -> None:
-        names = [each.name.removesuffix("_critical_days") for each in fields(self) if "_critical_" in each.name]
+        names = [
+            each.name.removesuffix("_critical_days")
+            for each in fields(self)
+            if "_critical_" in each.name
+        ]
         ladders = [(name, *self._rungs(name)) for name in names]
         if wrong := [each for each in ladders if not 0 <= each[1] <= each[2] <= LIMIT_DAYS]:
-            said = (f"{name}_days and {name}_critical_days are {low} and {high}" for name, low, high in wrong)
+            said = (
+                f"{name}_days and {name}_critical_days are {low} and {high}"
+                for name, low, high in wrong
+            )
             raise ValueError(f"{', '.join(said)}: they must rise, within 0 to {LIMIT_DAYS}")
 
     def faults(self, ladder: str, what: str, lasts: timedelta) -> dict[str, Severity]:
@@ -54,11 +61,15 @@ def judged(thing: Stale, job: str, now: datetime) -> Iterator[Finding]:
     exception = thing.tags.get(exception_tag(job))
     why = "" if exception is None else _refused(exception, now)
     if thing.faults and (exception is None or why):
-        severity = Severity.CRITICAL if Severity.CRITICAL in thing.faults.values() else Severity.WARNING
+        severity = (
+            Severity.CRITICAL if Severity.CRITICAL in thing.faults.values() else Severity.WARNING
+        )
         title = " and ".join([f"{thing.name} {next(iter(thing.faults))}", *list(thing.faults)[1:]])
         detail = {**thing.detail, **({"exception": why} if why else {})}
         link = aws.console_url(thing.page)
-        yield Finding(thing.subject, f"{title}; its exception {why}" if why else title, severity, detail, link)
+        yield Finding(
+            thing.subject, f"{title}; its exception {why}" if why else title, severity, detail, link
+        )
 
 
 def exception_tag(job: str) -> str:
@@ -68,7 +79,9 @@ def exception_tag(job: str) -> str:
 
 def last_moment(text: str) -> datetime:
     """The end, in UTC, of the day with which a tag's text begins. Raises `ValueError`."""
-    return datetime.strptime(text.split(" ", 1)[0], "%Y-%m-%d").replace(hour=23, minute=59, second=59, tzinfo=UTC)
+    return datetime.strptime(text.split(" ", 1)[0], "%Y-%m-%d").replace(
+        hour=23, minute=59, second=59, tzinfo=UTC
+    )
 
 
 def _refused(exception: str, now: datetime) -> str:
@@ -78,4 +91,8 @@ def _refused(exception: str, now: datetime) -> str:
         return f"does not begin with a day such as {now:%Y-%m-%d}: {exception!r}"
     if left < timedelta(0):
         return f"has ended: {exception!r}"
-    return f"ends in more than {EXCEPTION_DAYS} days: {exception!r}" if left > timedelta(days=EXCEPTION_DAYS) else ""
+    return (
+        f"ends in more than {EXCEPTION_DAYS} days: {exception!r}"
+        if left > timedelta(days=EXCEPTION_DAYS)
+        else ""
+    )

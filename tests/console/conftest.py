@@ -48,7 +48,9 @@ class Account:
 
     def park(self, body: str, reason: str = "no pipeline 'web' 17", redrives: int = 0) -> None:
         """Put a letter of the queue job into the dead letters."""
-        arn = aws.client("sqs").get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]
+        arn = aws.client("sqs").get_queue_attributes(
+            QueueUrl=self.queue, AttributeNames=["QueueArn"]
+        )["Attributes"]
         park(Parked(body, QUEUED, reason, "Permanent", 5, datetime.now(UTC), arn["QueueArn"]))
 
     def messages(self) -> list[str]:
@@ -91,7 +93,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 def function(account: Account) -> None:
     """The function of the job with a schedule."""
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
-    role = aws.client("iam").create_role(RoleName="job", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    role = aws.client("iam").create_role(RoleName="job", AssumeRolePolicyDocument=trust)["Role"][
+        "Arn"
+    ]
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", "def handler(event, context): ...")
@@ -115,11 +119,15 @@ def client(console: Flask) -> FlaskClient:
     return console.test_client()
 
 
-def failing(subject: str, at: datetime, severity: Severity = Severity.WARNING, **facts: Any) -> Observation:
+def failing(
+    subject: str, at: datetime, severity: Severity = Severity.WARNING, **facts: Any
+) -> Observation:
     """An alarm that fails."""
     status = facts.pop("status", Status.FAILING)
     title = facts.pop("title", f"{subject} fails")
-    return Observation("aws.cloudwatch", subject, status, severity, title, at, f"{subject}{at}", **facts)
+    return Observation(
+        "aws.cloudwatch", subject, status, severity, title, at, f"{subject}{at}", **facts
+    )
 
 
 def ago(**time: float) -> datetime:

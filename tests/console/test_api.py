@@ -83,10 +83,14 @@ def test_a_run_is_owed_when_the_second_should_have_begun() -> None:
 
 def schedule_of(name: str) -> Any:
     """The schedule of a job where moto keeps it: nobody can ask Scheduler for one that it would not take."""
-    return scheduler_backends[ACCOUNT][REGION].schedule_groups["default"].schedules[f"{STACK}-{name}"]
+    return (
+        scheduler_backends[ACCOUNT][REGION].schedule_groups["default"].schedules[f"{STACK}-{name}"]
+    )
 
 
-def test_a_schedule_that_cannot_be_read_is_said_and_the_rest_is_shown(client: FlaskClient, account: Account) -> None:
+def test_a_schedule_that_cannot_be_read_is_said_and_the_rest_is_shown(
+    client: FlaskClient, account: Account
+) -> None:
     schedule_of(SCHEDULED).schedule_expression = "cron(0 8 L-3 * ? *)"
 
     shown = job(client, SCHEDULED)
@@ -100,7 +104,9 @@ def test_a_schedule_that_cannot_be_read_is_said_and_the_rest_is_shown(client: Fl
 
 
 def test_a_job_that_is_not_deployed_is_missing(client: FlaskClient) -> None:
-    assert {job(client, "prune_objects")["state"], job(client, "triage_alerts")["state"]} == {"missing"}
+    assert {job(client, "prune_objects")["state"], job(client, "triage_alerts")["state"]} == {
+        "missing"
+    }
 
 
 def test_a_disabled_schedule_is_never_due(client: FlaskClient) -> None:
@@ -121,7 +127,13 @@ def test_a_disabled_schedule_is_never_due(client: FlaskClient) -> None:
 
 def test_one_job_shows_what_it_may_and_how_it_is_set(client: FlaskClient, function: None) -> None:
     lines = [
-        {"level": "INFO", "service": SCHEDULED, "message": "reported", "findings": 3, "function_request_id": "7"},
+        {
+            "level": "INFO",
+            "service": SCHEDULED,
+            "message": "reported",
+            "findings": 3,
+            "function_request_id": "7",
+        },
         {"level": "INFO", "service": "other", "message": "not its own"},
     ]
     put_lines(*map(json.dumps, lines), f'{{"_aws": {{}}, "service": "{SCHEDULED}"}}')
@@ -132,7 +144,10 @@ def test_one_job_shows_what_it_may_and_how_it_is_set(client: FlaskClient, functi
     assert any("codepipeline:ListPipelines" in each["actions"] for each in shown["permissions"])
     assert "**Tells you**" in shown["runbook"]
     told = next(line for line in shown["log"] if line["level"] == "INFO")
-    assert (told["message"], told["fields"]) == ("reported", {"findings": 3, "function_request_id": "7"})
+    assert (told["message"], told["fields"]) == (
+        "reported",
+        {"findings": 3, "function_request_id": "7"},
+    )
 
 
 def test_the_last_lines_are_the_last_however_long_the_log(
@@ -142,7 +157,9 @@ def test_the_last_lines_are_the_last_however_long_the_log(
         put_lines(json.dumps({"service": SCHEDULED, "message": str(minutes)}), minutes=minutes)
     reading = client.application.extensions["reading"]
     asked: list[Any] = []
-    aws.client("logs").meta.events.register("provide-client-params.logs.*", lambda params, **_: asked.append(params))
+    aws.client("logs").meta.events.register(
+        "provide-client-params.logs.*", lambda params, **_: asked.append(params)
+    )
 
     def told(count: int) -> list[str]:
         asked.clear()
@@ -167,7 +184,9 @@ def put_lines(*texts: str, minutes: int = 1) -> None:
 
 def test_a_job_runs_as_its_schedule_would(client: FlaskClient, function: None) -> None:
     sent: list[Any] = []
-    aws.client("lambda").meta.events.register("before-call.lambda.Invoke", lambda params, **_: sent.append(params))
+    aws.client("lambda").meta.events.register(
+        "before-call.lambda.Invoke", lambda params, **_: sent.append(params)
+    )
 
     answer = client.post(f"/v1/jobs/{SCHEDULED}/runs", json={}, headers=WRITE)
 
@@ -177,10 +196,14 @@ def test_a_job_runs_as_its_schedule_would(client: FlaskClient, function: None) -
     assert sent[0]["headers"]["X-Amz-Invocation-Type"] == "Event"
 
 
-def test_a_queue_job_runs_with_the_event_that_is_given(client: FlaskClient, account: Account) -> None:
+def test_a_queue_job_runs_with_the_event_that_is_given(
+    client: FlaskClient, account: Account
+) -> None:
     assert client.post(f"/v1/jobs/{QUEUED}/runs", json={}, headers=WRITE).status_code == 400
 
-    answer = client.post(f"/v1/jobs/{QUEUED}/runs", json={"event": {"source": "fleet"}}, headers=WRITE)
+    answer = client.post(
+        f"/v1/jobs/{QUEUED}/runs", json={"event": {"source": "fleet"}}, headers=WRITE
+    )
 
     assert answer.json["by"] == "message"  # type: ignore[index]
     assert account.messages() == ['{"source": "fleet"}']
@@ -192,9 +215,13 @@ def test_what_is_not_deployed_cannot_run(client: FlaskClient) -> None:
     assert (answer.status_code, answer.json["detail"]) == (404, "notify_slack is not deployed")  # type: ignore[index]
 
 
-def test_findings_are_paged_newest_first_and_filtered(client: FlaskClient, account: Account) -> None:
+def test_findings_are_paged_newest_first_and_filtered(
+    client: FlaskClient, account: Account
+) -> None:
     for number in range(5):
-        account.observe(failing(f"alarm-{number}", ago(hours=number), owner="shop" if number % 2 else ""))
+        account.observe(
+            failing(f"alarm-{number}", ago(hours=number), owner="shop" if number % 2 else "")
+        )
     account.observe(failing("over", ago(hours=9)))
     account.observe(failing("over", ago(hours=8), status=Status.OK))
     account.report(SCHEDULED, Finding("web", "paused", Severity.CRITICAL), at=ago(days=2))
@@ -213,7 +240,9 @@ def test_findings_are_paged_newest_first_and_filtered(client: FlaskClient, accou
         "newer_than=90m": ["alarm-0", "alarm-1"],
         "state=all&older_than=6h": ["web", "over"],
     }.items():
-        assert [each["subject"] for each in items(client, f"/v1/findings?{query}")] == subjects, query
+        assert [each["subject"] for each in items(client, f"/v1/findings?{query}")] == subjects, (
+            query
+        )
     assert walked(client, "/v1/findings?state=all&limit=1") == 7
 
 
@@ -253,9 +282,14 @@ def test_a_mute_withholds_and_ends(client: FlaskClient, account: Account) -> Non
     assert items(client, "/v1/findings")[0]["muted_by"] is None
 
 
-def test_dead_letters_are_grouped_shown_redriven_and_discarded(client: FlaskClient, account: Account) -> None:
+def test_dead_letters_are_grouped_shown_redriven_and_discarded(
+    client: FlaskClient, account: Account
+) -> None:
     for number in range(3):
-        account.park(json.dumps({"number": number, "password": "hunter2hunter2"}), f"no pipeline 'web' {number}")
+        account.park(
+            json.dumps({"number": number, "password": "hunter2hunter2"}),
+            f"no pipeline 'web' {number}",
+        )
     (cause,) = items(client, "/v1/causes")
     first: Any = client.get("/v1/letters?limit=2").json
     last: Any = client.get(f"/v1/letters?limit=2&cursor={first['next']}").json
@@ -266,13 +300,17 @@ def test_dead_letters_are_grouped_shown_redriven_and_discarded(client: FlaskClie
     assert "hunter2" not in client.get(f"/v1/letters/{letters[0]}").text
     assert job(client, QUEUED)["last_failure"]["error_type"] == "Permanent"
 
-    tried = client.post("/v1/redrives", json={"causes": [cause["id"]], "dry_run": True}, headers=WRITE)
+    tried = client.post(
+        "/v1/redrives", json={"causes": [cause["id"]], "dry_run": True}, headers=WRITE
+    )
     assert [each["step"] for each in tried.json["outcomes"]] == ["would"] * 3  # type: ignore[index]
     sent = client.post("/v1/redrives", json={"ids": letters[:2]}, headers=WRITE)
     assert [each["step"] for each in sent.json["outcomes"]] == ["sent"] * 2  # type: ignore[index]
     assert len(account.messages()) == 2
     gone = client.post("/v1/discards", json={"ids": letters, "reason": "old"}, headers=WRITE)
-    assert [(each["letter"], each["step"]) for each in gone.json["outcomes"]] == [(letters[2], "discarded")]  # type: ignore[index]
+    assert [(each["letter"], each["step"]) for each in gone.json["outcomes"]] == [
+        (letters[2], "discarded")
+    ]  # type: ignore[index]
     assert items(client, "/v1/letters") == []
     kept = aws.client("logs").filter_log_events(logGroupName=f"/fleet/{STACK}")["events"]
     assert ['"why": "old"' in line["message"] for line in kept] == [True]
@@ -290,8 +328,15 @@ def test_no_letter_is_meant_by_mistake(client: FlaskClient, account: Account) ->
         {"jobs": ["*"]},
     ]
     for selection in (*nobodys, {"causes": ["", "x"]}):
-        assert client.post("/v1/redrives", json=selection, headers=WRITE).status_code == 400, selection
-        assert client.post("/v1/discards", json={**selection, "reason": "old"}, headers=WRITE).status_code == 400
+        assert client.post("/v1/redrives", json=selection, headers=WRITE).status_code == 400, (
+            selection
+        )
+        assert (
+            client.post(
+                "/v1/discards", json={**selection, "reason": "old"}, headers=WRITE
+            ).status_code
+            == 400
+        )
     assert len(items(client, "/v1/letters")) == 1
 
 
@@ -321,7 +366,10 @@ def test_what_ends_early_tells_what_was_done_before(
 
     monkeypatch.setattr(operating, "recorder", keep(after=0))
     answer = client.post("/v1/discards", json=wanted, headers=WRITE)
-    assert (answer.status_code, answer.json["detail"]) == (503, "the log group did not take the line")  # type: ignore[index]
+    assert (answer.status_code, answer.json["detail"]) == (
+        503,
+        "the log group did not take the line",
+    )  # type: ignore[index]
     page = client.post("/letters/discard", data={"job": QUEUED, "reason": "old"}, headers=WRITE)
     assert page.status_code == 503
     assert "look before you repeat it" in page.text
@@ -333,7 +381,9 @@ def test_a_redrive_that_finds_nothing_ends_in_time(
 ) -> None:
     account.park("{}")
     received: list[Any] = []
-    aws.client("sqs").meta.events.register("before-call.sqs.ReceiveMessage", lambda **_: received.append(1))
+    aws.client("sqs").meta.events.register(
+        "before-call.sqs.ReceiveMessage", lambda **_: received.append(1)
+    )
     monkeypatch.setattr(operating, "ACTING_SECONDS", -1.0)
 
     ended: Any = client.post("/v1/redrives", json={"jobs": ["nobody"]}, headers=WRITE).json
@@ -350,7 +400,9 @@ def test_what_operators_do_is_logged_by_whom(
     selection = {"ids": [letter["id"]]}
 
     ran: Any = client.post(f"/v1/jobs/{SCHEDULED}/runs", json={}, headers=WRITE).json
-    muted: Any = client.post("/v1/mutes", json={"pattern": "a", "reason": "b", "until": "4h"}, headers=WRITE).json
+    muted: Any = client.post(
+        "/v1/mutes", json={"pattern": "a", "reason": "b", "until": "4h"}, headers=WRITE
+    ).json
     client.post("/v1/redrives", json={**selection, "dry_run": True}, headers=WRITE)
     client.post("/v1/redrives", json=selection, headers=WRITE)
 
@@ -408,15 +460,29 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"data": DEEP, "content_type": "application/json"}, 400, ""),
     ({"json": {"pattern": "a", "reason": " ", "until": "4h"}}, 400, "a mute needs reason"),
     ({"json": {"pattern": "a", "reason": "b", "until": "400d"}}, 400, "until must be"),
-    ({"json": {"pattern": "\ud800", "reason": "b", "until": "4h"}}, 400, "pattern must be whole text"),
+    (
+        {"json": {"pattern": "\ud800", "reason": "b", "until": "4h"}},
+        400,
+        "pattern must be whole text",
+    ),
     ({"json": {"pattern": "a", "reason": "b", "until": 5}}, 400, "until: expected a duration"),
 ]
-NOWHERE = ("/v1/jobs/nope", "/v1/findings/WzFd", "/v1/findings/x", "/v1/mutes/x", "/v1/letters/x", "/v1/nope")
+NOWHERE = (
+    "/v1/jobs/nope",
+    "/v1/findings/WzFd",
+    "/v1/findings/x",
+    "/v1/mutes/x",
+    "/v1/letters/x",
+    "/v1/nope",
+)
 
 
 def test_what_is_wrong_is_refused_with_every_fault(client: FlaskClient) -> None:
     answers = [(client.get(path), 400, said) for path, said in WRONG.items()]
-    answers += [(client.post("/v1/mutes", **body, headers=WRITE), status, said) for body, status, said in REFUSED]
+    answers += [
+        (client.post("/v1/mutes", **body, headers=WRITE), status, said)
+        for body, status, said in REFUSED
+    ]
     answers += [(client.get(path), 404, "") for path in NOWHERE]
 
     for answer, status, said in answers:
@@ -428,7 +494,9 @@ def test_what_is_wrong_is_refused_with_every_fault(client: FlaskClient) -> None:
 def test_health_names_the_dependency_that_does_not_answer(client: FlaskClient) -> None:
     assert client.get("/v1/health").status_code == 200
     aws.client("logs").delete_log_group(logGroupName=f"/fleet/{STACK}")
-    assert client.get("/v1/health").status_code == 200, "it is kept for seconds, for anybody may ask"
+    assert client.get("/v1/health").status_code == 200, (
+        "it is kept for seconds, for anybody may ask"
+    )
     client.application.extensions["reading"].forget()
 
     answer = client.get("/v1/health")
@@ -442,7 +510,9 @@ def test_health_names_the_dependency_that_does_not_answer(client: FlaskClient) -
     }
 
 
-def test_live_touches_nothing_and_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_touches_nothing_and_a_missing_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     client = create_app().test_client()
 
     assert client.get("/v1/live").json == {"status": "pass"}

@@ -36,13 +36,25 @@ class Many:
 
     def query(self, *, Limit: int, ExclusiveStartKey: Any = None, **_: Any) -> Any:  # noqa: N803 - as boto3 has it
         self.queries += 1
-        begin = int(ExclusiveStartKey["sk"]["S"].removeprefix("job/")) + 1 if ExclusiveStartKey else 0
-        return {"Items": [self.item(number) for number in range(begin, min(begin + Limit, FINDINGS))]}
+        begin = (
+            int(ExclusiveStartKey["sk"]["S"].removeprefix("job/")) + 1 if ExclusiveStartKey else 0
+        )
+        return {
+            "Items": [self.item(number) for number in range(begin, min(begin + Limit, FINDINGS))]
+        }
 
     def item(self, number: int) -> Any:
         at = NOW - timedelta(seconds=number)
         severity = Severity.CRITICAL if number == FINDINGS - 1 else Severity.INFO
-        row = Row("job", str(number), State.OPEN, severity, f"finding {number}", {"fact": "x" * 200}, opened_at=at)
+        row = Row(
+            "job",
+            str(number),
+            State.OPEN,
+            severity,
+            f"finding {number}",
+            {"fact": "x" * 200},
+            opened_at=at,
+        )
         return attributes(row)
 
 

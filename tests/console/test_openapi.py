@@ -24,13 +24,17 @@ def described(account: Account, function: None) -> Any:
     account.observe(failing("web", ago(hours=1)))
     account.park("{}")
     app = create_app(identify=lambda _: "ada")
-    app.test_client().post("/v1/mutes", json={"pattern": "x", "reason": "y", "until": "1h"}, headers=WRITE)
+    app.test_client().post(
+        "/v1/mutes", json={"pattern": "x", "reason": "y", "until": "1h"}, headers=WRITE
+    )
     return schemathesis.openapi.from_wsgi("/v1/openapi.json", app)
 
 
 def not_said_by_the_schema(case: schemathesis.Case[Any]) -> list[Any]:
     """The header of writes is no secret; a cursor is only what a page gave; some jobs need an event; ages end."""
-    known = "cursor" in (case.query or {}) or case.operation.label.endswith(("/runs", "/findings", "/log"))
+    known = "cursor" in (case.query or {}) or case.operation.label.endswith(
+        ("/runs", "/findings", "/log")
+    )
     return [ignored_auth, *([positive_data_acceptance] if known else [])]
 
 
@@ -44,15 +48,21 @@ def test_the_api_is_as_described(described: Any) -> None:
                 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
                 @given(case=cases)
                 def conforms(case: schemathesis.Case[Any]) -> None:
-                    answer = case.call_and_validate(headers=WRITE, excluded_checks=not_said_by_the_schema(case))
+                    answer = case.call_and_validate(
+                        headers=WRITE, excluded_checks=not_said_by_the_schema(case)
+                    )
                     seen.add((case.operation.label, answer.status_code))
 
                 conforms()
             except Unsatisfiable:  # what takes no input has nothing that could be wrong
                 assert mode is schemathesis.GenerationMode.NEGATIVE
 
-    assert {"GET /v1/findings", "POST /v1/mutes"} <= {label for label, status in seen if status < 300}
-    assert {"GET /v1/findings", "POST /v1/mutes"} <= {label for label, status in seen if status >= 400}
+    assert {"GET /v1/findings", "POST /v1/mutes"} <= {
+        label for label, status in seen if status < 300
+    }
+    assert {"GET /v1/findings", "POST /v1/mutes"} <= {
+        label for label, status in seen if status >= 400
+    }
 
 
 def test_the_description_names_every_route_and_no_other(client: FlaskClient) -> None:

@@ -55,7 +55,10 @@ class Page(HTMLParser):
             for name in ("aria-labelledby", "aria-describedby")
             for each in attributes.get(name, "").split()
         ]
-        links = [attributes.get("href") or attributes.get("src", "") for attributes in self.of("link", "script", "img")]
+        links = [
+            attributes.get("href") or attributes.get("src", "")
+            for attributes in self.of("link", "script", "img")
+        ]
         return [
             *(f"the id {each} is there twice" for each in set(ids) if ids.count(each) > 1),
             *(
@@ -74,9 +77,17 @@ class Page(HTMLParser):
                 for tag, at in self.tags
                 if tag == "style" or (tag == "script" and "src" not in at)
             ),
-            *(f"loaded from elsewhere: {link}" for link in links if not link.startswith("/static/")),
+            *(
+                f"loaded from elsewhere: {link}"
+                for link in links
+                if not link.startswith("/static/")
+            ),
             *([] if len(self.of("h1")) == 1 else ["it has not one main heading"]),
-            *([] if len(self.of("main")) == 1 and self.of("nav") and self.of("header") else ["a landmark is missing"]),
+            *(
+                []
+                if len(self.of("main")) == 1 and self.of("nav") and self.of("header")
+                else ["a landmark is missing"]
+            ),
             *([] if self.of("html")[0].get("lang") else ["its language is not said"]),
         ]
 
@@ -102,7 +113,10 @@ def followed(client: FlaskClient, answer: TestResponse) -> str:
     """Go where a form leads; what was done is told there, once."""
     assert answer.status_code == 303, answer.get_data(as_text=True)
     there = page(client, answer.headers["Location"])
-    assert 'class="notice' not in page(client, answer.headers["Location"]).split("<main")[1].split("<h1>")[0]
+    assert (
+        'class="notice'
+        not in page(client, answer.headers["Location"]).split("<main")[1].split("<h1>")[0]
+    )
     return words(there)
 
 
@@ -115,23 +129,47 @@ def hostile(account: Account) -> None:
     """Write what others may write wherever the fleet keeps it."""
     fact = {HOSTILE: HOSTILE}
     account.observe(
-        failing("evil", ago(hours=1), title=HOSTILE, owner=HOSTILE, detail=fact, link="javascript:alert(1)")
+        failing(
+            "evil",
+            ago(hours=1),
+            title=HOSTILE,
+            owner=HOSTILE,
+            detail=fact,
+            link="javascript:alert(1)",
+        )
     )
     account.park(json.dumps({"detail": HOSTILE}), HOSTILE)
     logs = aws.client("logs")
     group = f"/fleet/{STACK}"
     logs.create_log_stream(logGroupName=group, logStreamName="one")
-    said = json.dumps({"service": SCHEDULED, "level": HOSTILE, "message": HOSTILE, "pipeline": HOSTILE})
+    said = json.dumps(
+        {"service": SCHEDULED, "level": HOSTILE, "message": HOSTILE, "pipeline": HOSTILE}
+    )
     line = {"timestamp": round(ago(minutes=1).timestamp() * 1000), "message": said}
     logs.put_log_events(logGroupName=group, logStreamName="one", logEvents=[line])  # type: ignore[list-item]
 
 
 def test_what_others_wrote_is_text_on_every_page(account: Account, client: FlaskClient) -> None:
     hostile(account)
-    assert post(client, "/mutes", pattern=f"*{HOSTILE}*", reason=HOSTILE, until="1h").status_code == 303
+    assert (
+        post(client, "/mutes", pattern=f"*{HOSTILE}*", reason=HOSTILE, until="1h").status_code
+        == 303
+    )
     letter = client.get("/v1/letters").json["items"][0]["id"]  # type: ignore[index]
-    places = ["/", "/findings", "/mutes", "/letters", f"/jobs/{SCHEDULED}", f"/jobs/{QUEUED}", f"/letters/{letter}"]
-    places += [f"/findings/{number(client, 'evil')}", f"/letters/redrive?id={letter}", f"/letters/discard?id={letter}"]
+    places = [
+        "/",
+        "/findings",
+        "/mutes",
+        "/letters",
+        f"/jobs/{SCHEDULED}",
+        f"/jobs/{QUEUED}",
+        f"/letters/{letter}",
+    ]
+    places += [
+        f"/findings/{number(client, 'evil')}",
+        f"/letters/redrive?id={letter}",
+        f"/letters/discard?id={letter}",
+    ]
 
     shown = {place: page(client, place) for place in places}
 
@@ -139,7 +177,9 @@ def test_what_others_wrote_is_text_on_every_page(account: Account, client: Flask
         assert "&lt;script&gt;alert(1)" in text, place
         assert [at["src"] for at in Page(text).of("script")] == ["/static/console.js"], place
         assert [at["src"] for at in Page(text).of("img")] == ["/static/console.svg"], place
-        assert not [at for at in Page(text).of("a") if at.get("href", "").startswith("javascript")], place
+        assert not [
+            at for at in Page(text).of("a") if at.get("href", "").startswith("javascript")
+        ], place
         assert "1337" not in text, place
 
 
@@ -161,14 +201,22 @@ def test_the_fleet_at_a_glance(account: Account, client: FlaskClient) -> None:
     text = page(client, "/")
 
     rows = [words(row) for row in re.findall(r"<tr>.*?</tr>", text, re.DOTALL)]
-    states = [next(word for word in row.split() if word in ("missing", "failing", "findings")) for row in rows[1:]]
-    assert states == sorted(states, key=["missing", "failing", "findings"].index), "the most urgent first"
+    states = [
+        next(word for word in row.split() if word in ("missing", "failing", "findings"))
+        for row in rows[1:]
+    ]
+    assert states == sorted(states, key=["missing", "failing", "findings"].index), (
+        "the most urgent first"
+    )
     (row,) = [row for row in rows if row.startswith(SCHEDULED)]
     assert re.fullmatch(
-        rf"{SCHEDULED} schedule, every 12 hours findings 2 h ago \S+.* in \d+ \w+ .* 1 critical 0", row
+        rf"{SCHEDULED} schedule, every 12 hours findings 2 h ago \S+.* in \d+ \w+ .* 1 critical 0",
+        row,
     ), row
     assert 'aria-label="Last 2 runs: 1 with findings, at most 1"' in text
-    assert re.search(r"1 critical finding 1 warning finding 0 info findings 1 dead letter ", words(text))
+    assert re.search(
+        r"1 critical finding 1 warning finding 0 info findings 1 dead letter ", words(text)
+    )
 
 
 UNREAD = [
@@ -208,10 +256,14 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(
             text = words(page(client, place))
 
         cause = (
-            "AWS refused Query (AccessDeniedException)" if refuses else "AWS does not answer (EndpointConnectionError)"
+            "AWS refused Query (AccessDeniedException)"
+            if refuses
+            else "AWS does not answer (EndpointConnectionError)"
         )
         assert f"{said}: {cause}" in text, unread
-        assert len(asked) == 1, f"{unread}: what has failed once is not asked again for the same page"
+        assert len(asked) == 1, (
+            f"{unread}: what has failed once is not asked again for the same page"
+        )
         assert "Nothing is wrong" not in text
         assert "No dead letters" not in text
         if place == "/":  # silence of what was not read says nothing; a queue is none of this job's
@@ -236,7 +288,9 @@ def test_findings_are_filtered_and_paged(account: Account, client: FlaskClient) 
     assert "severity" in wrong
     assert "limit" in wrong
     assert page(client, "/findings?cursor=nonsense", 400)
-    assert "unknown: _method, endpoint" in page(client, "/findings?cursor=x&endpoint=pages.mutes&_method=PUT", 400)
+    assert "unknown: _method, endpoint" in page(
+        client, "/findings?cursor=x&endpoint=pages.mutes&_method=PUT", 400
+    )
     assert "by state, and within each the newest first" in page(client, "/findings?state=all")
 
 
@@ -246,7 +300,9 @@ def test_a_finding_is_muted_and_unmuted(account: Account, client: FlaskClient) -
     place = f"/findings/{number(client, 'web[1]')}"
     text = page(client, place)
     assert re.search(r"Timeline escalated critical 1 h ago .* opened warning 2 h ago", words(text))
-    hidden = {at["name"]: at["value"] for at in Page(text).of("input") if at.get("type") == "hidden"}
+    hidden = {
+        at["name"]: at["value"] for at in Page(text).of("input") if at.get("type") == "hidden"
+    }
 
     answer = post(client, "/mutes", **hidden, reason="known", until="4h")
 
@@ -258,7 +314,9 @@ def test_a_finding_is_muted_and_unmuted(account: Account, client: FlaskClient) -
     assert "Nothing is muted" in page(client, "/mutes")
 
 
-def test_a_mute_that_is_wrong_is_asked_for_again_with_what_was_written(account: Account, client: FlaskClient) -> None:
+def test_a_mute_that_is_wrong_is_asked_for_again_with_what_was_written(
+    account: Account, client: FlaskClient
+) -> None:
     answer = post(client, "/mutes", pattern="owner:web", reason=" ", until="forever")
 
     text = answer.get_data(as_text=True)
@@ -269,7 +327,9 @@ def test_a_mute_that_is_wrong_is_asked_for_again_with_what_was_written(account: 
     assert 'value="owner:web"' in text
 
 
-def test_a_job_is_run_as_scheduled_or_with_an_event(account: Account, function: None, client: FlaskClient) -> None:
+def test_a_job_is_run_as_scheduled_or_with_an_event(
+    account: Account, function: None, client: FlaskClient
+) -> None:
     told = followed(client, post(client, f"/jobs/{SCHEDULED}"))
     assert f"Asked {SCHEDULED} to run" in told
     assert "PAUSED_HOURS 24" in told
@@ -293,16 +353,23 @@ def test_an_event_that_is_wrong_is_asked_for_again(account: Account, client: Fla
         assert Page(text).faults() == []
         assert why in text
         assert f">{event}</textarea>" in text
-        assert client.get(answer.request.path).status_code == 200, "what is live can be looked at again"
+        assert client.get(answer.request.path).status_code == 200, (
+            "what is live can be looked at again"
+        )
     assert account.messages() == []
 
 
-def test_dead_letters_are_redriven_only_as_was_confirmed(account: Account, client: FlaskClient) -> None:
+def test_dead_letters_are_redriven_only_as_was_confirmed(
+    account: Account, client: FlaskClient
+) -> None:
     account.park('{"n": 1}')
     account.park('{"n": 2}')
     account.park('{"n": 3}', "another cause")
     overview = page(client, "/letters")
-    assert re.findall(r"(\d) letters?, all of which can be sent back", words(overview)) == ["2", "1"]
+    assert re.findall(r"(\d) letters?, all of which can be sent back", words(overview)) == [
+        "2",
+        "1",
+    ]
     (cause, _) = [at["value"] for at in Page(overview).of("input") if at["name"] == "cause"]
 
     asked = page(client, f"/letters/redrive?cause={cause}")
@@ -316,7 +383,9 @@ def test_dead_letters_are_redriven_only_as_was_confirmed(account: Account, clien
     assert sorted(account.messages()) == ['{"n": 1}', '{"n": 2}']
 
 
-def test_a_dead_letter_is_discarded_only_with_a_reason(account: Account, client: FlaskClient) -> None:
+def test_a_dead_letter_is_discarded_only_with_a_reason(
+    account: Account, client: FlaskClient
+) -> None:
     account.park('{"password": "hunter2", "n": 1}')
     letter = client.get("/v1/letters").json["items"][0]["id"]  # type: ignore[index]
     shown = page(client, f"/letters/{letter}")
@@ -327,14 +396,18 @@ def test_a_dead_letter_is_discarded_only_with_a_reason(account: Account, client:
     refused = post(client, "/letters/discard", id=letter, reason=" ")
     assert refused.status_code == 400
     assert Page(refused.get_data(as_text=True)).faults() == []
-    assert "Dead letters: 1 discarded." in followed(client, post(client, "/letters/discard", id=letter, reason="test"))
+    assert "Dead letters: 1 discarded." in followed(
+        client, post(client, "/letters/discard", id=letter, reason="test")
+    )
     page(client, f"/letters/{letter}", 404)
     assert "There is none of these" in page(client, f"/letters/redrive?id={letter}")
 
 
 def test_a_form_of_another_site_changes_nothing(account: Account, client: FlaskClient) -> None:
     for path in ("/mutes", f"/jobs/{SCHEDULED}", "/letters/redrive", "/letters/discard"):
-        answer = client.post(path, data={"id": "1", "reason": "x"}, headers={"Sec-Fetch-Site": "cross-site"})
+        answer = client.post(
+            path, data={"id": "1", "reason": "x"}, headers={"Sec-Fetch-Site": "cross-site"}
+        )
 
         assert answer.status_code == 403, path
         assert Page(answer.get_data(as_text=True)).faults() == []
@@ -342,7 +415,9 @@ def test_a_form_of_another_site_changes_nothing(account: Account, client: FlaskC
 
 def test_every_link_inside_leads_somewhere(account: Account, client: FlaskClient) -> None:
     account.report(
-        SCHEDULED, Finding("web", "web is paused", Severity.WARNING, link="https://example.com/"), at=ago(hours=2)
+        SCHEDULED,
+        Finding("web", "web is paused", Severity.WARNING, link="https://example.com/"),
+        at=ago(hours=2),
     )
     account.park("{}")
     seen, left = set(), ["/"]
@@ -354,14 +429,20 @@ def test_every_link_inside_leads_somewhere(account: Account, client: FlaskClient
             text = answer.get_data(as_text=True)
         if answer.mimetype == "text/html":
             links = [at["href"] for at in Page(text).of("a", "link") if "href" in at]
-            local = {link.replace("&amp;", "&") for link in links if link.startswith("/") and not urlsplit(link).netloc}
+            local = {
+                link.replace("&amp;", "&")
+                for link in links
+                if link.startswith("/") and not urlsplit(link).netloc
+            }
             left += sorted(local - seen - set(left))
     assert len(seen) > 15
 
 
 def test_what_was_told_is_told_once_and_fits_a_cookie() -> None:
     told = Flash(
-        "Dead letters: 900 kept.", tuple(f"letter {place} stays: ünfit" * 3 for place in range(900)), well=False
+        "Dead letters: 900 kept.",
+        tuple(f"letter {place} stays: ünfit" * 3 for place in range(900)),
+        well=False,
     )
 
     cookie = told.encoded()
@@ -416,7 +497,8 @@ def test_a_time_is_relative_and_exact(distance: timedelta, said: str) -> None:
 
 def test_a_chart_is_as_tall_as_what_was_found() -> None:
     runs = [
-        {"at": (NOW + timedelta(hours=hour)).isoformat(), "findings": found} for hour, found in enumerate((0, 2, 4))
+        {"at": (NOW + timedelta(hours=hour)).isoformat(), "findings": found}
+        for hour, found in enumerate((0, 2, 4))
     ]
 
     drawn = showing.chart(runs)
@@ -432,7 +514,9 @@ def test_a_chart_is_as_tall_as_what_was_found() -> None:
 
 def test_a_runbook_is_prose_without_html_or_links_into_the_repository() -> None:
     shown = str(
-        showing.prose("**Do** `x` <b>y</b> [here](../README.md) [there](https://example.com) [js](javascript:x)")
+        showing.prose(
+            "**Do** `x` <b>y</b> [here](../README.md) [there](https://example.com) [js](javascript:x)"
+        )
     )
 
     assert shown == (
@@ -451,7 +535,9 @@ def test_any_text_can_be_shown(shown: Callable[[str], object]) -> None:
 
 
 def test_half_a_surrogate_pair_can_be_shown(account: Account, client: FlaskClient) -> None:
-    account.observe(failing("web", ago(hours=1), title="half \ud800 a pair", detail={"fact": "\udfff"}))
+    account.observe(
+        failing("web", ago(hours=1), title="half \ud800 a pair", detail={"fact": "\udfff"})
+    )
     account.park('{"half": "\\ud800 a pair"}')
     letter = client.get("/v1/letters").json["items"][0]["id"]  # type: ignore[index]
 

@@ -35,17 +35,29 @@ def test_this_machine_is_served_and_no_other(client: FlaskClient) -> None:
     assert client.get("/v1/live", headers={"Host": "10.0.0.7"}).status_code == 200
 
 
-def test_behind_a_proxy_its_header_says_who_it_is(behind_proxy: FlaskClient, log: io.StringIO) -> None:
-    far: Any = {"environ_base": {"REMOTE_ADDR": "192.0.2.7"}, "base_url": "https://fleet.example.org"}
+def test_behind_a_proxy_its_header_says_who_it_is(
+    behind_proxy: FlaskClient, log: io.StringIO
+) -> None:
+    far: Any = {
+        "environ_base": {"REMOTE_ADDR": "192.0.2.7"},
+        "base_url": "https://fleet.example.org",
+    }
     write = {**WRITE, "X-Who": "ada@example.org"}
 
     assert behind_proxy.get("/v1/mutes", **far).status_code == 403
-    assert behind_proxy.get("/v1/mutes", headers={"X-Who": "ada, mallory"}, **far).status_code == 403
+    assert (
+        behind_proxy.get("/v1/mutes", headers={"X-Who": "ada, mallory"}, **far).status_code == 403
+    )
     assert behind_proxy.get("/v1/health", **far).status_code == 200
     made: Any = behind_proxy.post("/v1/mutes", json=MUTE, headers=write, **far).json
     assert made["author"] == "ada@example.org"
     (line,) = [json.loads(line) for line in log.getvalue().splitlines() if '"operated"' in line]
-    assert (line["who"], line["method"], line["path"], line["status"]) == ("ada@example.org", "POST", "/v1/mutes", 201)
+    assert (line["who"], line["method"], line["path"], line["status"]) == (
+        "ada@example.org",
+        "POST",
+        "/v1/mutes",
+        201,
+    )
 
 
 def test_a_header_is_believed_only_when_told_to(client: FlaskClient) -> None:
@@ -86,18 +98,29 @@ def test_every_answer_bears_the_headers(client: FlaskClient) -> None:
 
 def test_what_others_wrote_stays_text(client: FlaskClient, account: Account) -> None:
     evil = "<script>alert(1)</script>"
-    account.observe(failing(evil, ago(hours=1), title=evil, detail={evil: evil}, link=f"javascript:{evil}"))
+    account.observe(
+        failing(evil, ago(hours=1), title=evil, detail={evil: evil}, link=f"javascript:{evil}")
+    )
     account.park(evil, evil)
     (finding,) = client.get("/v1/findings").json["items"]  # type: ignore[index]
     (letter,) = client.get("/v1/letters").json["items"]  # type: ignore[index]
 
-    for path in ("/", "/findings", f"/findings/{finding['id']}", "/letters", f"/letters/{letter['id']}", f"/{evil}"):
+    for path in (
+        "/",
+        "/findings",
+        f"/findings/{finding['id']}",
+        "/letters",
+        f"/letters/{letter['id']}",
+        f"/{evil}",
+    ):
         page = client.get(path).text
         assert evil not in page, path
     assert "&lt;script&gt;" in client.get(f"/findings/{finding['id']}").text
 
 
 def test_no_template_marks_text_as_safe() -> None:
-    found = [path.name for path in TEMPLATES.glob("*") if "|safe" in path.read_text().replace(" ", "")]
+    found = [
+        path.name for path in TEMPLATES.glob("*") if "|safe" in path.read_text().replace(" ", "")
+    ]
 
     assert found == []

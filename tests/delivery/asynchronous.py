@@ -29,7 +29,10 @@ class Throttled(Exception):
 
 def dead_letter(url: str, body: str, **attributes: object) -> None:
     """Leave something in the queue of dead letters."""
-    facts: Any = {name: {"DataType": "String", "StringValue": str(value)} for name, value in attributes.items()}
+    facts: Any = {
+        name: {"DataType": "String", "StringValue": str(value)}
+        for name, value in attributes.items()
+    }
     aws.client("sqs").send_message(QueueUrl=url, MessageBody=body, MessageAttributes=facts)
 
 
@@ -75,8 +78,16 @@ class Invocations:
             try:
                 self.handler(json.loads(payload), Context())
             except Exception as error:  # noqa: BLE001 - whatever leaves the function is its error
-                said = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
-                context = {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}
+                said = {
+                    "errorMessage": str(error),
+                    "errorType": type(error).__name__,
+                    "stackTrace": [],
+                }
+                context = {
+                    "statusCode": 200,
+                    "executedVersion": "$LATEST",
+                    "functionError": "Unhandled",
+                }
                 answer = {"responseContext": context, "responsePayload": said}
             else:
                 return
@@ -127,11 +138,27 @@ class Deliveries:
                 self.send(body)
             except Throttled as error:
                 exhausted = "MaximumRetryAttempts" if tries >= self.retries else ""
-                exhausted = exhausted or ("MaximumEventAgeInSeconds" if self.now + pause - began > self.age else "")
+                exhausted = exhausted or (
+                    "MaximumEventAgeInSeconds" if self.now + pause - began > self.age else ""
+                )
                 if exhausted:
-                    facts = {"ERROR_CODE": "THROTTLED", "ERROR_MESSAGE": str(error), "RETRY_ATTEMPTS": tries}
-                    dead_letter(self.dead_letters, body, **self.origin, **facts, EXHAUSTED_RETRY_CONDITION=exhausted)
+                    facts = {
+                        "ERROR_CODE": "THROTTLED",
+                        "ERROR_MESSAGE": str(error),
+                        "RETRY_ATTEMPTS": tries,
+                    }
+                    dead_letter(
+                        self.dead_letters,
+                        body,
+                        **self.origin,
+                        **facts,
+                        EXHAUSTED_RETRY_CONDITION=exhausted,
+                    )
                     return
-                tries, self.now, pause = tries + 1, self.now + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
+                tries, self.now, pause = (
+                    tries + 1,
+                    self.now + pause,
+                    min(2 * pause, LONGEST_PAUSE_SECONDS),
+                )
             else:
                 return

@@ -32,7 +32,9 @@ class Job:
     @property
     def event(self) -> dict[str, Any]:
         """The real event of the job."""
-        event: dict[str, Any] = json.loads((ROOT / "tests" / "events" / f"{self.name}.json").read_text())
+        event: dict[str, Any] = json.loads(
+            (ROOT / "tests" / "events" / f"{self.name}.json").read_text()
+        )
         return event
 
     @property
@@ -49,8 +51,15 @@ def jobs() -> list[Job]:
     found = []
     for name, function in functions(real()):
         variables = function["Environment"]["Variables"]
-        environment = {key: value if isinstance(value, str) else f"/{key}" for key, value in variables.items()}
-        job = Job(snake_case(name), any(events(function, "SQS")), any(events(function, "ScheduleV2")), environment)
+        environment = {
+            key: value if isinstance(value, str) else f"/{key}" for key, value in variables.items()
+        }
+        job = Job(
+            snake_case(name),
+            any(events(function, "SQS")),
+            any(events(function, "ScheduleV2")),
+            environment,
+        )
         if job.of_queue or job.of_schedule:
             found.append(job)
     return found

@@ -38,7 +38,12 @@ def sinks(url: str) -> dict[str, Sink]:
     """Return the sinks, by the destination to which they deliver; Slack has two."""
     return {
         SLACK: Sink(
-            SLACK, "notify_slack", notify_slack, "ROUTES_PARAMETER", {"token": "/secret", "channel": "C1"}, SLACK_TOKEN
+            SLACK,
+            "notify_slack",
+            notify_slack,
+            "ROUTES_PARAMETER",
+            {"token": "/secret", "channel": "C1"},
+            SLACK_TOKEN,
         ),
         SLACK_WEBHOOK: Sink(
             *(SLACK_WEBHOOK, "notify_slack", notify_slack, "ROUTES_PARAMETER"),
@@ -46,7 +51,12 @@ def sinks(url: str) -> dict[str, Sink]:
             f"{url}/services/T0/B0/hunter2",
         ),
         PAGERDUTY: Sink(
-            PAGERDUTY, "notify_pagerduty", notify_pagerduty, "ROUTES_PARAMETER", {"key": "/secret"}, ROUTING_KEY
+            PAGERDUTY,
+            "notify_pagerduty",
+            notify_pagerduty,
+            "ROUTES_PARAMETER",
+            {"key": "/secret"},
+            ROUTING_KEY,
         ),
         WEBHOOK: Sink(
             *(WEBHOOK, "notify_webhook", notify_webhook, "ENDPOINTS_PARAMETER"),

@@ -22,9 +22,15 @@ from fleet.dead_letters.redrive import Manner, Redrive, Selection, Step
 from fleet.findings import Finding, Severity
 from fleet.runtime.scheduled import Run, scheduled
 
-SCHEDULED = {snake_case(name): function for name, function in functions(real()) if any(events(function, "ScheduleV2"))}
+SCHEDULED = {
+    snake_case(name): function
+    for name, function in functions(real())
+    if any(events(function, "ScheduleV2"))
+}
 # One job for each way in which the template has its function tried again.
-DISTINCT = list({json.dumps(function["EventInvokeConfig"]): job for job, function in SCHEDULED.items()}.values())
+DISTINCT = list(
+    {json.dumps(function["EventInvokeConfig"]): job for job, function in SCHEDULED.items()}.values()
+)
 OCCURRENCE = json.dumps({"scheduled_at": "2026-11-20T08:00:00Z"})
 Published = Callable[[], list[dict[str, Any]]]
 Triaged = Callable[[], list[dict[str, Any]]]
@@ -34,11 +40,15 @@ Triaged = Callable[[], list[dict[str, Any]]]
 def dead(moto: None, monkeypatch: pytest.MonkeyPatch) -> DeadLetters:
     """The queue of dead letters, without waiting for more."""
     monkeypatch.setattr("fleet.dead_letters.looking.POLL_SECONDS", 0)
-    return DeadLetters(aws.client("sqs"), aws.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"])
+    return DeadLetters(
+        aws.client("sqs"), aws.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+    )
 
 
 @pytest.fixture
-def triaged(published: Published, sqs_event: Any, context: Context, monkeypatch: pytest.MonkeyPatch) -> Triaged:
+def triaged(
+    published: Published, sqs_event: Any, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> Triaged:
     """Hand what was published to triage; return the alerts that it made of it."""
     make_table("ledger")
     for name, value in (("LEDGER_TABLE", "ledger"), ("OWNERS_PARAMETER", "/owners")):
@@ -52,7 +62,9 @@ def triaged(published: Published, sqs_event: Any, context: Context, monkeypatch:
     return hand
 
 
-def invocations(job: str, function: Properties, dead: DeadLetters, *failures: Exception) -> Invocations:
+def invocations(
+    job: str, function: Properties, dead: DeadLetters, *failures: Exception
+) -> Invocations:
     """Return the invocations of a job that finds one thing, after it has failed so."""
     outcomes: Iterator[Exception | None] = chain(failures, repeat(None))
 
@@ -64,7 +76,12 @@ def invocations(job: str, function: Properties, dead: DeadLetters, *failures: Ex
 
     config = function["EventInvokeConfig"]
     return Invocations(
-        job, look, config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"], dead.url, now=1_795_000_000.0
+        job,
+        look,
+        config["MaximumRetryAttempts"],
+        config["MaximumEventAgeInSeconds"],
+        dead.url,
+        now=1_795_000_000.0,
     )
 
 
@@ -74,17 +91,25 @@ def letters(dead: DeadLetters) -> list[Letter]:
 
 def redrive(dead: DeadLetters, client: Any) -> list[Step]:
     """Send all letters back."""
-    run = Redrive(dead, Selection(), Manner(canary=False, wait=0), datetime.now(UTC), lambda _: client)
+    run = Redrive(
+        dead, Selection(), Manner(canary=False, wait=0), datetime.now(UTC), lambda _: client
+    )
     return [outcome.step for outcome in run]
 
 
 @pytest.mark.parametrize("job", DISTINCT)
 def test_what_fails_each_time_is_recorded_and_a_redrive_reports_it(
-    job: str, dead: DeadLetters, triaged: Triaged, monkeypatch: pytest.MonkeyPatch, figure: Callable[[str], None]
+    job: str,
+    dead: DeadLetters,
+    triaged: Triaged,
+    monkeypatch: pytest.MonkeyPatch,
+    figure: Callable[[str], None],
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", job)
     permitted = 1 + SCHEDULED[job]["EventInvokeConfig"]["MaximumRetryAttempts"]
-    queue = invocations(job, SCHEDULED[job], dead, *[RuntimeError("the list is not YAML")] * permitted)
+    queue = invocations(
+        job, SCHEDULED[job], dead, *[RuntimeError("the list is not YAML")] * permitted
+    )
     queue.deliver(OCCURRENCE)
 
     (letter,) = letters(dead)
@@ -102,7 +127,9 @@ def test_what_fails_once_or_twice_is_reported_by_the_next_attempt(
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "paused_pipelines")
     failures = [RuntimeError("once"), RuntimeError("twice")]
-    invocations("paused_pipelines", SCHEDULED["paused_pipelines"], dead, *failures).deliver(OCCURRENCE)
+    invocations("paused_pipelines", SCHEDULED["paused_pipelines"], dead, *failures).deliver(
+        OCCURRENCE
+    )
     assert [alert["status"] for alert in triaged()] == ["opened"]
     assert letters(dead) == []
 
@@ -116,7 +143,11 @@ def test_what_is_throttled_until_it_is_too_old_is_recorded_and_was_never_tried(
     queue.deliver(OCCURRENCE)
 
     (letter,) = letters(dead)
-    assert (letter.job, letter.error_type, letter.attempts) == ("paused_pipelines", "EventAgeExceeded", 0)
+    assert (letter.job, letter.error_type, letter.attempts) == (
+        "paused_pipelines",
+        "EventAgeExceeded",
+        0,
+    )
     queue.throttled_until = 0
     assert redrive(dead, queue) == [Step.SENT]
     assert [alert["status"] for alert in triaged()] == ["opened"]
@@ -124,7 +155,11 @@ def test_what_is_throttled_until_it_is_too_old_is_recorded_and_was_never_tried(
 
 @pytest.mark.parametrize("job", DISTINCT)
 def test_the_same_occurrence_five_times_is_one_alert(
-    job: str, dead: DeadLetters, triaged: Triaged, monkeypatch: pytest.MonkeyPatch, figure: Callable[[str], None]
+    job: str,
+    dead: DeadLetters,
+    triaged: Triaged,
+    monkeypatch: pytest.MonkeyPatch,
+    figure: Callable[[str], None],
 ) -> None:
     """Without an error, and with one after the report was published."""
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", job)
@@ -135,7 +170,9 @@ def test_the_same_occurrence_five_times_is_one_alert(
         queue.deliver(OCCURRENCE)
     alerts = triaged()
     assert [alert["status"] for alert in alerts] == ["opened"]
-    figure(f"{job}: one occurrence of its schedule, reported {len(queue.attempts)} times, is {len(alerts)} alert")
+    figure(
+        f"{job}: one occurrence of its schedule, reported {len(queue.attempts)} times, is {len(alerts)} alert"
+    )
 
 
 @pytest.mark.parametrize("job", DISTINCT)
@@ -183,15 +220,27 @@ def test_what_a_rule_could_not_deliver_or_delivered_twice_is_one_alert(
         "RULE_ARN": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pipeline",
         "TARGET_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:fleet-local-triage_alerts",
     }
-    bridge = Deliveries(throttled, policy["MaximumRetryAttempts"], policy["MaximumEventAgeInSeconds"], dead.url, origin)
+    bridge = Deliveries(
+        throttled,
+        policy["MaximumRetryAttempts"],
+        policy["MaximumEventAgeInSeconds"],
+        dead.url,
+        origin,
+    )
     bridge.deliver(body)
     (letter,) = letters(dead)
-    assert (letter.route, letter.job, letter.attempts) == (Route.RULE, "triage_alerts", bridge.attempts)
+    assert (letter.route, letter.job, letter.attempts) == (
+        Route.RULE,
+        "triage_alerts",
+        bridge.attempts,
+    )
     bridge.send = lambda text: sqs.send_message(QueueUrl=queue, MessageBody=text)
     bridge.deliver(body, times=2)
     assert redrive(dead, sqs) == [Step.SENT]
 
     messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
     assert len(messages) == 3
-    assert triage(sqs_event(*[each["Body"] for each in messages]), context) == {"batchItemFailures": []}
+    assert triage(sqs_event(*[each["Body"] for each in messages]), context) == {
+        "batchItemFailures": []
+    }
     assert [event["detail"]["status"] for event in published()] == ["opened"]

@@ -10,14 +10,26 @@ import pytest
 from tests.alerts import SAMPLE, alert, event
 from tests.conftest import Context
 from tests.delivery.sinks import Sink, configure, effects, environment, put, sinks
-from tools.local.destinations import PAGERDUTY, SIGNING_KEY, SLACK, SLACK_WEBHOOK, WEBHOOK, Answer, Destinations
+from tools.local.destinations import (
+    PAGERDUTY,
+    SIGNING_KEY,
+    SLACK,
+    SLACK_WEBHOOK,
+    WEBHOOK,
+    Answer,
+    Destinations,
+)
 
 from fleet import aws, deliveries, http
 from fleet.alerts.model import Alert, AlertStatus
 
 LATER = SAMPLE.last_seen + timedelta(hours=3)
-ESCALATED = alert(id="a2", status=AlertStatus.ESCALATED, count=2, last_seen=SAMPLE.last_seen + timedelta(hours=1))
-REMINDED = alert(id="a3", status=AlertStatus.REMINDED, count=9, last_seen=SAMPLE.last_seen + timedelta(hours=2))
+ESCALATED = alert(
+    id="a2", status=AlertStatus.ESCALATED, count=2, last_seen=SAMPLE.last_seen + timedelta(hours=1)
+)
+REMINDED = alert(
+    id="a3", status=AlertStatus.REMINDED, count=9, last_seen=SAMPLE.last_seen + timedelta(hours=2)
+)
 RESOLVED = alert(id="a4", status=AlertStatus.RESOLVED, count=9, last_seen=LATER)
 LIFE = [SAMPLE, ESCALATED, REMINDED, RESOLVED]
 
@@ -27,7 +39,10 @@ Give = Callable[..., list[float | None]]
 
 @pytest.fixture(params=[SLACK, SLACK_WEBHOOK, PAGERDUTY, WEBHOOK])
 def sink(
-    request: pytest.FixtureRequest, destinations: Destinations, monkeypatch: pytest.MonkeyPatch, ledger: str
+    request: pytest.FixtureRequest,
+    destinations: Destinations,
+    monkeypatch: pytest.MonkeyPatch,
+    ledger: str,
 ) -> Sink:
     """One sink after the other, without the waits between its deliveries."""
     found = sinks(destinations.url)[request.param]
@@ -39,21 +54,28 @@ def sink(
 
 
 @pytest.fixture
-def give(sink: Sink, sqs_event: Any, context: Context, dead_letters: Letters, monkeypatch: pytest.MonkeyPatch) -> Give:
+def give(
+    sink: Sink,
+    sqs_event: Any,
+    context: Context,
+    dead_letters: Letters,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Give:
     """Give the sink alerts, each a message; return the wait until the next attempt of each, or None when it is done."""
 
     def hand(*given: Alert, attempts: int = 1) -> list[float | None]:
         waits: dict[str, float] = {}
         monkeypatch.setattr(
-            "fleet.runtime.queued._return", lambda record, wait: waits.update({record.message_id: wait})
+            "fleet.runtime.queued._return",
+            lambda record, wait: waits.update({record.message_id: wait}),
         )
         for number, each in enumerate(given):
             message = sqs_event(event(each), attempts=attempts)
             message["Records"][0]["messageId"] = f"m{number}"
             answer = sink.handler(message, context)
-            assert {failure["itemIdentifier"] for failure in answer["batchItemFailures"]} == waits.keys() & {
-                f"m{number}"
-            }
+            assert {
+                failure["itemIdentifier"] for failure in answer["batchItemFailures"]
+            } == waits.keys() & {f"m{number}"}
         return [waits.get(f"m{number}") for number in range(len(given))]
 
     return hand
@@ -107,7 +129,9 @@ def test_what_will_never_do_is_parked(
         assert "hunter2" not in reason
 
 
-def test_a_rotated_secret_is_fetched_again_once(sink: Sink, give: Give, destinations: Destinations) -> None:
+def test_a_rotated_secret_is_fetched_again_once(
+    sink: Sink, give: Give, destinations: Destinations
+) -> None:
     destinations.misbehave(sink.name, Answer(401))
     assert give(SAMPLE) == [None]
     assert [delivery.accepted for delivery in destinations.of(sink.name)] == [False, True]
@@ -123,7 +147,9 @@ def test_a_secret_refused_twice_is_parked(
     assert letter["MessageAttributes"]["error_type"]["StringValue"] == "Refused"
 
 
-def test_the_fifth_failure_is_parked(sink: Sink, give: Give, destinations: Destinations, dead_letters: Letters) -> None:
+def test_the_fifth_failure_is_parked(
+    sink: Sink, give: Give, destinations: Destinations, dead_letters: Letters
+) -> None:
     destinations.misbehave(sink.name, Answer(500, "broken"))
     assert give(SAMPLE, attempts=5) == [None]
     assert "answered 500: broken" in reasons(dead_letters)[0]
@@ -147,13 +173,19 @@ def test_a_malformed_entry_parks_what_it_might_have_taken(
     assert "unknown: severity" in reasons(dead_letters)[0]
 
 
-def test_what_is_no_alert_is_parked(sink: Sink, sqs_event: Any, context: Context, dead_letters: Letters) -> None:
-    body = json.dumps({"source": "fleet", "detail-type": "Alert", "id": "e1", "detail": {"id": "a1"}})
+def test_what_is_no_alert_is_parked(
+    sink: Sink, sqs_event: Any, context: Context, dead_letters: Letters
+) -> None:
+    body = json.dumps(
+        {"source": "fleet", "detail-type": "Alert", "id": "e1", "detail": {"id": "a1"}}
+    )
     assert sink.handler(sqs_event(body), context) == {"batchItemFailures": []}
     assert "the event e1 is no alert" in reasons(dead_letters)[0]
 
 
-def test_a_secret_stays_out_of_the_log(sink: Sink, give: Give, destinations: Destinations, log: Any) -> None:
+def test_a_secret_stays_out_of_the_log(
+    sink: Sink, give: Give, destinations: Destinations, log: Any
+) -> None:
     destinations.misbehave(sink.name, Answer(500, sink.secret), Answer(400, sink.secret))
     give(SAMPLE)
     give(SAMPLE)
@@ -163,7 +195,11 @@ def test_a_secret_stays_out_of_the_log(sink: Sink, give: Give, destinations: Des
 
 
 def test_killed_after_the_answer_it_is_delivered_again_and_the_window_is_one_write(
-    sink: Sink, give: Give, destinations: Destinations, monkeypatch: pytest.MonkeyPatch, figure: Callable[[str], None]
+    sink: Sink,
+    give: Give,
+    destinations: Destinations,
+    monkeypatch: pytest.MonkeyPatch,
+    figure: Callable[[str], None],
 ) -> None:
     """Where the destination knows alerts by a key of their own, even that has one effect."""
     unlock, windows = deliveries._unlock, []
@@ -182,20 +218,27 @@ def test_killed_after_the_answer_it_is_delivered_again_and_the_window_is_one_wri
             give(RESOLVED)
     assert give(RESOLVED) == [60]
     later = time.time() + 61
-    monkeypatch.setattr(deliveries, "time", type("Clock", (), {"time": staticmethod(lambda: later)}))
+    monkeypatch.setattr(
+        deliveries, "time", type("Clock", (), {"time": staticmethod(lambda: later)})
+    )
     assert give(RESOLVED) == [None]
     if sink.name == WEBHOOK:
         assert len(effects(destinations, WEBHOOK)) == 5
         assert len(destinations.received) == 4
     if sink.name == PAGERDUTY:
-        assert destinations.incidents == {SAMPLE.dedup_key: ["trigger", "trigger", "trigger", "resolve", "resolve"]}
+        assert destinations.incidents == {
+            SAMPLE.dedup_key: ["trigger", "trigger", "trigger", "resolve", "resolve"]
+        }
 
 
 @only(SLACK)
-def test_slack_shows_one_message_that_is_kept_up_to_date(sink: Sink, give: Give, destinations: Destinations) -> None:
+def test_slack_shows_one_message_that_is_kept_up_to_date(
+    sink: Sink, give: Give, destinations: Destinations
+) -> None:
     assert give(*LIFE) == [None] * 4
     methods = [
-        (delivery.path.rpartition(".")[2], delivery.body.get("thread_ts")) for delivery in destinations.of(SLACK)
+        (delivery.path.rpartition(".")[2], delivery.body.get("thread_ts"))
+        for delivery in destinations.of(SLACK)
     ]
     assert methods == [
         *(("postMessage", None), ("update", None), ("update", None), ("postMessage", "1.000000")),
@@ -208,29 +251,46 @@ def test_slack_shows_one_message_that_is_kept_up_to_date(sink: Sink, give: Give,
 
 @only(SLACK)
 def test_a_new_episode_is_a_new_message(sink: Sink, give: Give, destinations: Destinations) -> None:
-    give(*LIFE, alert(id="a5", first_seen=LATER + timedelta(days=1), last_seen=LATER + timedelta(days=1)))
+    give(
+        *LIFE,
+        alert(id="a5", first_seen=LATER + timedelta(days=1), last_seen=LATER + timedelta(days=1)),
+    )
     assert [delivery.path for delivery in destinations.of(SLACK)][-1].endswith("chat.postMessage")
-    assert len([message for message in destinations.messages.values() if "thread_ts" not in message]) == 2
+    assert (
+        len([message for message in destinations.messages.values() if "thread_ts" not in message])
+        == 2
+    )
 
 
 @only(SLACK)
-def test_slack_never_goes_back_in_a_findings_life(sink: Sink, give: Give, destinations: Destinations) -> None:
+def test_slack_never_goes_back_in_a_findings_life(
+    sink: Sink, give: Give, destinations: Destinations
+) -> None:
     assert give(RESOLVED, REMINDED, SAMPLE) == [None] * 3
     (message,) = destinations.messages.values()
     assert message["text"].startswith("Resolved: ")
 
 
 @only(SLACK)
-def test_a_reply_that_failed_is_made_once(sink: Sink, give: Give, destinations: Destinations) -> None:
+def test_a_reply_that_failed_is_made_once(
+    sink: Sink, give: Give, destinations: Destinations
+) -> None:
     give(SAMPLE)
-    destinations.misbehave(SLACK, Answer(200, '{"ok": true, "ts": "1.000000", "channel": "C1"}'), Answer(500))
+    destinations.misbehave(
+        SLACK, Answer(200, '{"ok": true, "ts": "1.000000", "channel": "C1"}'), Answer(500)
+    )
     assert give(RESOLVED) == [5]
     assert give(RESOLVED) == [None]
-    assert [message.get("thread_ts") for message in destinations.messages.values()] == [None, "1.000000"]
+    assert [message.get("thread_ts") for message in destinations.messages.values()] == [
+        None,
+        "1.000000",
+    ]
 
 
 @only(SLACK)
-def test_a_message_that_somebody_deleted_is_posted_anew(sink: Sink, give: Give, destinations: Destinations) -> None:
+def test_a_message_that_somebody_deleted_is_posted_anew(
+    sink: Sink, give: Give, destinations: Destinations
+) -> None:
     give(SAMPLE)
     destinations.messages.clear()
     assert give(RESOLVED) == [None]
@@ -242,18 +302,37 @@ def test_a_message_that_somebody_deleted_is_posted_anew(sink: Sink, give: Give, 
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        *((error, "retried") for error in ("ratelimited", "internal_error", "fatal_error", "service_unavailable")),
-        *((error, "fetched anew") for error in ("invalid_auth", "token_revoked", "token_expired", "account_inactive")),
+        *(
+            (error, "retried")
+            for error in ("ratelimited", "internal_error", "fatal_error", "service_unavailable")
+        ),
+        *(
+            (error, "fetched anew")
+            for error in ("invalid_auth", "token_revoked", "token_expired", "account_inactive")
+        ),
         *(
             (error, "parked")
-            for error in ("channel_not_found", "not_in_channel", "is_archived", "missing_scope", "odd")
+            for error in (
+                "channel_not_found",
+                "not_in_channel",
+                "is_archived",
+                "missing_scope",
+                "odd",
+            )
         ),
     ],
 )
 def test_slack_refuses_with_200(
-    error: str, outcome: str, sink: Sink, give: Give, destinations: Destinations, dead_letters: Letters
+    error: str,
+    outcome: str,
+    sink: Sink,
+    give: Give,
+    destinations: Destinations,
+    dead_letters: Letters,
 ) -> None:
-    destinations.misbehave(SLACK, Answer(200, json.dumps({"ok": False, "error": error}), {"Retry-After": "9"}))
+    destinations.misbehave(
+        SLACK, Answer(200, json.dumps({"ok": False, "error": error}), {"Retry-After": "9"})
+    )
     waits = give(SAMPLE)
     assert (waits[0] is not None) is (outcome == "retried")
     assert len(destinations.of(SLACK)) == (2 if outcome == "fetched anew" else 1)
@@ -271,7 +350,9 @@ def test_an_answer_that_is_not_slacks_is_transient(
 
 
 @only(PAGERDUTY)
-def test_pagerduty_never_opens_what_was_resolved(sink: Sink, give: Give, destinations: Destinations) -> None:
+def test_pagerduty_never_opens_what_was_resolved(
+    sink: Sink, give: Give, destinations: Destinations
+) -> None:
     assert give(RESOLVED, SAMPLE) == [None, None]
     assert destinations.incidents == {SAMPLE.dedup_key: ["resolve"]}
 
@@ -291,7 +372,9 @@ def test_the_id_stays_and_the_timestamp_is_fresh(
 
 
 @only(WEBHOOK)
-def test_a_receiver_with_either_key_is_served(sink: Sink, give: Give, destinations: Destinations) -> None:
+def test_a_receiver_with_either_key_is_served(
+    sink: Sink, give: Give, destinations: Destinations
+) -> None:
     new = "whsec_bmV3IGtleSBvZiB0aGUgZmxlZXQ="
     put("/secret", f"{SIGNING_KEY} {new}")
     give(SAMPLE)

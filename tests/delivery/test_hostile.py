@@ -56,7 +56,9 @@ def places(document: Any, path: Path = ()) -> Iterator[Path]:
     yield path
     match document:
         case dict() | list():
-            for key, inner in document.items() if isinstance(document, dict) else enumerate(document):
+            for key, inner in (
+                document.items() if isinstance(document, dict) else enumerate(document)
+            ):
                 yield from places(inner, (*path, key))
         case str() if document[:1] in ("{", "["):
             yield from places(json.loads(document), (*path, EMBEDDED))
@@ -70,8 +72,15 @@ def replaced(document: Any, path: Path, raw: str) -> str:
     if key == EMBEDDED:
         return json.dumps(replaced(json.loads(document), rest, raw))
     if isinstance(document, list):
-        return "[" + ", ".join(_inside(inner, n == key, rest, raw) for n, inner in enumerate(document)) + "]"
-    members = [f"{json.dumps(name)}: {_inside(inner, name == key, rest, raw)}" for name, inner in document.items()]
+        return (
+            "["
+            + ", ".join(_inside(inner, n == key, rest, raw) for n, inner in enumerate(document))
+            + "]"
+        )
+    members = [
+        f"{json.dumps(name)}: {_inside(inner, name == key, rest, raw)}"
+        for name, inner in document.items()
+    ]
     if raw == TWICE and not rest:
         members.append(f"{json.dumps(key)}: 5")
     return "{" + ", ".join(members) + "}"
@@ -97,23 +106,33 @@ def _unshown(monkeypatch: pytest.MonkeyPatch, log: io.StringIO) -> None:
 
 
 @pytest.fixture
-def account(ledger: None, dead: DeadLetters, destinations: Destinations, monkeypatch: pytest.MonkeyPatch) -> None:
+def account(
+    ledger: None, dead: DeadLetters, destinations: Destinations, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The account of all jobs; each sink has somewhere to deliver, at any pace."""
     for name in (SLACK, PAGERDUTY, WEBHOOK):
         sink = sinks(destinations.url)[name]
-        entry = {key: f"/{name}" if value == "/secret" else value for key, value in sink.entry.items()}
+        entry = {
+            key: f"/{name}" if value == "/secret" else value for key, value in sink.entry.items()
+        }
         put(f"/{sink.job}", json.dumps([entry]), "String")
         put(f"/{name}", sink.secret)
         monkeypatch.setattr(f"functions.{sink.job}.app.SPACING_SECONDS", 0.0, raising=False)
     codepipeline.install()
     codepipeline.add_pipeline("deploy-shop")
-    put("/start_pipeline", "[{repository: '*', pipeline: deploy-shop, variables: {TAG: $tag}}]", "String")
+    put(
+        "/start_pipeline",
+        "[{repository: '*', pipeline: deploy-shop, variables: {TAG: $tag}}]",
+        "String",
+    )
 
 
 @pytest.fixture
 def dead(moto: None, monkeypatch: pytest.MonkeyPatch) -> DeadLetters:
     monkeypatch.setattr("fleet.dead_letters.looking.POLL_SECONDS", 0)
-    return DeadLetters(aws.client("sqs"), aws.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"])
+    return DeadLetters(
+        aws.client("sqs"), aws.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+    )
 
 
 @pytest.fixture
@@ -133,7 +152,11 @@ def test_a_hostile_message_is_handled_or_parked(
 ) -> None:
     """At its last attempt, so that whatever happens to it is final; a reason that is no decision is a fault here."""
     given = {"LEDGER_TABLE": "ledger", "DEAD_LETTERS_URL": dead.url}
-    lists = {name: f"/{job.name}" for name in job.environment if name in ("ROUTES_PARAMETER", "ENDPOINTS_PARAMETER")}
+    lists = {
+        name: f"/{job.name}"
+        for name in job.environment
+        if name in ("ROUTES_PARAMETER", "ENDPOINTS_PARAMETER")
+    }
     for name, value in {**job.environment, **lists, **given}.items():
         monkeypatch.setenv(name, value)
     hostile = list(mutations(job.body, every=at_length))
@@ -146,7 +169,9 @@ def test_a_hostile_message_is_handled_or_parked(
             unsaid.append(f"{what}: {answer}, {len(letters)} letters")
         unsaid += [f"{what}: {each.error_type}: {each.reason}" for each in letters if odd(each)]
     assert not unsaid, "\n".join(each[:260] for each in unsaid)
-    figure(f"{job.name}: {len(hostile)} hostile messages, {len(hostile) - parked} handled, {parked} parked")
+    figure(
+        f"{job.name}: {len(hostile)} hostile messages, {len(hostile) - parked} handled, {parked} parked"
+    )
 
 
 def drained(dead: DeadLetters) -> list[Letter]:
@@ -169,7 +194,9 @@ def odd(letter: Letter) -> bool:
 
 
 @pytest.mark.parametrize("job", [job for job in JOBS if job.of_schedule], ids=lambda job: job.name)
-def test_a_hostile_event_of_a_schedule_fails_and_says_why(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hostile_event_of_a_schedule_fails_and_says_why(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What Python cannot decode never reaches a handler."""
     for name, value in job.environment.items():
         monkeypatch.setenv(name, value)

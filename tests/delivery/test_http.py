@@ -75,7 +75,9 @@ def test_time_is_limited_as_a_whole(manner: Any, destinations: Destinations) -> 
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_destination_that_reads_nothing_does_not_hold_a_large_body(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_destination_that_reads_nothing_does_not_hold_a_large_body(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1) as deaf:
         monkeypatch.setenv("ALLOWED_DESTINATIONS", f"127.0.0.1:{deaf.getsockname()[1]}")
         began = time.monotonic()
@@ -108,7 +110,9 @@ def test_an_answer_that_is_no_http_is_transient() -> None:
             http.post(plain.url.replace("http", "https") + HOOK, BODY, {})
 
 
-def test_a_proxy_of_the_environment_is_ignored(destinations: Destinations, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_ignored(
+    destinations: Destinations, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY")
@@ -128,23 +132,30 @@ def resolves(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
 
     def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
         asked.append(host)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses
+        ]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return asked
 
 
 @pytest.mark.parametrize(
-    "addresses", [["127.0.0.1"], ["169.254.169.254"], ["93.184.216.34", "10.0.0.1"], ["64:ff9b::a9fe:a9fe"]]
+    "addresses",
+    [["127.0.0.1"], ["169.254.169.254"], ["93.184.216.34", "10.0.0.1"], ["64:ff9b::a9fe:a9fe"]],
 )
-def test_a_name_that_leads_inside_is_not_called(addresses: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_leads_inside_is_not_called(
+    addresses: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     resolves(monkeypatch, *addresses)
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("it was called"))
     with pytest.raises(Permanent, match="leads to an address that is not public"):
         http.post("https://innocent.example/", b"", {})
 
 
-def test_a_name_is_resolved_once_and_that_address_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_resolved_once_and_that_address_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked, called = resolves(monkeypatch, "93.184.216.34", "93.184.216.35"), []
 
     def refuse(_: socket.socket, address: tuple[str, int]) -> None:
@@ -187,7 +198,9 @@ def secure(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Destinati
     context.sni_callback = lambda _, name, __: names.append(name)
     with serving(tls=context) as running:
         port = running.url.rpartition(":")[2]
-        monkeypatch.setenv("ALLOWED_DESTINATIONS", f"hooks.example.com:{port},other.example.com:{port}")
+        monkeypatch.setenv(
+            "ALLOWED_DESTINATIONS", f"hooks.example.com:{port},other.example.com:{port}"
+        )
         running.url = f"https://hooks.example.com:{port}"
         running.received["names"] = names
         yield running
@@ -203,7 +216,9 @@ def test_a_certificate_is_held_against_the_name_not_the_address(
     assert secure.deliveries[0].headers["host"] == secure.url.removeprefix("https://")
 
 
-def test_a_certificate_of_another_name_is_transient(secure: Destinations, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_of_another_name_is_transient(
+    secure: Destinations, monkeypatch: pytest.MonkeyPatch
+) -> None:
     resolves(monkeypatch, "127.0.0.1")
     secure.url = secure.url.replace("hooks", "other")
     with pytest.raises(Transient, match="SSLCertVerificationError"):
@@ -211,7 +226,9 @@ def test_a_certificate_of_another_name_is_transient(secure: Destinations, monkey
     assert secure.deliveries == []
 
 
-def test_a_certificate_that_nobody_trusts_is_transient(secure: Destinations, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_that_nobody_trusts_is_transient(
+    secure: Destinations, monkeypatch: pytest.MonkeyPatch
+) -> None:
     resolves(monkeypatch, "127.0.0.1")
     monkeypatch.delenv("SSL_CERT_FILE")
     http._tls.cache_clear()
@@ -220,7 +237,9 @@ def test_a_certificate_that_nobody_trusts_is_transient(secure: Destinations, mon
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_tls_server_that_drips_is_given_up(secure: Destinations, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tls_server_that_drips_is_given_up(
+    secure: Destinations, monkeypatch: pytest.MonkeyPatch
+) -> None:
     resolves(monkeypatch, "127.0.0.1")
     with pytest.raises(Transient, match="TimeoutError"):
         call(secure, Answer(manner="drip"))

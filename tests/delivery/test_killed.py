@@ -21,7 +21,15 @@ from tests.delivery.victim import Moment
 from tests.unit.shared.ledger.tables import make_table
 from tools.local import codepipeline
 from tools.local.aws import ACCOUNT, ISOLATED, REGION
-from tools.local.destinations import PAGERDUTY, SLACK, SLACK_WEBHOOK, WEBHOOK, Delivery, Destinations, serving
+from tools.local.destinations import (
+    PAGERDUTY,
+    SLACK,
+    SLACK_WEBHOOK,
+    WEBHOOK,
+    Delivery,
+    Destinations,
+    serving,
+)
 from tools.local.destinations import environment as reaching
 from tools.manifest import ROOT
 
@@ -57,11 +65,20 @@ class Account:
         return outcome
 
     def give(
-        self, subject: "Subject", message: dict[str, Any], moment: str = "", way: signal.Signals | None = None
+        self,
+        subject: "Subject",
+        message: dict[str, Any],
+        moment: str = "",
+        way: signal.Signals | None = None,
     ) -> dict[str, Any]:
         """Hand a message to a function of its own, which gets a signal at this moment; each is a time-out later."""
         self.now += VISIBILITY_SECONDS
-        at = {"environment": subject.environment, "later": self.now, "moment": moment, "signal": way}
+        at = {
+            "environment": subject.environment,
+            "later": self.now,
+            "moment": moment,
+            "signal": way,
+        }
         return self.order(job=subject.job, event=message, **at)
 
     def messages(self, count: int) -> list[str]:
@@ -71,8 +88,13 @@ class Account:
 
     def published(self) -> list[dict[str, Any]]:
         """Return the alerts that triage published, oldest first."""
-        sqs, queue = aws.client("sqs"), aws.client("sqs").get_queue_url(QueueName="published")["QueueUrl"]
-        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        sqs, queue = (
+            aws.client("sqs"),
+            aws.client("sqs").get_queue_url(QueueName="published")["QueueUrl"],
+        )
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
             self.alerts += [json.loads(message["Body"])["detail"] for message in messages]
         return self.alerts
 
@@ -96,8 +118,18 @@ def account() -> Iterator[Account]:
     codepipeline.install()
     with serving() as destinations:
         queue = f"{url}/{ACCOUNT}/dead-letters"
-        names = {"STAGE": "test", "LEDGER_TABLE": "ledger", "DEAD_LETTERS_URL": queue, "AWS_ENDPOINT_URL": url}
-        everything = {**ISOLATED, **names, **reaching(destinations), "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}"}
+        names = {
+            "STAGE": "test",
+            "LEDGER_TABLE": "ledger",
+            "DEAD_LETTERS_URL": queue,
+            "AWS_ENDPOINT_URL": url,
+        }
+        everything = {
+            **ISOLATED,
+            **names,
+            **reaching(destinations),
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}",
+        }
         with (
             mock.patch.dict(os.environ, {**ISOLATED, **names}),
             subprocess.Popen(
@@ -147,13 +179,18 @@ def subject(name: str, account: Account) -> Subject:
             lambda: [(a["subject"], a["id"]) for a in account.published()],
         )
     sink = sinks(account.destinations.url)[name]
-    entry = {key: f"/{name.replace(' ', '-')}" if value == "/secret" else value for key, value in sink.entry.items()}
+    entry = {
+        key: f"/{name.replace(' ', '-')}" if value == "/secret" else value
+        for key, value in sink.entry.items()
+    }
     put(entry_name := f"/{name.replace(' ', '-')}/entries", json.dumps([entry]), "String")
     put(entry_name.removesuffix("/entries"), sink.secret)
 
     def accepted() -> list[tuple[str, str]]:
         taken = [delivery for delivery in account.destinations.of(name) if delivery.accepted]
-        return [(NUMBER.findall(json.dumps(delivery.body))[0], key_of(delivery)) for delivery in taken]
+        return [
+            (NUMBER.findall(json.dumps(delivery.body))[0], key_of(delivery)) for delivery in taken
+        ]
 
     return Subject(sink.job, {**environment(sink), sink.parameter: entry_name}, about, accepted)
 
@@ -169,22 +206,46 @@ def key_of(delivery: Delivery) -> str:
 
 
 def about(number: str) -> str:
-    return event(alert(id=f"id of {number}", dedup_key=f"jobs/{number}", title=number, subject=number))
+    return event(
+        alert(id=f"id of {number}", dedup_key=f"jobs/{number}", title=number, subject=number)
+    )
 
 
 def push(number: str) -> str:
     detail = {"pipeline": PIPELINE, "variables": {"NUMBER": number}}
-    return json.dumps({"source": "fleet", "detail-type": "Start Pipeline", "id": f"id of {number}", "detail": detail})
+    return json.dumps(
+        {
+            "source": "fleet",
+            "detail-type": "Start Pipeline",
+            "id": f"id of {number}",
+            "detail": detail,
+        }
+    )
 
 
 def report(number: str) -> str:
-    finding = {"subject": number, "title": f"{number} is wrong", "severity": "warning", "detail": {}, "link": ""}
-    detail = {"job": number.replace(" ", "_"), "scheduled_at": "2026-11-20T08:00:00+00:00", "findings": [finding]}
-    return json.dumps({"source": "fleet", "detail-type": "Job Report", "id": f"id of {number}", "detail": detail})
+    finding = {
+        "subject": number,
+        "title": f"{number} is wrong",
+        "severity": "warning",
+        "detail": {},
+        "link": "",
+    }
+    detail = {
+        "job": number.replace(" ", "_"),
+        "scheduled_at": "2026-11-20T08:00:00+00:00",
+        "findings": [finding],
+    }
+    return json.dumps(
+        {"source": "fleet", "detail-type": "Job Report", "id": f"id of {number}", "detail": detail}
+    )
 
 
 def started() -> list[tuple[str, str]]:
-    return [(start.variables["NUMBER"], start.execution or "") for start in codepipeline.starts(PIPELINE)]
+    return [
+        (start.variables["NUMBER"], start.execution or "")
+        for start in codepipeline.starts(PIPELINE)
+    ]
 
 
 def moments(name: str) -> list[Moment]:
@@ -201,11 +262,15 @@ def test_a_killed_attempt_is_repeated_and_a_key_makes_its_effect_one(
     for moment in moments(name):
         for number in (messages := running.messages(100 if at_length else 1)):
             body = job.body(number)
-            assert running.give(job, sqs_event(body), moment, signal.SIGKILL) == {"killed": signal.SIGKILL}
+            assert running.give(job, sqs_event(body), moment, signal.SIGKILL) == {
+                "killed": signal.SIGKILL
+            }
             assert done(running, job, body, sqs_event)
         repeats[moment] = repeated(name, job, messages)
     figure(said(f"{name}: killed", repeats, len(messages)))
-    assert "Messages" not in aws.client("sqs").receive_message(QueueUrl=f"{running.url}/{ACCOUNT}/dead-letters")
+    assert "Messages" not in aws.client("sqs").receive_message(
+        QueueUrl=f"{running.url}/{ACCOUNT}/dead-letters"
+    )
 
 
 @pytest.mark.parametrize("name", [WEBHOOK, PAGERDUTY, START, TRIAGE, SLACK, SLACK_WEBHOOK])
@@ -220,14 +285,18 @@ def test_an_attempt_that_outlives_its_visibility_and_overlaps_its_successor(
             stopped = running.give(job, sqs_event(body), moment, signal.SIGSTOP)
             assert "stopped" in stopped
             assert done(running, job, body, sqs_event)
-            assert running.order(**stopped) == {"answer": DONE} or done(running, job, body, sqs_event)
+            assert running.order(**stopped) == {"answer": DONE} or done(
+                running, job, body, sqs_event
+            )
         repeats[moment] = repeated(name, job, messages)
     figure(said(f"{name}: overlapped by its successor", repeats, len(messages)))
 
 
 def done(running: Account, job: Subject, body: str, sqs_event: Any) -> bool:
     """Give the message until it is done, four times at most: on a busy machine, a call of AWS may time out."""
-    return any(running.give(job, sqs_event(body, attempts=n)) == {"answer": DONE} for n in range(2, 6))
+    return any(
+        running.give(job, sqs_event(body, attempts=n)) == {"answer": DONE} for n in range(2, 6)
+    )
 
 
 def repeated(name: str, job: Subject, messages: list[str]) -> int:

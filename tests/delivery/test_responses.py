@@ -37,7 +37,8 @@ OUTCOMES: list[Any] = [
 ]
 SCALARS = st.none() | st.booleans() | st.floats() | st.integers() | st.text()
 DOCUMENTS = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
 )
 
 
@@ -81,7 +82,11 @@ def violations(answer: Any, given_ids: list[str]) -> list[str]:
         return [f"it is no partial batch response: {answer!r}"]
     named = [failure.get("itemIdentifier") for failure in answer["batchItemFailures"]]
     found = [f"{name!r} is no message of the batch" for name in named if name not in given_ids]
-    found += [f"{failure} has other members" for failure in answer["batchItemFailures"] if len(failure) != 1]
+    found += [
+        f"{failure} has other members"
+        for failure in answer["batchItemFailures"]
+        if len(failure) != 1
+    ]
     return found + ([] if len(set(named)) == len(named) else ["a message is named twice"])
 
 
@@ -111,10 +116,14 @@ def examples(at_length: bool) -> Callable[[Any], Any]:
     # Without shrinking, which takes minutes: the first example that fails says enough.
     phases = [Phase.explicit, Phase.generate]
     health = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=100 if at_length else 15, suppress_health_check=health, phases=phases)
+    return settings(
+        max_examples=100 if at_length else 15, suppress_health_check=health, phases=phases
+    )
 
 
-@pytest.mark.parametrize("job", [job for job in JOBS if job.of_queue], ids=lambda job: job.name, indirect=True)
+@pytest.mark.parametrize(
+    "job", [job for job in JOBS if job.of_queue], ids=lambda job: job.name, indirect=True
+)
 def test_a_batch_is_answered_for_each_message(
     job: Job, at_length: bool, monkeypatch: pytest.MonkeyPatch, figure: Callable[[str], None]
 ) -> None:
@@ -131,7 +140,12 @@ def test_a_batch_is_answered_for_each_message(
         attempts = data.draw(st.lists(st.integers(1, 6), min_size=len(texts), max_size=len(texts)))
         context = Context(remaining_ms=data.draw(st.sampled_from([0, 2_900, 60_000])))
         answer = job.handler(batch(job, *texts, attempts=attempts), context)
-        assert violations(json.loads(json.dumps(answer)), [f"m{number}" for number in range(len(texts))]) == []
+        assert (
+            violations(
+                json.loads(json.dumps(answer)), [f"m{number}" for number in range(len(texts))]
+            )
+            == []
+        )
         messages += len(texts)
 
     answered()
@@ -145,7 +159,10 @@ def test_what_is_no_event_of_its_trigger_fails_and_is_not_taken_for_done(
     """An invocation that fails is tried again, and kept by its trigger."""
 
     @examples(at_length)
-    @given(DOCUMENTS.filter(lambda document: document not in ({}, None)) | st.just({"Records": [{"messageId": "m1"}]}))
+    @given(
+        DOCUMENTS.filter(lambda document: document not in ({}, None))
+        | st.just({"Records": [{"messageId": "m1"}]})
+    )
     def failed(document: Any) -> None:
         monkeypatch.setattr(aws, "client", lambda service: pytest.fail(f"{service} was called"))
         with pytest.raises(ValueError, match="expected"):

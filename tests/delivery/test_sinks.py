@@ -11,7 +11,15 @@ import pytest
 from tests.alerts import alert, event
 from tests.delivery.sinks import Sink, configure, effects, environment, sinks
 from tests.delivery.virtual import POLL_SECONDS, Clock, Queue, in_memory
-from tools.local.destinations import PAGERDUTY, SLACK, SLACK_WEBHOOK, WEBHOOK, Answer, Delivery, Destinations
+from tools.local.destinations import (
+    PAGERDUTY,
+    SLACK,
+    SLACK_WEBHOOK,
+    WEBHOOK,
+    Answer,
+    Delivery,
+    Destinations,
+)
 
 from fleet import deliveries
 from fleet.runtime.telemetry import logger
@@ -38,7 +46,11 @@ def clock(destinations: Destinations, moto: None, monkeypatch: pytest.MonkeyPatc
 
 def sink_for(name: str, destinations: Destinations, monkeypatch: pytest.MonkeyPatch) -> Sink:
     sink = sinks(destinations.url)[name]
-    for variable, value in {**environment(sink), "LEDGER_TABLE": "ledger", "DEAD_LETTERS_URL": "dead"}.items():
+    for variable, value in {
+        **environment(sink),
+        "LEDGER_TABLE": "ledger",
+        "DEAD_LETTERS_URL": "dead",
+    }.items():
         monkeypatch.setenv(variable, value)
     configure(sink)
     return sink
@@ -80,7 +92,9 @@ def test_every_alert_has_one_effect_and_none_is_lost(
     destinations.choose = choose
     monkeypatch.setattr(deliveries, "_unlock", dying)
     alerts = [
-        alert(id=f"id-{n:04}", dedup_key=f"jobs/{n:04}", title=f"alert number {n:04}", subject=f"s{n}")
+        alert(
+            id=f"id-{n:04}", dedup_key=f"jobs/{n:04}", title=f"alert number {n:04}", subject=f"s{n}"
+        )
         for n in range(count)
     ]
     for each in [*alerts, *random.sample(alerts, count // 5)]:
@@ -117,12 +131,17 @@ def broken_waits(destinations: Destinations, everybody: bool) -> list[str]:
         if delivery.at - LATENCY_SECONDS < until[about] - 0.01:
             early.append(f"{subject(delivery.body)} at {delivery.at}, before {until[about]}")
         if "Retry-After" in delivery.answer.headers:
-            until[about] = max(until[about], delivery.at + float(delivery.answer.headers["Retry-After"]))
+            until[about] = max(
+                until[about], delivery.at + float(delivery.answer.headers["Retry-After"])
+            )
     return early
 
 
 def test_a_burst_to_one_channel_keeps_its_pace_and_parks_nothing(
-    destinations: Destinations, clock: Clock, monkeypatch: pytest.MonkeyPatch, figure: Callable[[str], None]
+    destinations: Destinations,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    figure: Callable[[str], None],
 ) -> None:
     """Each message is received twice at most: once to be given its time, and once at its time."""
     queue = Queue(clock, sink_for(SLACK, destinations, monkeypatch), Random(7))

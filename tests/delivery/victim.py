@@ -36,7 +36,13 @@ class Moment(StrEnum):
     BEFORE_RETURN = "before the return"
 
 
-IMPORTED_LATE = ("aws_lambda_powertools.utilities.parameters", "cattrs", "cattrs.gen", "encodings.idna", "yaml")
+IMPORTED_LATE = (
+    "aws_lambda_powertools.utilities.parameters",
+    "cattrs",
+    "cattrs.gen",
+    "encodings.idna",
+    "yaml",
+)
 JOBS = ("notify_pagerduty", "notify_slack", "notify_webhook", "start_pipeline", "triage_alerts")
 
 
@@ -50,7 +56,9 @@ def parts(job: str) -> tuple[tuple[Any, str], tuple[Any, str] | None]:
     return (http, "post"), (deliveries, "_unlock")
 
 
-def interrupt(place: tuple[Any, str], before: Callable[[], None], after: Callable[[], None]) -> None:
+def interrupt(
+    place: tuple[Any, str], before: Callable[[], None], after: Callable[[], None]
+) -> None:
     """Call something before and after a function."""
     usual = getattr(*place)
 
@@ -111,7 +119,11 @@ def main() -> None:
             outcome: dict[str, Any] = {"stopped": victim}
         else:
             with os.fdopen(answers.pop(victim)) as pipe:
-                outcome = {"killed": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"answer": json.load(pipe)}
+                outcome = (
+                    {"killed": os.WTERMSIG(status)}
+                    if os.WIFSIGNALED(status)
+                    else {"answer": json.load(pipe)}
+                )
         print(json.dumps(outcome), file=said)
 
 

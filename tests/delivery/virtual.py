@@ -52,11 +52,15 @@ class Table:
         found = self.items.get(json.dumps(Key))
         return {"Item": found} if found else {}
 
-    def update_item(self, *, Key: Any, UpdateExpression: str, ConditionExpression: str, **rest: Any) -> dict[str, Any]:
+    def update_item(
+        self, *, Key: Any, UpdateExpression: str, ConditionExpression: str, **rest: Any
+    ) -> dict[str, Any]:
         """Change the item where the condition holds."""
         item, values = dict(self.items.get(json.dumps(Key), {})), rest["ExpressionAttributeValues"]
         if not any(self._holds(part, item, values) for part in ConditionExpression.split(" OR ")):
-            raise Refusal({"Error": {"Code": "ConditionalCheckFailedException"}, "Item": item}, "UpdateItem")  # type: ignore[typeddict-unknown-key]
+            raise Refusal(
+                {"Error": {"Code": "ConditionalCheckFailedException"}, "Item": item}, "UpdateItem"
+            )  # type: ignore[typeddict-unknown-key]
         sets, _, removed = UpdateExpression.removeprefix("SET ").partition(" REMOVE ")
         for name, value in (part.split(" = ") for part in sets.split(", ")):
             if sum_of := re.fullmatch(r"(\w+) \+ (:\w+)", value):
@@ -100,10 +104,14 @@ class Queue:
     def drain(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Deliver until nothing is left."""
         waits: dict[str, float] = {}
-        monkeypatch.setattr(queued, "_return", lambda record, wait: waits.update({record.message_id: wait}))
+        monkeypatch.setattr(
+            queued, "_return", lambda record, wait: waits.update({record.message_id: wait})
+        )
         monkeypatch.setattr(queued, "park", lambda message: self.parked.append(message.body))
         while self.waiting:
-            self.clock.now = max(self.clock.now, self.waiting[0][0]) + self.random.uniform(0, POLL_SECONDS)
+            self.clock.now = max(self.clock.now, self.waiting[0][0]) + self.random.uniform(
+                0, POLL_SECONDS
+            )
             batch: list[tuple[float, int, str]] = []
             while self.waiting and self.waiting[0][0] <= self.clock.now and len(batch) < 10:
                 batch.append(heapq.heappop(self.waiting))
@@ -111,7 +119,9 @@ class Queue:
             self.receipts.update(number for _, number, _ in batch)
             waits.clear()
             try:
-                answer = self.sink.handler({"Records": [self._record(*each) for each in batch]}, Context())
+                answer = self.sink.handler(
+                    {"Records": [self._record(*each) for each in batch]}, Context()
+                )
                 failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
             except KeyboardInterrupt:
                 self.kills += 1
@@ -119,7 +129,11 @@ class Queue:
                 waits.clear()
             for _, number, body in batch:
                 if str(number) in failed:
-                    back = self.clock.now + waits[str(number)] if waits else received + VISIBILITY_SECONDS
+                    back = (
+                        self.clock.now + waits[str(number)]
+                        if waits
+                        else received + VISIBILITY_SECONDS
+                    )
                     heapq.heappush(self.waiting, (back, number, body))
 
     def _record(self, _: float, number: int, body: str) -> dict[str, Any]:
@@ -127,7 +141,10 @@ class Queue:
             "messageId": str(number),
             "receiptHandle": "r",
             "body": body,
-            "attributes": {"ApproximateReceiveCount": str(self.receipts[number]), "SentTimestamp": "1795000000000"},
+            "attributes": {
+                "ApproximateReceiveCount": str(self.receipts[number]),
+                "SentTimestamp": "1795000000000",
+            },
             "eventSourceARN": f"arn:aws:sqs:eu-west-1:123456789012:{self.sink.job}",
         }
 
@@ -136,5 +153,7 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let deliveries use a table in memory and a clock of their own, which is returned."""
     clock, table, real = Clock(), Table(), aws.client
     monkeypatch.setattr(deliveries, "time", clock)
-    monkeypatch.setattr(aws, "client", lambda service: table if service == "dynamodb" else real(service))
+    monkeypatch.setattr(
+        aws, "client", lambda service: table if service == "dynamodb" else real(service)
+    )
     return clock

@@ -140,7 +140,13 @@ def _as_deployed(path: Path, template: Template) -> object:
 
 
 def _found(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    children = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for name, child in children:
         if name_of((*path, name)) and not _is_none(name, child):
             yield (*path, name), child
@@ -149,4 +155,6 @@ def _found(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 def _is_none(name: str | int, value: object) -> bool:
     """Whether a property is no protection here: the condition of a resource, or a resource that may go."""
-    return (name == "Condition" and isinstance(value, str)) or (name in POLICIES and "Retain" not in str(value))
+    return (name == "Condition" and isinstance(value, str)) or (
+        name in POLICIES and "Retain" not in str(value)
+    )

@@ -38,7 +38,9 @@ OF_THE_LAYER = {
     "fleet.dead_letters.looking.DeadLetters": {
         *("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
     },
-    "fleet.dead_letters.redrive.Redrive": {"sqs:DeleteMessage"},  # and what its origins take: only operators redrive
+    "fleet.dead_letters.redrive.Redrive": {
+        "sqs:DeleteMessage"
+    },  # and what its origins take: only operators redrive
     "fleet.dead_letters.redrive.discard": {"sqs:DeleteMessage"},
 }
 
@@ -64,7 +66,9 @@ def _of_names(tree: ast.AST, names: dict[str, str]) -> Iterator[str]:
         if isinstance(node, ast.Name | ast.Attribute):
             name = dotted(node, names)
             if name in MAKERS:
-                raise Unclear(f"line {node.lineno}: makes a client of its own: use fleet.aws.client")
+                raise Unclear(
+                    f"line {node.lineno}: makes a client of its own: use fleet.aws.client"
+                )
             yield from OF_THE_LAYER.get(name, ())
 
 
@@ -72,7 +76,9 @@ def _own(tree: ast.AST, names: dict[str, str]) -> Iterator[str]:
     clients = _clients(tree, names)
     called = {node.func: node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Attribute) or not (service := _service(node.value, clients, names)):
+        if not isinstance(node, ast.Attribute) or not (
+            service := _service(node.value, clients, names)
+        ):
             continue
         if node.attr in NAMING_OPERATIONS:
             yield _action(service, _first_text(called.get(node), node), node)
@@ -85,16 +91,28 @@ def _clients(tree: ast.AST, names: dict[str, str]) -> dict[str, str]:
     clients: dict[str, str] = {}
     for node in ast.walk(tree):
         match node:
-            case ast.arg(arg=name, annotation=annotation) if annotation and (kind := _kind(annotation, names)):
+            case ast.arg(arg=name, annotation=annotation) if annotation and (
+                kind := _kind(annotation, names)
+            ):
                 clients[name] = kind
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation) if kind := _kind(annotation, names):
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation) if kind := _kind(
+                annotation, names
+            ):
                 clients[name] = kind
             case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
                 pairs = zip(targets, values, strict=True)
-                clients |= {t.id: made for t, v in pairs if isinstance(t, ast.Name) and (made := _made(v, names))}
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if made := _made(value, names):
+                clients |= {
+                    t.id: made
+                    for t, v in pairs
+                    if isinstance(t, ast.Name) and (made := _made(v, names))
+                }
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if made := _made(
+                value, names
+            ):
                 clients[name] = made
-            case ast.NamedExpr(target=ast.Name(id=name), value=value) if made := _made(value, names):
+            case ast.NamedExpr(target=ast.Name(id=name), value=value) if made := _made(
+                value, names
+            ):
                 clients[name] = made
     return clients
 
@@ -127,7 +145,9 @@ def _first_text(call: ast.Call | None, node: ast.AST) -> str:
     match call:
         case ast.Call(args=[ast.Constant(value=str(text)), *_]):
             return text
-    raise Unclear(f"line {getattr(node, 'lineno', 0)}: name the service, or the operation, as a literal string")
+    raise Unclear(
+        f"line {getattr(node, 'lineno', 0)}: name the service, or the operation, as a literal string"
+    )
 
 
 def _action(service: str, method: str, node: ast.Attribute) -> str:
@@ -141,4 +161,6 @@ def _action(service: str, method: str, node: ast.Attribute) -> str:
 @cache
 def _model(service: str) -> tuple[str, dict[str, str]]:
     model = botocore.session.get_session().get_service_model(service)
-    return model.signing_name, {xform_name(operation): operation for operation in model.operation_names}
+    return model.signing_name, {
+        xform_name(operation): operation for operation in model.operation_names
+    }

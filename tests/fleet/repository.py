@@ -16,7 +16,9 @@ def files() -> list[Path]:
     listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if listing.returncode:
         pytest.skip(f"this is no git checkout: {listing.stderr.strip()}")
-    return sorted(path for name in listing.stdout.split("\0") if name and (path := ROOT / name).is_file())
+    return sorted(
+        path for name in listing.stdout.split("\0") if name and (path := ROOT / name).is_file()
+    )
 
 
 def text(path: Path) -> str:

@@ -35,7 +35,9 @@ def job_modules(job: str) -> tuple[str, ...]:
 def reasons(text: str) -> dict[int, str]:
     """Return what the comments say, by line; marks for tools are no words."""
     comments = (
-        token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type == tokenize.COMMENT
+        token
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
     )
     marks = re.compile(r"#|noqa(: ?[A-Z0-9, ]+)?|type: ignore(\[[a-z-]+\])?| - ")
     said = {token.start[0]: marks.sub(" ", token.string).strip() for token in comments}
@@ -51,7 +53,9 @@ def imported(tree: ast.AST) -> dict[str, str]:
                 package = alias.name.split(".")[0]
                 names[alias.asname or package] = alias.name if alias.asname else package
         elif isinstance(node, ast.ImportFrom):
-            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {
+                alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names
+            }
     return names
 
 
@@ -79,7 +83,11 @@ def at_import(node: ast.AST) -> Iterator[ast.AST]:
     """Yield everything that is evaluated when the module is imported: no body of a function, but its defaults."""
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
-            children: list[ast.AST] = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+            children: list[ast.AST] = [
+                *node.decorator_list,
+                *node.args.defaults,
+                *filter(None, node.args.kw_defaults),
+            ]
         case ast.Lambda():
             children = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
         case ast.If() if _for_types(node):
@@ -92,7 +100,11 @@ def at_import(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
 
 
 def _body(branch: ast.AST) -> Iterator[ast.AST]:

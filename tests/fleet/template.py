@@ -91,8 +91,15 @@ def grants(template: Template, role: str) -> list[Properties]:
     """Return the statements of a role's own and managed policies."""
     properties = template["Resources"].get(role, {}).get("Properties", {})
     inline = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
-    managed = [template["Resources"][named(arn)]["Properties"] for arn in properties.get("ManagedPolicyArns", [])]
-    return [grant for document in [*inline, *(p["PolicyDocument"] for p in managed)] for grant in statements(document)]
+    managed = [
+        template["Resources"][named(arn)]["Properties"]
+        for arn in properties.get("ManagedPolicyArns", [])
+    ]
+    return [
+        grant
+        for document in [*inline, *(p["PolicyDocument"] for p in managed)]
+        for grant in statements(document)
+    ]
 
 
 def references(value: object, place: str = "") -> Iterator[tuple[str, str]]:

@@ -14,7 +14,9 @@ SILENT = "MissedRunsSilent"
 
 def violations(template: Template) -> Iterator[str]:
     alarms = dict(resources(template, "AWS::CloudWatch::Alarm"))
-    statement = template["Resources"]["AlarmsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
+    statement = template["Resources"]["AlarmsTopicPolicy"]["Properties"]["PolicyDocument"][
+        "Statement"
+    ][0]
     publishing = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
     for name, alarm in alarms.items():
         if alarm.get("AlarmActions") != [TOPIC] or alarm.get("OKActions") != [TOPIC]:
@@ -30,15 +32,24 @@ def violations(template: Template) -> Iterator[str]:
 def of_the_silent(template: Template, alarm: Template) -> Iterator[str]:
     """It counts the reports of the job as the runtime does, over no less than the job's period."""
     job = template["Resources"]["MissedRuns"]["Properties"]
-    if (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) != (NAMESPACE, "Reports", "Sum"):
+    if (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) != (
+        NAMESPACE,
+        "Reports",
+        "Sum",
+    ):
         yield f"{SILENT}: must sum the runtime's metric {NAMESPACE}/Reports"
     dimensions = {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
-    if dimensions != {"service": job["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"], "stage": {"Ref": "Stage"}}:
+    if dimensions != {
+        "service": job["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"],
+        "stage": {"Ref": "Stage"},
+    }:
         yield f"{SILENT}: its dimensions must be those of the runtime: service and stage"
     minutes = alarm["Period"] // 60
     if job["Events"]["Schedule"]["Properties"]["ScheduleExpression"] != f"rate({minutes} minutes)":
         yield f"{SILENT}: its period must be that of the job's schedule"
-    if (alarm["Threshold"], alarm["ComparisonOperator"]) != (1, "LessThanThreshold") or alarm["EvaluationPeriods"] < 2:
+    if (alarm["Threshold"], alarm["ComparisonOperator"]) != (1, "LessThanThreshold") or alarm[
+        "EvaluationPeriods"
+    ] < 2:
         yield f"{SILENT}: must be alarmed by fewer than one report, in more than one period"
 
 
@@ -52,12 +63,24 @@ ALARM = f"Resources/{SILENT}/Properties"
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        pytest.param(f"{ALARM}/TreatMissingData", REMOVED, "missing data for breaching", id="missing data"),
+        pytest.param(
+            f"{ALARM}/TreatMissingData", REMOVED, "missing data for breaching", id="missing data"
+        ),
         pytest.param(f"{ALARM}/Namespace", "AWS/Lambda", "metric Fleet/Reports", id="namespace"),
         pytest.param(f"{ALARM}/Dimensions/1/Value", "dev", "its dimensions", id="stage"),
         pytest.param(f"{ALARM}/Period", 300, "its period", id="period"),
-        pytest.param(f"{ALARM}/ComparisonOperator", "GreaterThanThreshold", "fewer than one report", id="comparison"),
-        pytest.param("Resources/TriageTooLate/Properties/OKActions", REMOVED, "TriageTooLate: must tell", id="end"),
+        pytest.param(
+            f"{ALARM}/ComparisonOperator",
+            "GreaterThanThreshold",
+            "fewer than one report",
+            id="comparison",
+        ),
+        pytest.param(
+            "Resources/TriageTooLate/Properties/OKActions",
+            REMOVED,
+            "TriageTooLate: must tell",
+            id="end",
+        ),
         pytest.param(
             "Resources/AlarmsTopicPolicy/Properties/PolicyDocument/Statement/0/Condition/ArnEquals/aws:SourceArn",
             [],

@@ -29,7 +29,10 @@ def violations(template: Template) -> list[str]:
     readable = set(EVENTS) - NOT_BY_RULE
     asked = asked_for(template)
     unread = {kind for _, kind in asked} - {kind for _, kind in readable}
-    missing = [f"{source} / {kind} is read, and no rule asks for it" for source, kind in sorted(readable - asked)]
+    missing = [
+        f"{source} / {kind} is read, and no rule asks for it"
+        for source, kind in sorted(readable - asked)
+    ]
     return [*missing, *(f"{kind} is asked for, and nothing reads it" for kind in sorted(unread))]
 
 
@@ -40,10 +43,20 @@ def test_rules_ask_for_what_can_be_read() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("EventPattern/source", ["aws.health"], "aws.cloudwatch / CloudWatch Alarm State Change is read, and no rule"),
-        ("EventPattern/detail-type", ["CloudWatch Alarm"], "CloudWatch Alarm is asked for, and nothing reads it"),
+        (
+            "EventPattern/source",
+            ["aws.health"],
+            "aws.cloudwatch / CloudWatch Alarm State Change is read, and no rule",
+        ),
+        (
+            "EventPattern/detail-type",
+            ["CloudWatch Alarm"],
+            "CloudWatch Alarm is asked for, and nothing reads it",
+        ),
     ],
     ids=["source", "detail type"],
 )
 def test_what_rules_miss_is_named(path: str, value: object, said: str) -> None:
-    assert said in "\n".join(violations(seeded(f"Resources/TriageAlertsOnAlarm/Properties/{path}", value)))
+    assert said in "\n".join(
+        violations(seeded(f"Resources/TriageAlertsOnAlarm/Properties/{path}", value))
+    )

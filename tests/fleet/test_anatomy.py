@@ -13,7 +13,14 @@ from tests.fleet.template import Properties, Template, functions, real
 from tools.manifest import ROOT, snake_case
 
 LONGEST = 150
-ALLOWED = {*sys.stdlib_module_names, "boto3", "botocore", "aws_lambda_powertools", "fleet", "standardwebhooks"}
+ALLOWED = {
+    *sys.stdlib_module_names,
+    "boto3",
+    "botocore",
+    "aws_lambda_powertools",
+    "fleet",
+    "standardwebhooks",
+}
 KINDS = {"fleet.runtime.scheduled.scheduled": "ScheduleV2", "fleet.runtime.queued.queued": "SQS"}
 ORDER = ("the docstring", "imports", "constants", "value types", "functions")
 
@@ -48,7 +55,11 @@ def of_order(tree: ast.Module) -> Iterator[str]:
 
 def of_handler(tree: ast.Module) -> Iterator[str]:
     last = tree.body[-1]
-    if not isinstance(last, ast.FunctionDef) or last.name != "handler" or handler_kind(tree) is None:
+    if (
+        not isinstance(last, ast.FunctionDef)
+        or last.name != "handler"
+        or handler_kind(tree) is None
+    ):
         yield "does not end in its handler: make the last function `handler`, decorated with @scheduled or @queued"
 
 
@@ -68,7 +79,12 @@ def handler_kind(tree: ast.Module) -> str | None:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "handler":
             return next(
-                (KINDS.get(names.get(mark.id, "")) for mark in node.decorator_list if isinstance(mark, ast.Name)), None
+                (
+                    KINDS.get(names.get(mark.id, ""))
+                    for mark in node.decorator_list
+                    if isinstance(mark, ast.Name)
+                ),
+                None,
             )
     return None
 
@@ -97,7 +113,9 @@ def environment_violations(job: str, text: str, function: Properties) -> Iterato
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
     }
     fields |= inherited(tree)
-    given = function.get("Environment", {}).get("Variables", {}).keys() - {"POWERTOOLS_SERVICE_NAME"}
+    given = function.get("Environment", {}).get("Variables", {}).keys() - {
+        "POWERTOOLS_SERVICE_NAME"
+    }
     for name in sorted(given - fields.keys()):
         yield f"{job}: the variable {name} is none of its Settings: remove it from the template, or add the field"
     for name in sorted(fields.keys() - given):
@@ -123,7 +141,10 @@ def inherited(tree: ast.Module) -> dict[str, bool]:
 
 def own_properties(template: Template) -> dict[str, Properties]:
     """Return what the template says of each function itself, without `Globals`."""
-    return {snake_case(name): properties for name, properties in functions({"Resources": template["Resources"]})}
+    return {
+        snake_case(name): properties
+        for name, properties in functions({"Resources": template["Resources"]})
+    }
 
 
 @pytest.mark.parametrize("job", [job for job in JOBS if job != CONSOLE])
@@ -138,7 +159,9 @@ def test_the_template_sets_what_the_job_reads(job: str) -> None:
 
 def test_the_template_sets_what_the_console_reads() -> None:
     settings = (ROOT / "functions" / CONSOLE / "fleet_console" / "settings.py").read_text()
-    function = own_properties(real())[CONSOLE] | {"Events": {"Url": {"Type": None}}}  # which has no decorator
+    function = own_properties(real())[CONSOLE] | {
+        "Events": {"Url": {"Type": None}}
+    }  # which has no decorator
 
     assert list(environment_violations(CONSOLE, settings, function)) == []
 
@@ -173,19 +196,48 @@ def test_the_seed_has_no_fault_of_its_own() -> None:
     ("right", "wrong", "said"),
     [
         pytest.param("LIMIT = 3", "LIMIT = 3\n" * 140, "more than 150", id="too long"),
-        pytest.param("Look at something.", "Look at\nsomething.", "in one sentence", id="summary of two lines"),
+        pytest.param(
+            "Look at something.",
+            "Look at\nsomething.",
+            "in one sentence",
+            id="summary of two lines",
+        ),
         pytest.param('"""Look', 'TEXT = """Look', "in one sentence", id="no docstring"),
         pytest.param("Trigger: ", "Runs on a ", "what triggers it", id="no trigger"),
-        pytest.param("def looked(): ...", "LATE = 3", "constants come before value types", id="late constant"),
-        pytest.param("LIMIT = 3", "def early(): ...", "value types come before functions", id="early function"),
-        pytest.param("LIMIT = 3", "class First: ...", "Settings is not the first", id="settings second"),
-        pytest.param("def handler(run): ...", "def main(run): ...", "does not end in its handler", id="no handler"),
+        pytest.param(
+            "def looked(): ...", "LATE = 3", "constants come before value types", id="late constant"
+        ),
+        pytest.param(
+            "LIMIT = 3",
+            "def early(): ...",
+            "value types come before functions",
+            id="early function",
+        ),
+        pytest.param(
+            "LIMIT = 3", "class First: ...", "Settings is not the first", id="settings second"
+        ),
+        pytest.param(
+            "def handler(run): ...",
+            "def main(run): ...",
+            "does not end in its handler",
+            id="no handler",
+        ),
         pytest.param("@scheduled\n", "", "does not end in its handler", id="bare handler"),
         pytest.param("LIMIT = 3", "import requests", "imports requests", id="package of others"),
         pytest.param("LIMIT = 3", "from tools import manifest", "imports tools", id="tools"),
-        pytest.param("LIMIT = 3", "from functions.other import app", "imports functions.other", id="another job"),
+        pytest.param(
+            "LIMIT = 3",
+            "from functions.other import app",
+            "imports functions.other",
+            id="another job",
+        ),
         pytest.param("LIMIT = 3", "from . import app", "imports .", id="relative"),
-        pytest.param("LIMIT = 3", "from mypy_boto3_s3 import S3Client", "import it under TYPE_CHECKING", id="stubs"),
+        pytest.param(
+            "LIMIT = 3",
+            "from mypy_boto3_s3 import S3Client",
+            "import it under TYPE_CHECKING",
+            id="stubs",
+        ),
     ],
 )
 def test_what_is_unlike_other_jobs_is_named(right: str, wrong: str, said: str) -> None:
@@ -195,13 +247,25 @@ def test_what_is_unlike_other_jobs_is_named(right: str, wrong: str, said: str) -
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
-        pytest.param("    limit: int", "    limit: int\n    owner: str", "its Settings need OWNER", id="not set"),
-        pytest.param("    limit: int", "    owner: str = ''", "LIMIT is none of its Settings", id="not read"),
+        pytest.param(
+            "    limit: int",
+            "    limit: int\n    owner: str",
+            "its Settings need OWNER",
+            id="not set",
+        ),
+        pytest.param(
+            "    limit: int", "    owner: str = ''", "LIMIT is none of its Settings", id="not read"
+        ),
         pytest.param("scheduled", "queued", "decorated for SQS", id="other trigger"),
     ],
 )
-def test_settings_that_disagree_with_the_template_are_named(right: str, wrong: str, said: str) -> None:
-    function = {"Environment": {"Variables": {"LIMIT": 3}}, "Events": {"Schedule": {"Type": "ScheduleV2"}}}
+def test_settings_that_disagree_with_the_template_are_named(
+    right: str, wrong: str, said: str
+) -> None:
+    function = {
+        "Environment": {"Variables": {"LIMIT": 3}},
+        "Events": {"Schedule": {"Type": "ScheduleV2"}},
+    }
 
     assert list(environment_violations("job", SEED, function)) == []
     assert said in "\n".join(environment_violations("job", SEED.replace(right, wrong), function))

@@ -12,7 +12,8 @@ from tools import docs, permissions
 from tools.manifest import ROOT
 
 LINK = re.compile(
-    r"(?<!!)\[[^\]]*\]\(<?([^)\s>]+)>?[^)]*\)|^\[[^\]]+\]:\s*(\S+)|!\[[^\]]*\]\(([^)\s]+)\)", re.MULTILINE
+    r"(?<!!)\[[^\]]*\]\(<?([^)\s>]+)>?[^)]*\)|^\[[^\]]+\]:\s*(\S+)|!\[[^\]]*\]\(([^)\s]+)\)",
+    re.MULTILINE,
 )
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 DECISIONS = ROOT / "docs" / "decisions"
@@ -35,8 +36,12 @@ def broken(document: Path, root: Path) -> Iterator[str]:
 
 def anchors(text: str) -> set[str]:
     """Return the anchors that GitHub makes of a document's headings."""
-    headings = re.findall(r"^#{1,6} +(.+?) *#*$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", _plain(heading).lower()).replace(" ", "-") for heading in headings}
+    headings = re.findall(
+        r"^#{1,6} +(.+?) *#*$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE
+    )
+    return {
+        re.sub(r"[^\w\- ]", "", _plain(heading).lower()).replace(" ", "-") for heading in headings
+    }
 
 
 def decision_violations(names: list[str]) -> Iterator[str]:
@@ -66,17 +71,29 @@ def test_decisions_are_numbered_without_a_gap() -> None:
 
 
 def test_every_decision_has_a_title() -> None:
-    assert [path.name for path in DECISIONS.glob("[0-9]*.md") if not path.read_text().startswith("# ")] == []
+    assert [
+        path.name for path in DECISIONS.glob("[0-9]*.md") if not path.read_text().startswith("# ")
+    ] == []
 
 
 def test_what_is_generated_is_up_to_date() -> None:
-    assert [path for path, text in docs.renewed().items() if path.read_text() != text] == [], "run `make docs`"
+    assert [path for path, text in docs.renewed().items() if path.read_text() != text] == [], (
+        "run `make docs`"
+    )
 
 
 def test_the_table_of_permissions_has_every_statement() -> None:
-    policies = [policy for _, role in resources(real(), "AWS::IAM::Role") for policy in role.get("Policies", [])]
+    policies = [
+        policy
+        for _, role in resources(real(), "AWS::IAM::Role")
+        for policy in role.get("Policies", [])
+    ]
     managed = [policy for _, policy in resources(real(), "AWS::IAM::ManagedPolicy")]
-    written = [statement for policy in (*policies, *managed) for statement in policy["PolicyDocument"]["Statement"]]
+    written = [
+        statement
+        for policy in (*policies, *managed)
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
     assert len(list(permissions.grants(real()))) == len(written)
 
 
@@ -87,7 +104,9 @@ def test_a_new_right_is_in_the_table_of_permissions() -> None:
         "Resource": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}/*"},
         "Condition": {"StringEquals": {"s3:ExistingObjectTag/open": ["yes", "so"]}},
     }
-    changed = seeded("Resources/PruneObjectsRole/Properties/Policies/0/PolicyDocument/Statement/-", statement)
+    changed = seeded(
+        "Resources/PruneObjectsRole/Properties/Policies/0/PolicyDocument/Statement/-", statement
+    )
 
     row = "| prune_objects | `s3:GetObject` | `s3:<Bucket>/*` | `s3:ExistingObjectTag/open = so or yes` |"
     assert row in permissions.document(changed)

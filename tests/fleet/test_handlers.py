@@ -15,10 +15,24 @@ CLOCKS = {
     "datetime.date.today",
     *(
         f"time.{name}"
-        for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "gmtime", "localtime")
+        for name in (
+            "time",
+            "time_ns",
+            "monotonic",
+            "monotonic_ns",
+            "perf_counter",
+            "gmtime",
+            "localtime",
+        )
     ),
 }
-CLIENTS = {"fleet.aws.client", "boto3.client", "boto3.resource", "boto3.Session", "boto3.session.Session"}
+CLIENTS = {
+    "fleet.aws.client",
+    "boto3.client",
+    "boto3.resource",
+    "boto3.Session",
+    "boto3.session.Session",
+}
 ENVIRONMENT = {"os.environ", "os.getenv"}
 
 # Stands in front of the job's folder, so that whatever the import makes is seen.
@@ -80,10 +94,16 @@ def test_the_module_does_nothing_at_import(path: str) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        pytest.param("import boto3; boto3.client('sqs', region_name='eu-west-1')", "makes a client", id="client"),
+        pytest.param(
+            "import boto3; boto3.client('sqs', region_name='eu-west-1')",
+            "makes a client",
+            id="client",
+        ),
         pytest.param("import os; os.environ['STAGE']", "KeyError", id="environment"),
         pytest.param(
-            "import socket; socket.create_connection(('127.0.0.1', 9))", "opens a connection", id="connection"
+            "import socket; socket.create_connection(('127.0.0.1', 9))",
+            "opens a connection",
+            id="connection",
         ),
         pytest.param("handler = None", "app.py has no handler", id="no handler"),
     ],
@@ -100,14 +120,42 @@ def test_an_import_that_does_something_fails(tmp_path: Path, line: str, said: st
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("from datetime import datetime\nNOW = datetime.now()", "line 2: reads the clock", id="constant"),
-        pytest.param("import datetime as d\nclass Run:\n    at = d.datetime.utcnow()", "line 3: reads the", id="class"),
-        pytest.param("import time\ndef look(now=time.time()): ...", "line 2: reads the clock", id="default"),
-        pytest.param("from time import time\n@wait(until=time())\ndef f(): ...", "line 2: reads the", id="decorator"),
-        pytest.param("import time\nif True:\n    T = time.monotonic()", "line 3: reads the clock", id="branch"),
-        pytest.param("from fleet import aws\nS3 = aws.client('s3')", "line 2: makes a client", id="client"),
-        pytest.param("import os\nSTAGE = os.environ.get('STAGE')", "line 2: reads the environment", id="environment"),
-        pytest.param("from os import environ\nSTAGE = environ['STAGE']", "reads the environment", id="environ"),
+        pytest.param(
+            "from datetime import datetime\nNOW = datetime.now()",
+            "line 2: reads the clock",
+            id="constant",
+        ),
+        pytest.param(
+            "import datetime as d\nclass Run:\n    at = d.datetime.utcnow()",
+            "line 3: reads the",
+            id="class",
+        ),
+        pytest.param(
+            "import time\ndef look(now=time.time()): ...", "line 2: reads the clock", id="default"
+        ),
+        pytest.param(
+            "from time import time\n@wait(until=time())\ndef f(): ...",
+            "line 2: reads the",
+            id="decorator",
+        ),
+        pytest.param(
+            "import time\nif True:\n    T = time.monotonic()",
+            "line 3: reads the clock",
+            id="branch",
+        ),
+        pytest.param(
+            "from fleet import aws\nS3 = aws.client('s3')", "line 2: makes a client", id="client"
+        ),
+        pytest.param(
+            "import os\nSTAGE = os.environ.get('STAGE')",
+            "line 2: reads the environment",
+            id="environment",
+        ),
+        pytest.param(
+            "from os import environ\nSTAGE = environ['STAGE']",
+            "reads the environment",
+            id="environ",
+        ),
     ],
 )
 def test_what_is_done_at_import_is_named(text: str, said: str) -> None:

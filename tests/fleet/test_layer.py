@@ -45,7 +45,17 @@ assert len(read.faults) == 1, read
 print(*seen)
 """
 OF_THE_LAYER = {
-    *("asn1crypto", "attr", "attrs", "aws_lambda_powertools", "cattrs", "cronsim", "dns", "fleet", "idna"),
+    *(
+        "asn1crypto",
+        "attr",
+        "attrs",
+        "aws_lambda_powertools",
+        "cattrs",
+        "cronsim",
+        "dns",
+        "fleet",
+        "idna",
+    ),
     *("jmespath", "standardwebhooks", "tzdata", "yaml"),
 }
 OF_THE_RUNTIME = {*sys.stdlib_module_names, "boto3", "botocore"}
@@ -54,14 +64,18 @@ OF_THE_RUNTIME = {*sys.stdlib_module_names, "boto3", "botocore"}
 def run(code: str) -> subprocess.CompletedProcess[str]:
     environment = {"PYTHONPATH": f"{ROOT / 'functions' / 'prune_objects'}:{ROOT / 'shared'}"}
     command = [sys.executable, "-B", "-c", PURE + code]
-    return subprocess.run(command, env=environment, text=True, capture_output=True, timeout=60, check=False)
+    return subprocess.run(
+        command, env=environment, text=True, capture_output=True, timeout=60, check=False
+    )
 
 
 def foreign(text: str) -> Iterator[str]:
     """Yield each import of the layer that neither the layer nor the runtime provides."""
     for module, line, for_types in modules(ast.parse(text)):
         package = module.split(".")[0]
-        if package not in OF_THE_LAYER | OF_THE_RUNTIME and not (for_types and package.startswith("mypy_boto3_")):
+        if package not in OF_THE_LAYER | OF_THE_RUNTIME and not (
+            for_types and package.startswith("mypy_boto3_")
+        ):
             yield f"line {line}: {module} is in no layer: add it to shared/requirements.in, or do without"
 
 
@@ -69,7 +83,9 @@ def test_the_layer_works_without_compiled_modules() -> None:
     done = run(WORK)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "yaml._yaml" in done.stdout.split(), "nothing compiled was refused, so this proves nothing"
+    assert "yaml._yaml" in done.stdout.split(), (
+        "nothing compiled was refused, so this proves nothing"
+    )
 
 
 def test_a_compiled_module_is_refused() -> None:

@@ -17,7 +17,16 @@ FILES = {
     "tests/unit/functions/test_{job}.py": "its unit tests",
     "tools/local/scenarios/{job}.py": "what it is to find in the local fleet",
 }
-WHOLE = {CONSOLE: {"app.py", "fleet_console", "requirements.in", "requirements.txt", "Makefile", "Dockerfile"}}
+WHOLE = {
+    CONSOLE: {
+        "app.py",
+        "fleet_console",
+        "requirements.in",
+        "requirements.txt",
+        "Makefile",
+        "Dockerfile",
+    }
+}
 RUNBOOK = "docs/operations.md"
 README = "README.md"
 
@@ -57,17 +66,29 @@ def of_files(root: Path, jobs: set[str]) -> Iterator[str]:
 
 def of_documents(root: Path, jobs: set[str]) -> Iterator[str]:
     table = re.search(r"<!-- jobs -->(.*)<!-- /jobs -->", _text(root / README), re.DOTALL)
-    rows = re.findall(r"^\| \[(\w+)\]\(functions/\1/app\.py\) \|", table[1], re.MULTILINE) if table else []
+    rows = (
+        re.findall(r"^\| \[(\w+)\]\(functions/\1/app\.py\) \|", table[1], re.MULTILINE)
+        if table
+        else []
+    )
     sections = re.findall(r"^## ([a-z][a-z0-9_]*)$", _text(root / RUNBOOK), re.MULTILINE)
     yield from _same(jobs, rows, README, "run `make docs`")
     yield from _same(
-        jobs, sections, RUNBOOK, "write `## {job}`: what it tells you, what to do, what breaks if it stops"
+        jobs,
+        sections,
+        RUNBOOK,
+        "write `## {job}`: what it tells you, what to do, what breaks if it stops",
     )
 
 
 def of_template(root: Path, jobs: set[str], template: Template) -> Iterator[str]:
-    declared = {snake_case(logical_id): (logical_id, function) for logical_id, function in functions(template)}
-    yield from _same(jobs, list(declared), "template.yaml", "declare it as AWS::Serverless::Function")
+    declared = {
+        snake_case(logical_id): (logical_id, function)
+        for logical_id, function in functions(template)
+    }
+    yield from _same(
+        jobs, list(declared), "template.yaml", "declare it as AWS::Serverless::Function"
+    )
     for job in sorted(declared.keys() & jobs):
         logical_id, function = declared[job]
         docstring = ast.get_docstring(ast.parse(_text(root / "functions" / job / "app.py"))) or "\n"
@@ -138,24 +159,51 @@ def written(path: str, change: Callable[[str], str]) -> Callable[[Path], object]
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        pytest.param(without("tests/events/prune_objects.json"), "prune_objects: tests/events/", id="no event"),
-        pytest.param(without("tests/unit/functions/test_prune_objects.py"), "prune_objects: tests/unit/", id="no test"),
-        pytest.param(without("tools/local/scenarios/prune_objects.py"), "prune_objects: tools/", id="no scenario"),
+        pytest.param(
+            without("tests/events/prune_objects.json"),
+            "prune_objects: tests/events/",
+            id="no event",
+        ),
+        pytest.param(
+            without("tests/unit/functions/test_prune_objects.py"),
+            "prune_objects: tests/unit/",
+            id="no test",
+        ),
+        pytest.param(
+            without("tools/local/scenarios/prune_objects.py"),
+            "prune_objects: tools/",
+            id="no scenario",
+        ),
         pytest.param(
             moved("tests/events/prune_objects.json", "tests/events/prune.json"),
             "there is no job prune:",
             id="odd event",
         ),
         pytest.param(
-            moved("functions/prune_objects", "functions/prune"), "prune: is missing in template", id="renamed"
+            moved("functions/prune_objects", "functions/prune"),
+            "prune: is missing in template",
+            id="renamed",
         ),
-        pytest.param(moved("functions/prune_objects", "functions/Prune"), "write it in snake_case", id="odd name"),
         pytest.param(
-            moved("functions/prune_objects/app.py", "functions/prune_objects/main.py"), "is its app.py", id="no app.py"
+            moved("functions/prune_objects", "functions/Prune"),
+            "write it in snake_case",
+            id="odd name",
         ),
-        pytest.param(written("functions/prune_objects/util.py", str), "has app.py, util.py", id="second module"),
         pytest.param(
-            written("functions/prune_objects/app.py", lambda text: text.replace("Delete all", "Remove all", 1)),
+            moved("functions/prune_objects/app.py", "functions/prune_objects/main.py"),
+            "is its app.py",
+            id="no app.py",
+        ),
+        pytest.param(
+            written("functions/prune_objects/util.py", str),
+            "has app.py, util.py",
+            id="second module",
+        ),
+        pytest.param(
+            written(
+                "functions/prune_objects/app.py",
+                lambda text: text.replace("Delete all", "Remove all", 1),
+            ),
             "PruneObjects: Description is",
             id="description of another time",
         ),
@@ -170,10 +218,14 @@ def written(path: str, change: Callable[[str], str]) -> Callable[[Path], object]
             id="no runbook entry",
         ),
         pytest.param(
-            written(RUNBOOK, lambda text: f"{text}\n## renew_leases\n"), "there is no job renew_leases", id="old entry"
+            written(RUNBOOK, lambda text: f"{text}\n## renew_leases\n"),
+            "there is no job renew_leases",
+            id="old entry",
         ),
         pytest.param(
-            written(RUNBOOK, lambda text: f"{text}\n## prune_objects\n"), "prune_objects stands there twice", id="twice"
+            written(RUNBOOK, lambda text: f"{text}\n## prune_objects\n"),
+            "prune_objects stands there twice",
+            id="twice",
         ),
     ],
 )
@@ -189,21 +241,45 @@ PRUNE = "Resources/PruneObjects/Properties"
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        pytest.param("Resources/PruneObjects", REMOVED, "prune_objects: is missing in template.yaml", id="undeclared"),
+        pytest.param(
+            "Resources/PruneObjects",
+            REMOVED,
+            "prune_objects: is missing in template.yaml",
+            id="undeclared",
+        ),
         pytest.param(
             "Resources/RenewLeases",
             {"Type": "AWS::Serverless::Function", "Properties": {}},
             "there is no job renew_leases",
             id="no folder",
         ),
-        pytest.param(f"{PRUNE}/CodeUri", "functions/prune", "PruneObjects: CodeUri is", id="other folder"),
-        pytest.param("Globals/Function/Handler", "app.main", "PruneObjects: Handler is", id="other handler"),
-        pytest.param(f"{PRUNE}/FunctionName", "prune_objects", "PruneObjects: FunctionName is", id="name of no stack"),
-        pytest.param(f"{PRUNE}/Description", "Prune.", "PruneObjects: Description is", id="other description"),
         pytest.param(
-            f"{PRUNE}/Environment/Variables/POWERTOOLS_SERVICE_NAME", "prune", "SERVICE_NAME is 'prune'", id="service"
+            f"{PRUNE}/CodeUri", "functions/prune", "PruneObjects: CodeUri is", id="other folder"
         ),
-        pytest.param("Globals/Function/LoggingConfig", {}, "PruneObjects: its lines are kept for ever", id="own logs"),
+        pytest.param(
+            "Globals/Function/Handler", "app.main", "PruneObjects: Handler is", id="other handler"
+        ),
+        pytest.param(
+            f"{PRUNE}/FunctionName",
+            "prune_objects",
+            "PruneObjects: FunctionName is",
+            id="name of no stack",
+        ),
+        pytest.param(
+            f"{PRUNE}/Description", "Prune.", "PruneObjects: Description is", id="other description"
+        ),
+        pytest.param(
+            f"{PRUNE}/Environment/Variables/POWERTOOLS_SERVICE_NAME",
+            "prune",
+            "SERVICE_NAME is 'prune'",
+            id="service",
+        ),
+        pytest.param(
+            "Globals/Function/LoggingConfig",
+            {},
+            "PruneObjects: its lines are kept for ever",
+            id="own logs",
+        ),
     ],
 )
 def test_a_job_declared_otherwise_is_named(path: str, value: object, said: str) -> None:

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from tests.fleet.template import REMOVED, Properties, Template, events, functions, real, resources, seeded
+from tests.fleet.template import (
+    REMOVED,
+    Properties,
+    Template,
+    events,
+    functions,
+    real,
+    resources,
+    seeded,
+)
 
 from fleet.schedules import Schedule
 
@@ -60,7 +69,9 @@ def of_schedules(template: Template) -> Iterator[str]:
             if fault := schedule_fault(event.get("ScheduleExpression") or event.get("Schedule")):
                 yield f"{job}: its schedule {fault}"
     for name, schedule in resources(template, "AWS::Scheduler::Schedule", "AWS::Events::Rule"):
-        if "ScheduleExpression" in schedule and (fault := schedule_fault(schedule["ScheduleExpression"])):
+        if "ScheduleExpression" in schedule and (
+            fault := schedule_fault(schedule["ScheduleExpression"])
+        ):
             yield f"{name}: its schedule {fault}"
 
 
@@ -92,23 +103,69 @@ SCHEDULE = f"{PRUNE}/Events/Schedule/Properties/ScheduleExpression"
     ("path", "value", "said"),
     [
         pytest.param(f"{PRUNE}/Timeout", 301, "PruneObjects: its Timeout", id="long"),
-        pytest.param("Globals/Function/Timeout", REMOVED, "StartPipeline: its Timeout", id="left to a default"),
-        pytest.param("Globals/Function/VpcConfig", {"SubnetIds": []}, "PruneObjects: is in a VPC", id="VPC"),
-        pytest.param(f"{PRUNE}/FunctionUrlConfig", {"AuthType": "NONE"}, "PruneObjects: answers HTTP", id="URL"),
-        pytest.param(f"{PRUNE}/Events/Ask", {"Type": "HttpApi", "Properties": {}}, "answers HTTP", id="event"),
         pytest.param(
-            "Resources/Door", {"Type": "AWS::Serverless::HttpApi"}, "Door: AWS::Serverless::HttpApi", id="API"
+            "Globals/Function/Timeout",
+            REMOVED,
+            "StartPipeline: its Timeout",
+            id="left to a default",
         ),
         pytest.param(
-            "Resources/Door", {"Type": "AWS::Lambda::Url"}, "Door: AWS::Lambda::Url answers", id="URL resource"
+            "Globals/Function/VpcConfig", {"SubnetIds": []}, "PruneObjects: is in a VPC", id="VPC"
         ),
-        pytest.param("Resources/Console/Properties/Timeout", 61, "Console: its Timeout", id="slow console"),
-        pytest.param(f"{CONSOLE_URL}/AuthType", "NONE", "Console: anybody could reach it", id="open console"),
-        pytest.param(f"{CONSOLE_URL}/Cors", {"AllowOrigins": ["*"]}, "anybody could reach it", id="other sites"),
-        pytest.param("Resources/Console/Properties/Events/Ask", {"Type": "HttpApi"}, "its only door", id="other door"),
-        pytest.param("Resources/Console/Condition", REMOVED, "Console: is deployed by default", id="unasked"),
-        pytest.param("Resources/ConsoleRole/Condition", REMOVED, "ConsoleRole: is deployed", id="unasked role"),
-        pytest.param("Parameters/DeployConsole/Default", "true", "DeployConsole: deploys", id="asked by default"),
+        pytest.param(
+            f"{PRUNE}/FunctionUrlConfig",
+            {"AuthType": "NONE"},
+            "PruneObjects: answers HTTP",
+            id="URL",
+        ),
+        pytest.param(
+            f"{PRUNE}/Events/Ask", {"Type": "HttpApi", "Properties": {}}, "answers HTTP", id="event"
+        ),
+        pytest.param(
+            "Resources/Door",
+            {"Type": "AWS::Serverless::HttpApi"},
+            "Door: AWS::Serverless::HttpApi",
+            id="API",
+        ),
+        pytest.param(
+            "Resources/Door",
+            {"Type": "AWS::Lambda::Url"},
+            "Door: AWS::Lambda::Url answers",
+            id="URL resource",
+        ),
+        pytest.param(
+            "Resources/Console/Properties/Timeout", 61, "Console: its Timeout", id="slow console"
+        ),
+        pytest.param(
+            f"{CONSOLE_URL}/AuthType", "NONE", "Console: anybody could reach it", id="open console"
+        ),
+        pytest.param(
+            f"{CONSOLE_URL}/Cors",
+            {"AllowOrigins": ["*"]},
+            "anybody could reach it",
+            id="other sites",
+        ),
+        pytest.param(
+            "Resources/Console/Properties/Events/Ask",
+            {"Type": "HttpApi"},
+            "its only door",
+            id="other door",
+        ),
+        pytest.param(
+            "Resources/Console/Condition", REMOVED, "Console: is deployed by default", id="unasked"
+        ),
+        pytest.param(
+            "Resources/ConsoleRole/Condition",
+            REMOVED,
+            "ConsoleRole: is deployed",
+            id="unasked role",
+        ),
+        pytest.param(
+            "Parameters/DeployConsole/Default",
+            "true",
+            "DeployConsole: deploys",
+            id="asked by default",
+        ),
         pytest.param(SCHEDULE, "rate(30 seconds)", "PruneObjects: its schedule", id="seconds"),
         pytest.param(SCHEDULE, "cron(* * * * *)", "is no cron(...) of six fields", id="malformed"),
         pytest.param(

@@ -18,10 +18,14 @@ def template() -> Template:
 
 def violated(template: Template, sources: dict[str, tuple[str, ...]]) -> bool:
     rules = (test_queues.violations, test_stores.violations, test_limits.violations)
-    return any(rule(template) for rule in rules) or bool(test_permissions.violations(template, sources))
+    return any(rule(template) for rule in rules) or bool(
+        test_permissions.violations(template, sources)
+    )
 
 
-def test_no_mutant_survives(template: Template, record_property: Callable[[str, object], None]) -> None:
+def test_no_mutant_survives(
+    template: Template, record_property: Callable[[str, object], None]
+) -> None:
     sources, tried, survivors = test_permissions.sources(), Counter[str](), list[str]()
     assert not violated(template, sources)
 
@@ -34,4 +38,6 @@ def test_no_mutant_survives(template: Template, record_property: Callable[[str, 
     assert survivors == []
     assert template == real()
     assert set(tried) == set(WEAKENED), "a protection is listed that nothing has"
-    record_property("figure", f"{tried.total()} mutants of {len(list(protections(template)))} protections")
+    record_property(
+        "figure", f"{tried.total()} mutants of {len(list(protections(template)))} protections"
+    )

@@ -13,7 +13,11 @@ NEW = {"stale_images": "schedule", "retag_images": "queue"}
 FILES = [
     path.format(job=job)
     for job in NEW
-    for path in ("functions/{job}/app.py", "tests/unit/functions/test_{job}.py", "tools/local/scenarios/{job}.py")
+    for path in (
+        "functions/{job}/app.py",
+        "tests/unit/functions/test_{job}.py",
+        "tools/local/scenarios/{job}.py",
+    )
 ]
 
 
@@ -21,10 +25,14 @@ FILES = [
 OF_NEW = f"not named and not mutant and (not without_an_environment and not the_module or {' or '.join(NEW)})"
 
 
-def run(root: Path, *arguments: str, stdin: int = subprocess.DEVNULL) -> "subprocess.CompletedProcess[str]":
+def run(
+    root: Path, *arguments: str, stdin: int = subprocess.DEVNULL
+) -> "subprocess.CompletedProcess[str]":
     """Run a Python module in the copy."""
     command = [sys.executable, "-m", *arguments]
-    return subprocess.run(command, cwd=root, stdin=stdin, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=root, stdin=stdin, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +47,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-@pytest.mark.parametrize("check", [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "check", [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)], ids=" ".join
+)
 def test_new_jobs_pass_the_check(root: Path, check: tuple[str, ...]) -> None:
     done = run(root, *check, *FILES)
 
@@ -48,7 +58,17 @@ def test_new_jobs_pass_the_check(root: Path, check: tuple[str, ...]) -> None:
 
 def test_new_jobs_pass_their_own_tests_and_the_rules_of_the_whole(root: Path) -> None:
     own = [file for file in FILES if file.startswith("tests/")]
-    done = run(root, "pytest", "-n0", "-q", "--ignore=tests/fleet/test_new_job.py", "-k", OF_NEW, "tests/fleet", *own)
+    done = run(
+        root,
+        "pytest",
+        "-n0",
+        "-q",
+        "--ignore=tests/fleet/test_new_job.py",
+        "-k",
+        OF_NEW,
+        "tests/fleet",
+        *own,
+    )
 
     assert done.returncode == 0, done.stdout
 
@@ -63,7 +83,10 @@ def test_new_jobs_pass_their_own_tests_and_the_rules_of_the_whole(root: Path) ->
         ("common_things", "'common_things' says nothing with common: say what it is for"),
         ("images_that_nobody_has_pulled_for_a_month", "is longer than 40 characters"),
         ("prune_objects", "there is a job prune_objects already"),
-        ("dead_letters", "template.yaml has DeadLetters already: choose another name than dead_letters"),
+        (
+            "dead_letters",
+            "template.yaml has DeadLetters already: choose another name than dead_letters",
+        ),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(root: Path, job: str, said: str) -> None:

@@ -10,7 +10,18 @@ from tests.fleet.source import deployed, dotted, imported, modules
 GUARDED = ("shared/fleet/http.py", "shared/fleet/network.py", "shared/fleet/probes/")
 CLIENTS = "shared/fleet/aws.py"
 NETWORK = {
-    *("aiohttp", "asyncio", "ftplib", "http", "httpx", "imaplib", "poplib", "requests", "smtplib", "socket"),
+    *(
+        "aiohttp",
+        "asyncio",
+        "ftplib",
+        "http",
+        "httpx",
+        "imaplib",
+        "poplib",
+        "requests",
+        "smtplib",
+        "socket",
+    ),
     *("socketserver", "ssl", "telnetlib", "urllib3", "webbrowser", "websockets", "xmlrpc"),
     *(
         "urllib.request",
@@ -74,25 +85,67 @@ def test_the_module_has_no_way_out_of_its_own(path: str) -> None:
         pytest.param("from http import client", "imports http", id="from http"),
         pytest.param("import urllib.request", "imports urllib.request", id="urllib.request"),
         pytest.param("from urllib import request", "imports urllib.request", id="from urllib"),
-        pytest.param("def f():\n    from urllib.request import urlopen", "imports urllib.request", id="inside"),
+        pytest.param(
+            "def f():\n    from urllib.request import urlopen",
+            "imports urllib.request",
+            id="inside",
+        ),
         pytest.param("import urllib3", "imports urllib3", id="urllib3"),
-        pytest.param("from requests.sessions import Session", "imports requests.sessions", id="requests"),
-        pytest.param("from botocore.httpsession import URLLib3Session", "imports botocore.httpsession", id="botocore"),
-        pytest.param("import importlib\nimportlib.import_module('socket')", "hides what is imported", id="dynamic"),
-        pytest.param("import subprocess\nsubprocess.run(['curl'])", "starts a process", id="process"),
-        pytest.param("from os import system\nsystem('curl')", "os.system starts a process", id="shell"),
-        pytest.param("import boto3\nboto3.client('s3')", "boto3.client sets no time-outs", id="client"),
-        pytest.param("from boto3.session import Session\nSession()", "sets no time-outs", id="session"),
         pytest.param(
-            f"from {PARAMETERS} import get_parameter\nget_parameter('x')", "reads SSM by itself", id="get_parameter"
+            "from requests.sessions import Session", "imports requests.sessions", id="requests"
         ),
-        pytest.param(f"from {PARAMETERS} import SSMProvider as P\nP()", "2: " + PARAMETERS + ".SSMP", id="provider"),
-        pytest.param(f"from {PARAMETERS}.ssm import SSMProvider\nSSMProvider()", "reads SSM by", id="its module"),
         pytest.param(
-            "from aws_lambda_powertools.utilities import parameters as p\np.get_secret('x')", "reads SSM", id="package"
+            "from botocore.httpsession import URLLib3Session",
+            "imports botocore.httpsession",
+            id="botocore",
         ),
-        pytest.param("aws.client('ssm').get_parameter(Name='x')", "get_parameter reads SSM by itself", id="operation"),
-        pytest.param("read = ssm.get_parameters", "ssm.get_parameters reads SSM by itself", id="operation, unbound"),
+        pytest.param(
+            "import importlib\nimportlib.import_module('socket')",
+            "hides what is imported",
+            id="dynamic",
+        ),
+        pytest.param(
+            "import subprocess\nsubprocess.run(['curl'])", "starts a process", id="process"
+        ),
+        pytest.param(
+            "from os import system\nsystem('curl')", "os.system starts a process", id="shell"
+        ),
+        pytest.param(
+            "import boto3\nboto3.client('s3')", "boto3.client sets no time-outs", id="client"
+        ),
+        pytest.param(
+            "from boto3.session import Session\nSession()", "sets no time-outs", id="session"
+        ),
+        pytest.param(
+            f"from {PARAMETERS} import get_parameter\nget_parameter('x')",
+            "reads SSM by itself",
+            id="get_parameter",
+        ),
+        pytest.param(
+            f"from {PARAMETERS} import SSMProvider as P\nP()",
+            "2: " + PARAMETERS + ".SSMP",
+            id="provider",
+        ),
+        pytest.param(
+            f"from {PARAMETERS}.ssm import SSMProvider\nSSMProvider()",
+            "reads SSM by",
+            id="its module",
+        ),
+        pytest.param(
+            "from aws_lambda_powertools.utilities import parameters as p\np.get_secret('x')",
+            "reads SSM",
+            id="package",
+        ),
+        pytest.param(
+            "aws.client('ssm').get_parameter(Name='x')",
+            "get_parameter reads SSM by itself",
+            id="operation",
+        ),
+        pytest.param(
+            "read = ssm.get_parameters",
+            "ssm.get_parameters reads SSM by itself",
+            id="operation, unbound",
+        ),
     ],
 )
 def test_a_way_out_is_named(text: str, said: str) -> None:
@@ -106,8 +159,12 @@ def test_only_the_guarded_modules_open_connections(path: str) -> None:
 
 
 def test_only_the_module_of_clients_reads_parameters() -> None:
-    reading = f"from {PARAMETERS} import SSMProvider\nSSMProvider(boto3_client=client('ssm')).get('x')"
+    reading = (
+        f"from {PARAMETERS} import SSMProvider\nSSMProvider(boto3_client=client('ssm')).get('x')"
+    )
     failing = f"from {PARAMETERS}.exceptions import GetParameterError\nraise GetParameterError"
     assert list(violations(CLIENTS, reading)) == []
     assert list(violations("shared/fleet/settings.py", failing)) == []
-    assert list(violations("functions/job/app.py", "from fleet import aws\naws.parameter('x')")) == []
+    assert (
+        list(violations("functions/job/app.py", "from fleet import aws\naws.parameter('x')")) == []
+    )

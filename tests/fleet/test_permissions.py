@@ -38,7 +38,14 @@ ELSEWHERE = {"cloudformation:DescribeStacks", "dynamodb:ConditionCheckItem"}
 EVENTS = {"Job Report", "Alert"}
 ITEMS = {
     f"dynamodb:{operation}"
-    for operation in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
+    for operation in (
+        "GetItem",
+        "Query",
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "ConditionCheckItem",
+    )
 }
 FOR_OTHERS = {
     "AWS::IAM::Role": "sts:AssumeRole",
@@ -54,7 +61,15 @@ ANYTHING = re.compile(r"""(\bResource:\s*\[?|^\s*-)\s*(["']?)\*\2\s*([\],}]|$)""
 
 def violations(template: Template, sources: dict[str, tuple[str, ...]]) -> list[str]:
     """Return where roles and policies permit too little, too much, or whom they should not."""
-    rules = (of_roles, of_wildcards, of_actions, of_parameters, of_principals, of_conditions, of_stars)
+    rules = (
+        of_roles,
+        of_wildcards,
+        of_actions,
+        of_parameters,
+        of_principals,
+        of_conditions,
+        of_stars,
+    )
     of_jobs = (*of_calls(template, sources), *of_resources(template, sources))
     return [*of_jobs, *(violation for rule in rules for violation in rule(template))]
 
@@ -78,7 +93,9 @@ def of_calls(template: Template, sources: dict[str, tuple[str, ...]]) -> Iterato
         needed = called | LOGGING | FAILING | (READING if any(events(function, "SQS")) else set())
         needed = (needed | REDRIVING) - ELSEWHERE if job == "Console" else needed
         needed |= TRACING if function.get("Tracing") == "Active" else set()
-        permitted = {action for grant in grants(template, role) for action in listed(grant["Action"])}
+        permitted = {
+            action for grant in grants(template, role) for action in listed(grant["Action"])
+        }
         for action in sorted(needed - permitted):
             yield f"{role}: {job} calls {action} and may not: permit it"
         for action in sorted(permitted - needed):
@@ -89,7 +106,10 @@ def of_resources(template: Template, sources: dict[str, tuple[str, ...]]) -> Ite
     """What a job reads is its own: its queue, the SSM parameters that its environment names, and its secrets."""
     for job, function in functions(template):
         for grant in grants(template, f"{job}Role"):
-            if "sqs:ReceiveMessage" in listed(grant["Action"]) and named(grant["Resource"]) != f"{job}Queue":
+            if (
+                "sqs:ReceiveMessage" in listed(grant["Action"])
+                and named(grant["Resource"]) != f"{job}Queue"
+            ):
                 if named(grant["Resource"]) != "DeadLetters":
                     yield f"{job}Role: reads a queue of others: set Resource: !GetAtt {job}Queue.Arn"
                 elif "sqs:DeleteMessage" in listed(grant["Action"]) and job != "Console":
@@ -99,7 +119,9 @@ def of_resources(template: Template, sources: dict[str, tuple[str, ...]]) -> Ite
         yield f"{name}: a deployment would overwrite what people wrote: leave it to them, and name it in a variable"
 
 
-def _of_ssm(template: Template, job: str, function: Properties, sources: tuple[str, ...]) -> Iterator[str]:
+def _of_ssm(
+    template: Template, job: str, function: Properties, sources: tuple[str, ...]
+) -> Iterator[str]:
     """The names in the environment and the ARNs in the role are the same, and of this job.
 
     Lists may go on in further parts, and name the job's secrets and the authorities that it trusts.
@@ -107,12 +129,18 @@ def _of_ssm(template: Template, job: str, function: Properties, sources: tuple[s
     source = "\n".join(sources)
     variables = function["Environment"]["Variables"].items()
     given = {
-        name: _text(value) for name, value in variables if name.endswith("_PARAMETER") or _text(value).startswith("/")
+        name: _text(value)
+        for name, value in variables
+        if name.endswith("_PARAMETER") or _text(value).startswith("/")
     }
     for variable, name in given.items():
         if not re.fullmatch(rf"/\$\{{AWS::StackName\}}/{snake_case(job)}/[a-z0-9_]+", name):
             yield f"{job}: {variable} names no parameter of its own: !Sub /${{AWS::StackName}}/{snake_case(job)}/..."
-    reading = [grant for grant in grants(template, f"{job}Role") if "ssm:GetParameter" in listed(grant["Action"])]
+    reading = [
+        grant
+        for grant in grants(template, f"{job}Role")
+        if "ssm:GetParameter" in listed(grant["Action"])
+    ]
     permitted = {_text(arn) or str(arn) for grant in reading for arn in listed(grant["Resource"])}
     needed = {f"{PARAMETERS}{name}" for name in given.values()}
     if "secrets.using(" in source or "fleet.probes.trials" in source:
@@ -155,7 +183,9 @@ def of_actions(template: Template) -> Iterator[str]:
 
 def of_parameters(template: Template) -> Iterator[str]:
     """Whoever deploys lists what jobs may touch; by default that is nothing."""
-    for name in sorted({name for _, document in documents(template) for _, name in references(document)}):
+    for name in sorted(
+        {name for _, document in documents(template) for _, name in references(document)}
+    ):
         if (parameter := template["Parameters"].get(name)) is None:
             continue
         if parameter["Type"] != "CommaDelimitedList":
@@ -174,7 +204,10 @@ def of_principals(template: Template) -> Iterator[str]:
                 continue
             if not (isinstance(principal, dict) and principal.keys() == {"Service"}):
                 yield f"{name}: its principal {principal!r} is no service: name one"
-            elif not all(re.fullmatch(r"[a-z0-9.-]+\.amazonaws\.com", each) for each in listed(principal["Service"])):
+            elif not all(
+                re.fullmatch(r"[a-z0-9.-]+\.amazonaws\.com", each)
+                for each in listed(principal["Service"])
+            ):
                 yield f"{name}: its principal {principal!r} is any service: name one"
             keys = conditions(statement)
             if keys.get("aws:SourceAccount") != [{"Ref": "AWS::AccountId"}]:
@@ -192,18 +225,31 @@ def of_conditions(template: Template) -> Iterator[str]:
             keys = conditions(grant)
             if "events:PutEvents" in listed(grant["Action"]):
                 types = keys.get("events:detail-type", [])
-                if keys.get("events:source") != ["fleet"] or not types or not EVENTS.issuperset(types):
+                if (
+                    keys.get("events:source") != ["fleet"]
+                    or not types
+                    or not EVENTS.issuperset(types)
+                ):
                     yield f"{job}Role: may publish what is not the fleet's: narrow events:source and events:detail-type"
-            if ITEMS & set(listed(grant["Action"])) and any(map(named, listed(grant["Resource"]))):  # not of an index
+            if ITEMS & set(listed(grant["Action"])) and any(
+                map(named, listed(grant["Resource"]))
+            ):  # not of an index
                 rows = keys.get("dynamodb:LeadingKeys", [])
-                if not rows or any(not isinstance(row, str) or row.startswith(("*", "?")) for row in rows):
+                if not rows or any(
+                    not isinstance(row, str) or row.startswith(("*", "?")) for row in rows
+                ):
                     yield f"{job}Role: may touch rows of others in the ledger: narrow dynamodb:LeadingKeys"
 
 
 def of_stars(template: Template) -> Iterator[str]:
     """No statement is about everything, but those of the file that say why."""
     said = _stars_of_the_file()
-    found = [name for name, document in documents(template) for each in statements(document) if "*" in _on(each)]
+    found = [
+        name
+        for name, document in documents(template)
+        for each in statements(document)
+        if "*" in _on(each)
+    ]
     if len(found) > said:
         yield f"{', '.join(found)}: {len(found)} statements are about everything, and {said} say why"
 
@@ -246,7 +292,10 @@ def documents(template: Template) -> Iterator[tuple[str, Properties]]:
     """Yield every policy document with the resource that it stands in."""
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
-        for place in (properties, *properties.get("Policies", []) * (resource["Type"] == "AWS::IAM::Role")):
+        for place in (
+            properties,
+            *properties.get("Policies", []) * (resource["Type"] == "AWS::IAM::Role"),
+        ):
             for key in ("PolicyDocument", "AssumeRolePolicyDocument"):
                 if key in place:
                     yield name, place[key]
@@ -265,14 +314,20 @@ def test_every_star_says_why() -> None:
     permitted = [grant for _, document in documents(real()) for grant in statements(document)]
 
     assert list(of_comments(text)) == []
-    assert len(list(stars(text))) == sum("*" in listed(grant.get("Resource")) for grant in permitted)
+    assert len(list(stars(text))) == sum(
+        "*" in listed(grant.get("Resource")) for grant in permitted
+    )
 
 
 def test_it_is_known_what_the_layer_calls() -> None:
-    layer = [text for path, text in deployed().items() if path.startswith("shared/") and path != MAKER]
+    layer = [
+        text for path, text in deployed().items() if path.startswith("shared/") and path != MAKER
+    ]
     called = set().union(*map(actions, layer))
 
-    assert called == set().union(*OF_THE_LAYER.values()), "OF_THE_LAYER must say which name of the layer calls it"
+    assert called == set().union(*OF_THE_LAYER.values()), (
+        "OF_THE_LAYER must say which name of the layer calls it"
+    )
 
 
 PRUNE = "Resources/PruneObjectsRole/Properties"
@@ -288,15 +343,46 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        pytest.param(f"{PRUNE}/{JOB}/1", REMOVED, "PruneObjects calls s3:ListBucket and may not", id="list"),
-        pytest.param(f"{PRUNE}/{JOB}/2", REMOVED, "PruneObjects calls s3:DeleteObject and may not", id="delete"),
-        pytest.param(f"{PRUNE}/{JOB}/0", REMOVED, "calls ssm:GetParameter and may not", id="entries"),
+        pytest.param(
+            f"{PRUNE}/{JOB}/1", REMOVED, "PruneObjects calls s3:ListBucket and may not", id="list"
+        ),
+        pytest.param(
+            f"{PRUNE}/{JOB}/2",
+            REMOVED,
+            "PruneObjects calls s3:DeleteObject and may not",
+            id="delete",
+        ),
+        pytest.param(
+            f"{PRUNE}/{JOB}/0", REMOVED, "calls ssm:GetParameter and may not", id="entries"
+        ),
         pytest.param(f"{PRUNE}/{JOB}/0", REMOVED, f"may not read {ENTRIES}, which", id="parameter"),
-        pytest.param(f"{PRUNE}/ManagedPolicyArns/1", REMOVED, "calls events:PutEvents and may not", id="report"),
-        pytest.param(f"{PRUNE}/ManagedPolicyArns/0", REMOVED, "calls logs:PutLogEvents and may not", id="logs"),
-        pytest.param(f"{START}/{JOB}/0/Action/0", REMOVED, "calls sqs:ReceiveMessage and may not", id="receive"),
-        pytest.param(f"{START}/{JOB}/0/Action/3", REMOVED, "calls sqs:ChangeMessageVisibility and", id="visibility"),
-        pytest.param(f"{START}/{JOB}/2", REMOVED, "calls codepipeline:StartPipelineExecution and", id="start"),
+        pytest.param(
+            f"{PRUNE}/ManagedPolicyArns/1",
+            REMOVED,
+            "calls events:PutEvents and may not",
+            id="report",
+        ),
+        pytest.param(
+            f"{PRUNE}/ManagedPolicyArns/0",
+            REMOVED,
+            "calls logs:PutLogEvents and may not",
+            id="logs",
+        ),
+        pytest.param(
+            f"{START}/{JOB}/0/Action/0",
+            REMOVED,
+            "calls sqs:ReceiveMessage and may not",
+            id="receive",
+        ),
+        pytest.param(
+            f"{START}/{JOB}/0/Action/3",
+            REMOVED,
+            "calls sqs:ChangeMessageVisibility and",
+            id="visibility",
+        ),
+        pytest.param(
+            f"{START}/{JOB}/2", REMOVED, "calls codepipeline:StartPipelineExecution and", id="start"
+        ),
         pytest.param(
             "Resources/PausedPipelinesRole/Properties/Policies/0/PolicyDocument/Statement/0/Action/0",
             REMOVED,
@@ -310,18 +396,32 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
             id="report of a queue job",
         ),
         pytest.param(
-            f"{PRUNE}/{JOB}/1/Action", ["s3:ListBucket", "s3:GetObject"], "permits s3:GetObject, which", id="unused"
+            f"{PRUNE}/{JOB}/1/Action",
+            ["s3:ListBucket", "s3:GetObject"],
+            "permits s3:GetObject, which",
+            id="unused",
         ),
-        pytest.param("Globals/Function/Tracing", "PassThrough", "permits xray:PutTrace", id="traces of nothing"),
-        pytest.param(f"{PRUNE}/{JOB}/2/Action", "s3:Delete*", "s3:Delete* permits more", id="wildcard"),
-        pytest.param(f"{PRUNE}/{JOB}/2/NotAction", "s3:PutObject", "permits all but some", id="all but some"),
+        pytest.param(
+            "Globals/Function/Tracing",
+            "PassThrough",
+            "permits xray:PutTrace",
+            id="traces of nothing",
+        ),
+        pytest.param(
+            f"{PRUNE}/{JOB}/2/Action", "s3:Delete*", "s3:Delete* permits more", id="wildcard"
+        ),
+        pytest.param(
+            f"{PRUNE}/{JOB}/2/NotAction", "s3:PutObject", "permits all but some", id="all but some"
+        ),
         pytest.param(
             "Resources/PruneObjects/Properties/Role",
             {"Fn::GetAtt": ["StartPipelineRole", "Arn"]},
             "own",
             id="shared role",
         ),
-        pytest.param("Resources/PruneObjects/Properties/Policies", [], "Policies are ignored", id="policies"),
+        pytest.param(
+            "Resources/PruneObjects/Properties/Policies", [], "Policies are ignored", id="policies"
+        ),
         pytest.param(
             f"{START}/{JOB}/0/Resource",
             {"Fn::GetAtt": ["NotifySlackQueue", "Arn"]},
@@ -341,10 +441,16 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
             id="parameter of others",
         ),
         pytest.param(
-            f"{START}/{JOB}/1/Resource", {"Fn::Sub": ENTRIES}, "StartPipelineRole: may not read", id="others', not own"
+            f"{START}/{JOB}/1/Resource",
+            {"Fn::Sub": ENTRIES},
+            "StartPipelineRole: may not read",
+            id="others', not own",
         ),
         pytest.param(
-            f"{START}/{JOB}/1/Resource", [{"Fn::Sub": ROUTES}, {"Fn::Sub": ENTRIES}], "may read", id="others' too"
+            f"{START}/{JOB}/1/Resource",
+            [{"Fn::Sub": ROUTES}, {"Fn::Sub": ENTRIES}],
+            "may read",
+            id="others' too",
         ),
         pytest.param(
             f"{START}/{JOB}/1/Resource",
@@ -353,9 +459,17 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
             id="all of ours",
         ),
         pytest.param(
-            f"{START}/{JOB}/1/Resource", [{"Fn::Sub": ROUTES}, "*"], "may read *, which its", id="any parameter"
+            f"{START}/{JOB}/1/Resource",
+            [{"Fn::Sub": ROUTES}, "*"],
+            "may read *, which its",
+            id="any parameter",
         ),
-        pytest.param(f"{START}/{JOB}/1/Resource", {"Ref": "Lists"}, "may read {'Ref': 'Lists'}", id="unreadable ARN"),
+        pytest.param(
+            f"{START}/{JOB}/1/Resource",
+            {"Ref": "Lists"},
+            "may read {'Ref': 'Lists'}",
+            id="unreadable ARN",
+        ),
         pytest.param(
             f"{VARIABLES}/ROUTES_PARAMETER",
             {"Fn::Sub": "/${AWS::StackName}/prune_objects/entries"},
@@ -368,8 +482,18 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
             "names no parameter of its own",
             id="variable with a wildcard",
         ),
-        pytest.param(f"{VARIABLES}/ROUTES_PARAMETER", {"Ref": "Lists"}, "names no parameter", id="unreadable variable"),
-        pytest.param(f"{VARIABLES}/ROUTES_PARAMETER", "/routes", "names no parameter", id="variable of every stack"),
+        pytest.param(
+            f"{VARIABLES}/ROUTES_PARAMETER",
+            {"Ref": "Lists"},
+            "names no parameter",
+            id="unreadable variable",
+        ),
+        pytest.param(
+            f"{VARIABLES}/ROUTES_PARAMETER",
+            "/routes",
+            "names no parameter",
+            id="variable of every stack",
+        ),
         pytest.param(
             f"{VARIABLES}/SECRET",
             {"Fn::Sub": "/${AWS::StackName}/start_pipeline/secret"},
@@ -377,10 +501,16 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
             id="another variable",
         ),
         pytest.param(
-            "Resources/Routes", {"Type": "AWS::SSM::Parameter"}, "Routes: a deployment would overwrite", id="resource"
+            "Resources/Routes",
+            {"Type": "AWS::SSM::Parameter"},
+            "Routes: a deployment would overwrite",
+            id="resource",
         ),
         pytest.param(
-            "Parameters/StartablePipelineArns/Default", "*", "StartablePipelineArns: permits *", id="any start"
+            "Parameters/StartablePipelineArns/Default",
+            "*",
+            "StartablePipelineArns: permits *",
+            id="any start",
         ),
         pytest.param(
             "Parameters/StartablePipelineArns/Default",
@@ -388,11 +518,30 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
             "StartablePipelineArns: permits arn:aws:codepipeline:eu-west-1:111122223333:* by default",
             id="any start among some",
         ),
-        pytest.param("Parameters/PrunedBucketArns/Default", "arn:aws:s3:::*", "PrunedBucketArns: per", id="any bucket"),
-        pytest.param("Parameters/PrunedBucketArns/Default", REMOVED, "permits nothing", id="no default"),
-        pytest.param("Parameters/PrunedBucketArns/Type", "String", "PrunedBucketArns: is no list", id="no list"),
-        pytest.param(f"{QUEUE_POLICY}/Condition/StringEquals", REMOVED, "condition aws:SourceAccount", id="account"),
-        pytest.param(f"{QUEUE_POLICY}/Condition/ArnEquals", REMOVED, "condition aws:SourceArn", id="source"),
+        pytest.param(
+            "Parameters/PrunedBucketArns/Default",
+            "arn:aws:s3:::*",
+            "PrunedBucketArns: per",
+            id="any bucket",
+        ),
+        pytest.param(
+            "Parameters/PrunedBucketArns/Default", REMOVED, "permits nothing", id="no default"
+        ),
+        pytest.param(
+            "Parameters/PrunedBucketArns/Type",
+            "String",
+            "PrunedBucketArns: is no list",
+            id="no list",
+        ),
+        pytest.param(
+            f"{QUEUE_POLICY}/Condition/StringEquals",
+            REMOVED,
+            "condition aws:SourceAccount",
+            id="account",
+        ),
+        pytest.param(
+            f"{QUEUE_POLICY}/Condition/ArnEquals", REMOVED, "condition aws:SourceArn", id="source"
+        ),
         pytest.param(f"{QUEUE_POLICY}/Principal", "*", "'*' is no service", id="anybody"),
         pytest.param(f"{TRUST}/Condition", REMOVED, "SchedulerRole: lets", id="trust"),
     ],
@@ -418,9 +567,23 @@ def test_what_a_policy_gets_wrong_is_named(path: str, value: object, said: str) 
             "permits codepipeline:GetPipelineState,",
             id="old",
         ),
-        pytest.param("prune_objects", "s3.delete_object(", "s3.remove(", "s3 has no operation remove", id="no call"),
-        pytest.param("prune_objects", '"list_objects_v2"', "BATCH", "as a literal string", id="computed"),
-        pytest.param("prune_objects", 'aws.client("s3")', 'boto3.client("s3")', "use fleet.aws.client", id="boto3"),
+        pytest.param(
+            "prune_objects",
+            "s3.delete_object(",
+            "s3.remove(",
+            "s3 has no operation remove",
+            id="no call",
+        ),
+        pytest.param(
+            "prune_objects", '"list_objects_v2"', "BATCH", "as a literal string", id="computed"
+        ),
+        pytest.param(
+            "prune_objects",
+            'aws.client("s3")',
+            'boto3.client("s3")',
+            "use fleet.aws.client",
+            id="boto3",
+        ),
     ],
 )
 def test_what_a_job_calls_otherwise_is_named(job: str, right: str, wrong: str, said: str) -> None:

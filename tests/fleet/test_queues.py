@@ -63,7 +63,9 @@ def violations(template: Template) -> list[str]:
 
 def of_dead_letters(template: Template) -> Iterator[str]:
     queue = template["Resources"][DEAD_LETTERS]
-    if queue.get("DeletionPolicy") != "RetainExceptOnCreate":  # Retain would keep a first deployment from a second try
+    if (
+        queue.get("DeletionPolicy") != "RetainExceptOnCreate"
+    ):  # Retain would keep a first deployment from a second try
         yield f"{DEAD_LETTERS}: goes with the stack, or outlives its failed creation: set RetainExceptOnCreate"
     if queue.get("UpdateReplacePolicy") != "Retain":
         yield f"{DEAD_LETTERS}: goes when it is replaced: set UpdateReplacePolicy to Retain"
@@ -122,7 +124,11 @@ def of_rules(template: Template) -> Iterator[str]:
 
 
 def of_schedules(template: Template) -> Iterator[str]:
-    scheduled = {job: event for job, function in functions(template) for event in events(function, "ScheduleV2")}
+    scheduled = {
+        job: event
+        for job, function in functions(template)
+        for event in events(function, "ScheduleV2")
+    }
     for job, event in scheduled.items():
         yield from _delivered(f"{job}: its schedule", event)
         if "ScheduleExpressionTimezone" not in event:
@@ -151,7 +157,9 @@ def _scheduler_permits(template: Template, scheduled: set[str], queued: set[str]
         yield f"SchedulerRole: may not invoke {job}: add !GetAtt {job}.Arn"
     for job in sorted(invoked - scheduled):
         yield f"SchedulerRole: may invoke {job or 'something'}, which has no schedule: remove it"
-    for action in sorted({action for grant in permitted for action in listed(grant["Action"])} - SCHEDULER_ACTIONS):
+    for action in sorted(
+        {action for grant in permitted for action in listed(grant["Action"])} - SCHEDULER_ACTIONS
+    ):
         yield f"SchedulerRole: permits {action}, which no schedule does: remove it"
     wanted = {DEAD_LETTERS, *queued}
     if sent != wanted:
@@ -161,7 +169,9 @@ def _scheduler_permits(template: Template, scheduled: set[str], queued: set[str]
 def of_operators(template: Template) -> Iterator[str]:
     permitted = grants(template, "ConsoleRole")
     queues = {name for name, _ in resources(template, "AWS::SQS::Queue")}
-    scheduled = {job for job, function in functions(template) if any(events(function, "ScheduleV2"))}
+    scheduled = {
+        job for job, function in functions(template) if any(events(function, "ScheduleV2"))
+    }
     for action, wanted in (("sqs:SendMessage", queues), ("lambda:InvokeFunction", scheduled)):
         if wrong := wanted ^ _permitted(permitted, action):
             yield f"ConsoleRole: operators start jobs by {action}: permit it to all, and no more: {sorted(wrong)}"
@@ -170,7 +180,9 @@ def of_operators(template: Template) -> Iterator[str]:
 def of_functions(template: Template) -> Iterator[str]:
     for job, function in functions(template):
         # Whoever waits for the console can ask again: it is to outlast a redrive, not every attempt of a call.
-        longest = LONGEST_REDRIVE_SECONDS if job == "Console" else LONGEST_CALL_SECONDS + RESERVE_SECONDS
+        longest = (
+            LONGEST_REDRIVE_SECONDS if job == "Console" else LONGEST_CALL_SECONDS + RESERVE_SECONDS
+        )
         if function.get("Timeout", LAMBDAS_TIMEOUT) <= longest:
             yield f"{job}: one call of AWS may last as long as it runs: set Timeout to more than {longest:g}"
         invocation = function.get("EventInvokeConfig", {})
@@ -188,7 +200,9 @@ def of_functions(template: Template) -> Iterator[str]:
 def of_subscriptions(template: Template) -> Iterator[str]:
     """What feeds a job crosses a queue; only the alarms about the fleet itself go by e-mail."""
     for name, subscription in resources(template, "AWS::SNS::Subscription"):
-        by_email = subscription.get("Protocol") == "email" and subscription["TopicArn"] == {"Ref": "AlarmsTopic"}
+        by_email = subscription.get("Protocol") == "email" and subscription["TopicArn"] == {
+            "Ref": "AlarmsTopic"
+        }
         if subscription.get("Protocol") != "sqs" and not by_email:
             yield f"{name}: {subscription.get('Protocol')} can lose messages: subscribe a queue"
         if not _dead_lettered(subscription.get("RedrivePolicy", {}), "deadLetterTargetArn"):
@@ -197,7 +211,9 @@ def of_subscriptions(template: Template) -> Iterator[str]:
 
 def of_policies(template: Template) -> Iterator[str]:
     """Who sends to a queue is permitted to, and nobody else."""
-    senders: dict[str, set[str]] = {name: set() for name, _ in resources(template, "AWS::SQS::Queue")}
+    senders: dict[str, set[str]] = {
+        name: set() for name, _ in resources(template, "AWS::SQS::Queue")
+    }
     for name, rule in resources(template, "AWS::Events::Rule"):
         for target in rule.get("Targets", []):
             senders.get(named(target.get("Arn")), set()).add(name)
@@ -212,9 +228,15 @@ def of_policies(template: Template) -> Iterator[str]:
             sources = {
                 named(arn)
                 for condition in ("ArnEquals", "ArnLike")
-                for arn in listed(statement.get("Condition", {}).get(condition, {}).get("aws:SourceArn"))
+                for arn in listed(
+                    statement.get("Condition", {}).get(condition, {}).get("aws:SourceArn")
+                )
             }
-            fit = {name for name in sources if statement["Principal"] == {"Service": _service(template, name)}}
+            fit = {
+                name
+                for name in sources
+                if statement["Principal"] == {"Service": _service(template, name)}
+            }
             for queue in listed(statement["Resource"]):
                 permitted.setdefault(named(queue), set()).update(fit)
     for queue, wanted in senders.items():
@@ -231,7 +253,10 @@ def _delivered(place: str, target: Properties) -> Iterator[str]:
 
 
 def _retried(place: str, policy: Properties, fewest: int = FEWEST_RETRIES) -> Iterator[str]:
-    for setting, least in (("MaximumRetryAttempts", fewest), ("MaximumEventAgeInSeconds", SHORTEST_AGE_SECONDS)):
+    for setting, least in (
+        ("MaximumRetryAttempts", fewest),
+        ("MaximumEventAgeInSeconds", SHORTEST_AGE_SECONDS),
+    ):
         if not isinstance(value := policy.get(setting), int):
             yield f"{place}: retries are left to a default: set {setting}"
         elif value < least:
@@ -243,8 +268,12 @@ def _dead_lettered(config: Properties, key: str) -> bool:
 
 
 def _deletes(template: Template, job: str) -> bool:
-    actions = {action for grant in grants(template, f"{job}Role") for action in listed(grant["Action"])}
-    return any(":Delete" in action for action in actions - {"sqs:DeleteMessage"})  # that of its own queue, when done
+    actions = {
+        action for grant in grants(template, f"{job}Role") for action in listed(grant["Action"])
+    }
+    return any(
+        ":Delete" in action for action in actions - {"sqs:DeleteMessage"}
+    )  # that of its own queue, when done
 
 
 def _text_input(event: Properties) -> object:
@@ -259,7 +288,12 @@ def _permits(statement: Properties, action: str) -> bool:
 
 
 def _permitted(statements: list[Properties], action: str) -> set[str]:
-    return {named(arn) for each in statements if _permits(each, action) for arn in listed(each["Resource"])}
+    return {
+        named(arn)
+        for each in statements
+        if _permits(each, action)
+        for arn in listed(each["Resource"])
+    }
 
 
 def _service(template: Template, name: str) -> str:
@@ -291,7 +325,10 @@ QUEUE_POLICY = "Resources/StartPipelineQueuePolicy/Properties/PolicyDocument/Sta
 OPERATED = "Resources/ConsoleRole/Properties/Policies/0/PolicyDocument/Statement"
 INVOKED = "Resources/SchedulerRole/Properties/Policies/0/PolicyDocument/Statement/0/Resource"
 ELSEWHERE = {"Fn::GetAtt": ["StartPipelineQueue", "Arn"]}
-TOPIC = {"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "sqs", "TopicArn": {"Ref": "OtherTopic"}}}
+TOPIC = {
+    "Type": "AWS::SNS::Subscription",
+    "Properties": {"Protocol": "sqs", "TopicArn": {"Ref": "OtherTopic"}},
+}
 
 
 def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
@@ -301,77 +338,216 @@ def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        pytest.param(f"{LETTERS}/MessageRetentionPeriod", 345600, "DeadLetters: keeps", id="short memory"),
-        pytest.param("Resources/DeadLetters/DeletionPolicy", REMOVED, "DeadLetters: goes with", id="deleted letters"),
-        pytest.param("Resources/DeadLetters/DeletionPolicy", "Retain", "outlives its failed", id="letters in the way"),
         pytest.param(
-            "Resources/DeadLetters/UpdateReplacePolicy", REMOVED, "when it is replaced", id="replaced letters"
+            f"{LETTERS}/MessageRetentionPeriod", 345600, "DeadLetters: keeps", id="short memory"
         ),
         pytest.param(
-            "Resources/DeadLetters/UpdateReplacePolicy", "RetainExceptOnCreate", "when it is", id="no such policy"
+            "Resources/DeadLetters/DeletionPolicy",
+            REMOVED,
+            "DeadLetters: goes with",
+            id="deleted letters",
         ),
-        pytest.param(f"{LETTERS}/SqsManagedSseEnabled", REMOVED, "DeadLetters: is not encrypted", id="plain letters"),
-        pytest.param(f"{QUEUE}/SqsManagedSseEnabled", False, "StartPipelineQueue: is not encrypted", id="plain queue"),
-        pytest.param(f"{QUEUE}/RedrivePolicy", REMOVED, "StartPipelineQueue: does not end", id="no redrive"),
-        pytest.param(f"{QUEUE}/RedrivePolicy/deadLetterTargetArn", ELSEWHERE, "Queue: does not end", id="redrive away"),
-        pytest.param(f"{QUEUE}/RedrivePolicy/maxReceiveCount", 3, "set maxReceiveCount to 5", id="three receives"),
-        pytest.param(f"{QUEUE}/VisibilityTimeout", 359, "set VisibilityTimeout to 360", id="short visibility"),
-        pytest.param(f"{STARTED}/Timeout", 39, "StartPipeline: one call of AWS may", id="as short as a call"),
-        pytest.param("Globals/Function/Timeout", 30, "set Timeout to more than 39", id="shorter than a call"),
+        pytest.param(
+            "Resources/DeadLetters/DeletionPolicy",
+            "Retain",
+            "outlives its failed",
+            id="letters in the way",
+        ),
+        pytest.param(
+            "Resources/DeadLetters/UpdateReplacePolicy",
+            REMOVED,
+            "when it is replaced",
+            id="replaced letters",
+        ),
+        pytest.param(
+            "Resources/DeadLetters/UpdateReplacePolicy",
+            "RetainExceptOnCreate",
+            "when it is",
+            id="no such policy",
+        ),
+        pytest.param(
+            f"{LETTERS}/SqsManagedSseEnabled",
+            REMOVED,
+            "DeadLetters: is not encrypted",
+            id="plain letters",
+        ),
+        pytest.param(
+            f"{QUEUE}/SqsManagedSseEnabled",
+            False,
+            "StartPipelineQueue: is not encrypted",
+            id="plain queue",
+        ),
+        pytest.param(
+            f"{QUEUE}/RedrivePolicy", REMOVED, "StartPipelineQueue: does not end", id="no redrive"
+        ),
+        pytest.param(
+            f"{QUEUE}/RedrivePolicy/deadLetterTargetArn",
+            ELSEWHERE,
+            "Queue: does not end",
+            id="redrive away",
+        ),
+        pytest.param(
+            f"{QUEUE}/RedrivePolicy/maxReceiveCount",
+            3,
+            "set maxReceiveCount to 5",
+            id="three receives",
+        ),
+        pytest.param(
+            f"{QUEUE}/VisibilityTimeout", 359, "set VisibilityTimeout to 360", id="short visibility"
+        ),
+        pytest.param(
+            f"{STARTED}/Timeout", 39, "StartPipeline: one call of AWS may", id="as short as a call"
+        ),
+        pytest.param(
+            "Globals/Function/Timeout", 30, "set Timeout to more than 39", id="shorter than a call"
+        ),
         pytest.param(f"{STARTED}/Timeout", 61, "set VisibilityTimeout to 366", id="long function"),
-        pytest.param("Globals/Function/Timeout", 90, "set VisibilityTimeout to 540", id="long functions"),
+        pytest.param(
+            "Globals/Function/Timeout", 90, "set VisibilityTimeout to 540", id="long functions"
+        ),
         pytest.param(
             f"{STARTED}/Events/Messages/Properties/FunctionResponseTypes",
             REMOVED,
             "StartPipeline: one",
             id="whole batch",
         ),
-        pytest.param(f"{STARTED}/Events/Messages/Properties/ScalingConfig", REMOVED, "a flood of", id="flood"),
-        pytest.param(f"{STARTED}/Events", {}, "StartPipelineQueue: is read by no job", id="unread queue"),
-        pytest.param("Outputs/StartPipelineQueue", REMOVED, "add the output StartPipelineQueue", id="no output"),
-        pytest.param(f"{STARTED}/Events/Push", {"Type": "EventBridgeRule"}, "type EventBridgeRule", id="no queue"),
-        pytest.param(f"{TARGET}/RetryPolicy", REMOVED, "OnPush: target queue: retries", id="rule retries by default"),
-        pytest.param(f"{TARGET}/RetryPolicy/MaximumEventAgeInSeconds", REMOVED, "set MaximumEventAge", id="rule's age"),
-        pytest.param(f"{TARGET}/DeadLetterConfig", REMOVED, "OnPush: target queue: does not end", id="rule loses"),
         pytest.param(
-            f"{SCHEDULE}/RetryPolicy", REMOVED, "PausedPipelines: its schedule: retries", id="schedule retries"
+            f"{STARTED}/Events/Messages/Properties/ScalingConfig", REMOVED, "a flood of", id="flood"
         ),
-        pytest.param(f"{SCHEDULE}/DeadLetterConfig/Arn", ELSEWHERE, "its schedule: does not end", id="schedule loses"),
-        pytest.param(f"{SCHEDULE}/ScheduleExpressionTimezone", REMOVED, "names no time zone", id="no time zone"),
+        pytest.param(
+            f"{STARTED}/Events", {}, "StartPipelineQueue: is read by no job", id="unread queue"
+        ),
+        pytest.param(
+            "Outputs/StartPipelineQueue",
+            REMOVED,
+            "add the output StartPipelineQueue",
+            id="no output",
+        ),
+        pytest.param(
+            f"{STARTED}/Events/Push",
+            {"Type": "EventBridgeRule"},
+            "type EventBridgeRule",
+            id="no queue",
+        ),
+        pytest.param(
+            f"{TARGET}/RetryPolicy",
+            REMOVED,
+            "OnPush: target queue: retries",
+            id="rule retries by default",
+        ),
+        pytest.param(
+            f"{TARGET}/RetryPolicy/MaximumEventAgeInSeconds",
+            REMOVED,
+            "set MaximumEventAge",
+            id="rule's age",
+        ),
+        pytest.param(
+            f"{TARGET}/DeadLetterConfig",
+            REMOVED,
+            "OnPush: target queue: does not end",
+            id="rule loses",
+        ),
+        pytest.param(
+            f"{SCHEDULE}/RetryPolicy",
+            REMOVED,
+            "PausedPipelines: its schedule: retries",
+            id="schedule retries",
+        ),
+        pytest.param(
+            f"{SCHEDULE}/DeadLetterConfig/Arn",
+            ELSEWHERE,
+            "its schedule: does not end",
+            id="schedule loses",
+        ),
+        pytest.param(
+            f"{SCHEDULE}/ScheduleExpressionTimezone",
+            REMOVED,
+            "names no time zone",
+            id="no time zone",
+        ),
         pytest.param(f"{SCHEDULE}/Input", "{}", "would not know its time", id="input without time"),
-        pytest.param(f"{SCHEDULE}/Input", "scheduled_at", "would not know its time", id="input no JSON"),
         pytest.param(
-            f"{SWEEP}/Target/DeadLetterConfig", REMOVED, "Sweep: its target: does not", id="schedule of a queue"
+            f"{SCHEDULE}/Input", "scheduled_at", "would not know its time", id="input no JSON"
         ),
         pytest.param(
-            f"{SWEEP}/ScheduleExpressionTimezone", REMOVED, "Sweep: names no time zone", id="queue's time zone"
+            f"{SWEEP}/Target/DeadLetterConfig",
+            REMOVED,
+            "Sweep: its target: does not",
+            id="schedule of a queue",
         ),
-        pytest.param(f"{SWEEP}/Target/RoleArn", ELSEWHERE, "Sweep: needs RoleArn", id="role of a queue's schedule"),
-        pytest.param(f"{SWEEP}/Target/Arn", ELSEWHERE, "SchedulerRole: must leave", id="queue not permitted"),
-        pytest.param(f"{OPERATED}/6/Resource", [], "by lambda:InvokeFunction", id="operators invoke nothing"),
-        pytest.param(f"{OPERATED}/7/Resource", [], "by sqs:SendMessage", id="operators send nothing"),
-        pytest.param(INVOKED, [], "SchedulerRole: may not invoke PausedPipelines", id="not invoked"),
         pytest.param(
-            f"{INVOKED}/-", {"Fn::GetAtt": ["StartPipeline", "Arn"]}, "may invoke StartPipeline,", id="invoked in vain"
+            f"{SWEEP}/ScheduleExpressionTimezone",
+            REMOVED,
+            "Sweep: names no time zone",
+            id="queue's time zone",
+        ),
+        pytest.param(
+            f"{SWEEP}/Target/RoleArn",
+            ELSEWHERE,
+            "Sweep: needs RoleArn",
+            id="role of a queue's schedule",
+        ),
+        pytest.param(
+            f"{SWEEP}/Target/Arn", ELSEWHERE, "SchedulerRole: must leave", id="queue not permitted"
+        ),
+        pytest.param(
+            f"{OPERATED}/6/Resource", [], "by lambda:InvokeFunction", id="operators invoke nothing"
+        ),
+        pytest.param(
+            f"{OPERATED}/7/Resource", [], "by sqs:SendMessage", id="operators send nothing"
+        ),
+        pytest.param(
+            INVOKED, [], "SchedulerRole: may not invoke PausedPipelines", id="not invoked"
+        ),
+        pytest.param(
+            f"{INVOKED}/-",
+            {"Fn::GetAtt": ["StartPipeline", "Arn"]},
+            "may invoke StartPipeline,",
+            id="invoked in vain",
         ),
         pytest.param(f"{INVOKED}/-", "*", "may invoke something", id="anything invoked"),
         pytest.param(
-            f"{ASYNC}/MaximumRetryAttempts", REMOVED, "PausedPipelines: its EventInvokeConfig", id="async retries"
+            f"{ASYNC}/MaximumRetryAttempts",
+            REMOVED,
+            "PausedPipelines: its EventInvokeConfig",
+            id="async retries",
         ),
-        pytest.param(f"{PRUNED}/MaximumRetryAttempts", 1, "PruneObjects: another attempt", id="deletes again"),
-        pytest.param(PRUNED, REMOVED, "PruneObjects: another attempt", id="deletes again by default"),
         pytest.param(
-            f"{PRUNED}/DestinationConfig/OnFailure/Destination", ELSEWHERE, "PruneObjects: a failed", id="own loses"
+            f"{PRUNED}/MaximumRetryAttempts", 1, "PruneObjects: another attempt", id="deletes again"
         ),
-        pytest.param(f"{ASYNC}/DestinationConfig", REMOVED, "PausedPipelines: a failed asynchronous", id="async loses"),
+        pytest.param(
+            PRUNED, REMOVED, "PruneObjects: another attempt", id="deletes again by default"
+        ),
+        pytest.param(
+            f"{PRUNED}/DestinationConfig/OnFailure/Destination",
+            ELSEWHERE,
+            "PruneObjects: a failed",
+            id="own loses",
+        ),
+        pytest.param(
+            f"{ASYNC}/DestinationConfig",
+            REMOVED,
+            "PausedPipelines: a failed asynchronous",
+            id="async loses",
+        ),
         pytest.param(
             f"{PAUSED}/EventInvokeConfig/DestinationConfig/OnFailure/Destination",
             ELSEWHERE,
             "PausedPipelines: a failed asynchronous",
             id="async overridden",
         ),
-        pytest.param("Resources/Alarms", TOPIC, "Alarms: does not end in DeadLetters", id="subscription loses"),
-        pytest.param("Resources/Alarms", TOPIC, "OtherTopic: may not send to DeadLetters", id="topic not permitted"),
+        pytest.param(
+            "Resources/Alarms",
+            TOPIC,
+            "Alarms: does not end in DeadLetters",
+            id="subscription loses",
+        ),
+        pytest.param(
+            "Resources/Alarms",
+            TOPIC,
+            "OtherTopic: may not send to DeadLetters",
+            id="topic not permitted",
+        ),
         pytest.param(
             f"{LETTERS_POLICY}/Condition/ArnEquals/aws:SourceArn",
             [],
@@ -385,10 +561,16 @@ def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
             id="rule refused",
         ),
         pytest.param(
-            f"{QUEUE_POLICY}/Principal/Service", "sns.amazonaws.com", "OnPush: may not send", id="wrong service"
+            f"{QUEUE_POLICY}/Principal/Service",
+            "sns.amazonaws.com",
+            "OnPush: may not send",
+            id="wrong service",
         ),
         pytest.param(
-            "Resources/StartPipelineOnRequest/Properties/Targets", [], "StartPipelineQueuePolicy: lets", id="no sender"
+            "Resources/StartPipelineOnRequest/Properties/Targets",
+            [],
+            "StartPipelineQueuePolicy: lets",
+            id="no sender",
         ),
     ],
 )

@@ -11,7 +11,9 @@ from tests.fleet.template import REMOVED, Template, functions, real, references,
 def violations(template: Template) -> list[str]:
     """Return each reference to what is not declared, and each parameter that nothing refers to."""
     declared = {*template.get("Parameters", {}), *template["Resources"]}
-    declared |= {f"{name}Url" for name, function in functions(template) if "FunctionUrlConfig" in function}  # by SAM
+    declared |= {
+        f"{name}Url" for name, function in functions(template) if "FunctionUrlConfig" in function
+    }  # by SAM
     found = [(place, name) for place, name in references(template) if not name.startswith("AWS::")]
     used = {name for _, name in found}
     return [
@@ -20,7 +22,11 @@ def violations(template: Template) -> list[str]:
             for place, name in found
             if name not in declared
         ),
-        *(f"{name}: no one uses this parameter: remove it" for name in template["Parameters"] if name not in used),
+        *(
+            f"{name}: no one uses this parameter: remove it"
+            for name in template["Parameters"]
+            if name not in used
+        ),
     ]
 
 
@@ -34,15 +40,30 @@ VARIABLES = "Resources/StartPipeline/Properties/Environment/Variables"
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        pytest.param("Parameters/TimeZone", REMOVED, "ScheduleExpressionTimezone: there is no TimeZone:", id="Ref"),
-        pytest.param("Resources/StartPipelineRole", REMOVED, "there is no StartPipelineRole:", id="GetAtt"),
         pytest.param(
-            f"{VARIABLES}/X", {"Fn::Sub": "/${AWS::StackName}/${B}"}, f"{VARIABLES}/X: there is no B:", id="Sub"
+            "Parameters/TimeZone",
+            REMOVED,
+            "ScheduleExpressionTimezone: there is no TimeZone:",
+            id="Ref",
         ),
         pytest.param(
-            f"{VARIABLES}/X", {"Fn::Sub": ["${A}${B.Arn}", {"A": 1}]}, "X: there is no B:", id="Sub of a list"
+            "Resources/StartPipelineRole", REMOVED, "there is no StartPipelineRole:", id="GetAtt"
         ),
-        pytest.param("Parameters/Colour", {"Type": "String"}, "Colour: no one uses", id="unused parameter"),
+        pytest.param(
+            f"{VARIABLES}/X",
+            {"Fn::Sub": "/${AWS::StackName}/${B}"},
+            f"{VARIABLES}/X: there is no B:",
+            id="Sub",
+        ),
+        pytest.param(
+            f"{VARIABLES}/X",
+            {"Fn::Sub": ["${A}${B.Arn}", {"A": 1}]},
+            "X: there is no B:",
+            id="Sub of a list",
+        ),
+        pytest.param(
+            "Parameters/Colour", {"Type": "String"}, "Colour: no one uses", id="unused parameter"
+        ),
     ],
 )
 def test_a_reference_to_nothing_is_named(path: str, value: object, said: str) -> None:

@@ -12,7 +12,10 @@ from tools.manifest import ROOT
 
 LOCKS = [*sorted(ROOT.glob("requirements/*.txt")), ROOT / "shared" / "requirements.txt"]
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(\[[\w,-]+\])?==([^\s;\\]+)")
-INDEXES = ("pypi" + ".org", "pythonhosted" + ".org")  # in two parts, so that this file is not found itself
+INDEXES = (
+    "pypi" + ".org",
+    "pythonhosted" + ".org",
+)  # in two parts, so that this file is not found itself
 OPTION = re.compile(
     r"(--(extra-)?index-url|--find-links|--trusted-host|(PIP|UV)_\w*(INDEX|FIND_LINKS)\w*)[ =]+[\"']?[\w:/]"
 )
@@ -54,7 +57,11 @@ def pins(lock: str) -> dict[str, str]:
 
 def indexes_here() -> tuple[str, ...]:
     """Return the well-known indexes, and those that this machine is set to."""
-    settings = [value for name, value in os.environ.items() if re.match(r"(PIP|UV)_.*(INDEX|FIND_LINKS)", name)]
+    settings = [
+        value
+        for name, value in os.environ.items()
+        if re.match(r"(PIP|UV)_.*(INDEX|FIND_LINKS)", name)
+    ]
     addresses = [urlsplit(address) for setting in settings for address in setting.split()]
     places = {address.hostname or address.path for address in addresses}
     return (*INDEXES, *sorted(place for place in places if "." in place or place.count("/") > 1))
@@ -62,7 +69,11 @@ def indexes_here() -> tuple[str, ...]:
 
 def _logical_lines(lock: str) -> list[str]:
     joined = lock.replace("\\\n", " ")
-    return [line.strip() for line in joined.splitlines() if line.strip() and not line.strip().startswith("#")]
+    return [
+        line.strip()
+        for line in joined.splitlines()
+        if line.strip() and not line.strip().startswith("#")
+    ]
 
 
 def _normal(name: str) -> str:
@@ -89,7 +100,10 @@ def test_tests_run_on_the_versions_that_are_deployed() -> None:
 
 
 def test_no_file_names_a_package_index() -> None:
-    found = [index_violations(str(path.relative_to(ROOT)), text(path), indexes_here()) for path in files()]
+    found = [
+        index_violations(str(path.relative_to(ROOT)), text(path), indexes_here())
+        for path in files()
+    ]
 
     assert [violation for violations in found for violation in violations] == []
 

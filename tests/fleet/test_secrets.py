@@ -21,7 +21,9 @@ KNOWN = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY|\bsk_live_\w|\beyJ[\w-]{10,}\.eyJ|\bAIza[\w-]{30}|://[^/\s:@]+:[^/\s:@]+@"
 )
 RUN = re.compile(r"[A-Za-z0-9+/=_-]{20,}")
-RANDOM_BITS = 4.0  # per character; words and names have less, random base64 of 32 characters about 4.5
+RANDOM_BITS = (
+    4.0  # per character; words and names have less, random base64 of 32 characters about 4.5
+)
 
 
 def violations(template: Template) -> list[str]:
@@ -115,13 +117,42 @@ HIDDEN = {"Type": "String", "NoEcho": True, "Default": "hunter2"}
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        pytest.param(f"{VARIABLES}/SLACK_TOKEN", "hunter2", "StartPipeline: the variable SLACK_TOKEN", id="token"),
-        pytest.param(f"{VARIABLES}/SIGNING_KEY", "hunter2", "the variable SIGNING_KEY holds", id="key"),
-        pytest.param(f"{VARIABLES}/PASSWORD", {"Fn::Sub": "x${Stage}"}, "the variable PASSWORD", id="put together"),
-        pytest.param("Globals/Function/Environment/Variables/API_KEY", "hunter2", "PruneObjects: the", id="of all"),
-        pytest.param(f"{VARIABLES}/HOOK", "{{resolve:ssm-secure:/x}}", "HOOK would show a secret", id="resolved"),
-        pytest.param("Parameters/Hidden", HIDDEN, "Hidden: a NoEcho parameter has a default", id="default"),
-        pytest.param("Parameters/SlackToken", {"Type": "String", "Default": "x"}, "SlackToken: a sec", id="parameter"),
+        pytest.param(
+            f"{VARIABLES}/SLACK_TOKEN",
+            "hunter2",
+            "StartPipeline: the variable SLACK_TOKEN",
+            id="token",
+        ),
+        pytest.param(
+            f"{VARIABLES}/SIGNING_KEY", "hunter2", "the variable SIGNING_KEY holds", id="key"
+        ),
+        pytest.param(
+            f"{VARIABLES}/PASSWORD",
+            {"Fn::Sub": "x${Stage}"},
+            "the variable PASSWORD",
+            id="put together",
+        ),
+        pytest.param(
+            "Globals/Function/Environment/Variables/API_KEY",
+            "hunter2",
+            "PruneObjects: the",
+            id="of all",
+        ),
+        pytest.param(
+            f"{VARIABLES}/HOOK",
+            "{{resolve:ssm-secure:/x}}",
+            "HOOK would show a secret",
+            id="resolved",
+        ),
+        pytest.param(
+            "Parameters/Hidden", HIDDEN, "Hidden: a NoEcho parameter has a default", id="default"
+        ),
+        pytest.param(
+            "Parameters/SlackToken",
+            {"Type": "String", "Default": "x"},
+            "SlackToken: a sec",
+            id="parameter",
+        ),
         pytest.param(
             "Resources/SlackToken",
             {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "hunter2"}},
@@ -134,9 +165,21 @@ HIDDEN = {"Type": "String", "NoEcho": True, "Default": "hunter2"}
             "Kept: its value stands in the template",
             id="secret's value",
         ),
-        pytest.param(f"{VARIABLES}/HOST", "q7Zk2pLx9VbN4rTy8WcD3mFs", f"{VARIABLES}/HOST: looks", id="random"),
-        pytest.param(f"{VARIABLES}/HOST", "AKIA" + "QWERTYUIOPASDFGH", f"{VARIABLES}/HOST: looks", id="access key"),
-        pytest.param(f"{VARIABLES}/HOST", "https://me:" + "word@host/", f"{VARIABLES}/HOST: looks", id="in a URL"),
+        pytest.param(
+            f"{VARIABLES}/HOST", "q7Zk2pLx9VbN4rTy8WcD3mFs", f"{VARIABLES}/HOST: looks", id="random"
+        ),
+        pytest.param(
+            f"{VARIABLES}/HOST",
+            "AKIA" + "QWERTYUIOPASDFGH",
+            f"{VARIABLES}/HOST: looks",
+            id="access key",
+        ),
+        pytest.param(
+            f"{VARIABLES}/HOST",
+            "https://me:" + "word@host/",
+            f"{VARIABLES}/HOST: looks",
+            id="in a URL",
+        ),
     ],
 )
 def test_a_secret_is_named(path: str, value: object, said: str) -> None:
@@ -145,13 +188,16 @@ def test_a_secret_is_named(path: str, value: object, said: str) -> None:
 
 def test_a_hidden_parameter_in_a_variable_is_named() -> None:
     template = seeded("Parameters/Hidden", {"Type": "String", "NoEcho": True})
-    template["Resources"]["StartPipeline"]["Properties"]["Environment"]["Variables"]["HOOK"] = {"Ref": "Hidden"}
+    template["Resources"]["StartPipeline"]["Properties"]["Environment"]["Variables"]["HOOK"] = {
+        "Ref": "Hidden"
+    }
 
     assert "HOOK would show a secret" in "\n".join(violations(template))
 
 
 @pytest.mark.parametrize(
-    "text", ["print('x')", "import sys\nsys.stdout.write('x')", "from pprint import pprint\npprint(1)"]
+    "text",
+    ["print('x')", "import sys\nsys.stdout.write('x')", "from pprint import pprint\npprint(1)"],
 )
 def test_printing_is_found(text: str) -> None:
     assert printing(text)

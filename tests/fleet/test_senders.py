@@ -17,7 +17,12 @@ from tests.fleet.template import Properties, Template, listed, named, resources,
 from tools.manifest import ROOT
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
-PSEUDO = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws", "AWS::StackName": "fleet"}
+PSEUDO = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Region": REGION,
+    "AWS::Partition": "aws",
+    "AWS::StackName": "fleet",
+}
 ACTIONS = {"AWS::SQS::QueuePolicy": "sqs:SendMessage", "AWS::SNS::TopicPolicy": "sns:Publish"}
 
 
@@ -61,20 +66,26 @@ def arn(name: str) -> str:
 
 def allowed(policies: list[Properties], request: Request) -> bool:
     """Whether IAM would let the request through, as far as the fleet's policies go."""
-    return any(allows(statement, request) for policy in policies for statement in statements(policy))
+    return any(
+        allows(statement, request) for policy in policies for statement in statements(policy)
+    )
 
 
 def allows(statement: Properties, request: Request) -> bool:
     facts = {"aws:SourceArn": request.source, "aws:SourceAccount": request.account}
     assert statement["Effect"] == "Allow"
-    assert statement.get("Condition", {}).keys() <= {"StringEquals", "ArnEquals", "ArnLike"}, "teach this test more"
+    assert statement.get("Condition", {}).keys() <= {"StringEquals", "ArnEquals", "ArnLike"}, (
+        "teach this test more"
+    )
     return (
         request.service in listed(statement["Principal"]["Service"])
         and request.action in listed(statement["Action"])
         and request.resource in listed(statement["Resource"])
         and all(
             any(
-                facts[key] == value if operator == "StringEquals" else fnmatchcase(facts[key], value)
+                facts[key] == value
+                if operator == "StringEquals"
+                else fnmatchcase(facts[key], value)
                 for value in listed(values)
             )
             for operator, pairs in statement.get("Condition", {}).items()
@@ -102,7 +113,12 @@ def wanted(template: Template) -> Iterator[Request]:
     for _, subscription in resources(template, "AWS::SNS::Subscription"):
         queues = [named(subscription["Endpoint"])] if subscription["Protocol"] == "sqs" else []
         for queue in (*queues, named(subscription["RedrivePolicy"]["deadLetterTargetArn"])):
-            yield Request("sns.amazonaws.com", "sqs:SendMessage", arn(queue), arn(named(subscription["TopicArn"])))
+            yield Request(
+                "sns.amazonaws.com",
+                "sqs:SendMessage",
+                arn(queue),
+                arn(named(subscription["TopicArn"])),
+            )
     for name, alarm in resources(template, "AWS::CloudWatch::Alarm"):
         for topic in (*alarm["AlarmActions"], *alarm["OKActions"]):
             yield Request("cloudwatch.amazonaws.com", "sns:Publish", arn(named(topic)), arn(name))
@@ -116,7 +132,10 @@ def foreign(request: Request) -> Iterator[Request]:
     yield replace(request, source=request.source.replace(ACCOUNT, theirs))
     yield replace(request, service="s3.amazonaws.com")
     yield replace(
-        request, action={"sqs:SendMessage": "sqs:ReceiveMessage", "sns:Publish": "sns:Subscribe"}[request.action]
+        request,
+        action={"sqs:SendMessage": "sqs:ReceiveMessage", "sns:Publish": "sns:Subscribe"}[
+            request.action
+        ],
     )
     if request.action == "sqs:SendMessage":
         yield replace(request, source=arn("AnotherOfThisAccount"))
@@ -136,4 +155,8 @@ def test_what_feeds_a_queue_or_topic_is_let_through_and_nothing_else(deployed: T
 def test_nothing_else_has_a_policy_of_its_own(deployed: Template) -> None:
     """What SAM adds for an event of another kind would let a service in by `AWS::Lambda::Permission`."""
     kinds = {resource["Type"] for resource in deployed["Resources"].values()}
-    assert not {kind for kind in kinds if re.search(r"Permission$|BucketPolicy$|ResourcePolicy$|EventBusPolicy$", kind)}
+    assert not {
+        kind
+        for kind in kinds
+        if re.search(r"Permission$|BucketPolicy$|ResourcePolicy$|EventBusPolicy$", kind)
+    }

@@ -25,10 +25,16 @@ def of_tables(template: Template) -> Iterator[str]:
     for name, table in resources(template, "AWS::DynamoDB::Table"):
         if table.get("SSESpecification", {}).get("SSEEnabled") is not True:
             yield f"{name}: is encrypted by a key that nobody can audit: set SSESpecification: {{SSEEnabled: true}}"
-        if table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled") is not True:
+        if (
+            table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
+            is not True
+        ):
             yield f"{name}: what is overwritten is lost: enable point-in-time recovery"
         resource = template["Resources"][name]
-        if resource.get("DeletionPolicy") != "RetainExceptOnCreate" or resource.get("UpdateReplacePolicy") != "Retain":
+        if (
+            resource.get("DeletionPolicy") != "RetainExceptOnCreate"
+            or resource.get("UpdateReplacePolicy") != "Retain"
+        ):
             yield f"{name}: goes with the stack: set DeletionPolicy RetainExceptOnCreate, UpdateReplacePolicy Retain"
 
 
@@ -40,9 +46,21 @@ def test_what_is_kept_is_safe() -> None:
     ("path", "value", "said"),
     [
         ("Resources/Logs/Properties/RetentionInDays", REMOVED, "Logs: keeps its lines for ever"),
-        ("Parameters/LogRetentionDays/AllowedValues", [1, 30], "Logs: keeps its lines for ever, or too briefly"),
-        ("Resources/Ledger/Properties/SSESpecification", REMOVED, "Ledger: is encrypted by a key that nobody"),
-        ("Resources/Ledger/Properties/PointInTimeRecoverySpecification", REMOVED, "Ledger: what is overwritten"),
+        (
+            "Parameters/LogRetentionDays/AllowedValues",
+            [1, 30],
+            "Logs: keeps its lines for ever, or too briefly",
+        ),
+        (
+            "Resources/Ledger/Properties/SSESpecification",
+            REMOVED,
+            "Ledger: is encrypted by a key that nobody",
+        ),
+        (
+            "Resources/Ledger/Properties/PointInTimeRecoverySpecification",
+            REMOVED,
+            "Ledger: what is overwritten",
+        ),
         ("Resources/Ledger/UpdateReplacePolicy", REMOVED, "Ledger: goes with the stack"),
     ],
 )

@@ -34,11 +34,15 @@ def told(fleet: Fleet) -> Iterator[tuple[str, str]]:
     """Yield each text that the fleet has written or sent since it was started, but for dead letters, and where."""
     logs = fleet.account.logs
     for group in logs.describe_log_groups()["logGroups"]:
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+        for page in logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group["logGroupName"]
+        ):
             for event in page["events"]:
                 kind = "metrics" if event["message"].startswith('{"_aws"') else "log line"
                 yield kind, event["message"]
-    for part in fleet.account.dynamodb.get_paginator("scan").paginate(TableName=fleet.outputs["LedgerTable"]):
+    for part in fleet.account.dynamodb.get_paginator("scan").paginate(
+        TableName=fleet.outputs["LedgerTable"]
+    ):
         yield from (("ledger", json.dumps(item)) for item in part["Items"])
     for delivery in fleet.destinations.deliveries:
         yield delivery.destination, json.dumps(sent(delivery))
@@ -48,7 +52,11 @@ def sent(delivery: Delivery) -> Any:
     """Return the body of a request without what is meant to be a secret."""
     if not isinstance(delivery.body, dict):
         return delivery.body
-    return {name: value for name, value in delivery.body.items() if name not in MEANT.get(delivery.destination, ())}
+    return {
+        name: value
+        for name, value in delivery.body.items()
+        if name not in MEANT.get(delivery.destination, ())
+    }
 
 
 @contextmanager
@@ -81,7 +89,9 @@ def queues(fleet: Fleet) -> dict[str, str]:
     """Return the queue of each queue job."""
     suffix = "Queue"
     urls = fleet.outputs.items()
-    return {snake_case(name.removesuffix(suffix)): url for name, url in urls if name.endswith(suffix)}
+    return {
+        snake_case(name.removesuffix(suffix)): url for name, url in urls if name.endswith(suffix)
+    }
 
 
 @pytest.mark.usefixtures("no_dead_letters")
@@ -96,9 +106,13 @@ def test_no_secret_is_told(fleet: Fleet, played: Played) -> None:
     alert = planted(sample("notify_pagerduty"))  # critical: it goes everywhere
     with repeating(fleet):
         fleet.publish(alert)
-        eventually(lambda: parked(alert["detail"]["id"], *sinks), "not every sink gave the alert up")
+        eventually(
+            lambda: parked(alert["detail"]["id"], *sinks), "not every sink gave the alert up"
+        )
     repeated = [letter["reason"] for letter in letters if "[secret]" in letter["reason"]]
-    assert len(repeated) >= 2, f"Slack and PagerDuty repeated the secrets that they were sent: {letters}"
+    assert len(repeated) >= 2, (
+        f"Slack and PagerDuty repeated the secrets that they were sent: {letters}"
+    )
 
     for job, url in queues(fleet).items():
         fleet.send(url, planted(sample(job)))
@@ -111,13 +125,19 @@ def test_no_secret_is_told(fleet: Fleet, played: Played) -> None:
         event = json.dumps({**sample(job), "password": CANARY})
         fleet.account.lambda_.invoke(FunctionName=f"{STACK}-{job}", Payload=event)
 
-    texts = [*told(fleet), *(("dead letter", json.dumps({**letter, "body": ""})) for letter in letters)]
+    texts = [
+        *told(fleet),
+        *(("dead letter", json.dumps({**letter, "body": ""})) for letter in letters),
+    ]
     texts += [
         ("body of a dead letter", letter["body"].replace(CANARY, "")) for letter in letters
     ]  # it stays as it came
     kept = {**secrets(fleet), "canary": CANARY}
     leaks = [
-        f"{name} in a {place}: {text:.2000}" for place, text in texts for name, value in kept.items() if value in text
+        f"{name} in a {place}: {text:.2000}"
+        for place, text in texts
+        for name, value in kept.items()
+        if value in text
     ]
     assert not leaks, "\n".join(leaks)
     assert {place for place, _ in texts} >= {"log line", "metrics", "ledger", PAGERDUTY}

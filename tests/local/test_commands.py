@@ -36,8 +36,16 @@ def test_invoke_says_what_is_wrong_with_its_arguments(tmp_path: Path) -> None:
     for job, event, said in (
         ("", None, f"say which job: make invoke JOB=name; known: {', '.join(jobs())}"),
         ("paused_pipeline", None, f"there is no job 'paused_pipeline'; known: {', '.join(jobs())}"),
-        ("paused_pipelines", Path("none.json"), "the event none.json cannot be read: No such file or directory"),
-        ("paused_pipelines", tmp_path / "text.json", "text.json is not JSON: Expecting value: line 1 column 1"),
+        (
+            "paused_pipelines",
+            Path("none.json"),
+            "the event none.json cannot be read: No such file or directory",
+        ),
+        (
+            "paused_pipelines",
+            tmp_path / "text.json",
+            "text.json is not JSON: Expecting value: line 1 column 1",
+        ),
     ):
         with pytest.raises(FleetError, match=re.escape(said)):
             invoke(Namespace(job=job, event=event))
@@ -58,7 +66,10 @@ def test_without_a_fleet_a_command_says_how_to_start_one(
 
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr == "no fleet is running in this clone: start one with `make run` in another terminal\n"
+    assert (
+        done.stderr
+        == "no fleet is running in this clone: start one with `make run` in another terminal\n"
+    )
 
 
 def test_invoke_says_that_a_new_job_is_not_deployed(command: Command, clone: Path) -> None:
@@ -70,13 +81,18 @@ def test_invoke_says_that_a_new_job_is_not_deployed(command: Command, clone: Pat
         shutil.rmtree(new)
 
     assert done.returncode == 1
-    assert done.stderr == "stale_images is not in the running fleet yet: `make deploy-local` brings it\n"
+    assert (
+        done.stderr
+        == "stale_images is not in the running fleet yet: `make deploy-local` brings it\n"
+    )
 
 
 def test_deploy_brings_an_edited_job_live(command: Command, clone: Path) -> None:
     source = clone / "functions" / "paused_pipelines" / "app.py"
     before = source.read_text()
-    source.write_text(f"{before}\n\ndef handler(event: object, context: object) -> str:\n    return 'edited'\n")
+    source.write_text(
+        f"{before}\n\ndef handler(event: object, context: object) -> str:\n    return 'edited'\n"
+    )
     try:
         deployed, invoked = command("deploy"), command("invoke", "paused_pipelines")
     finally:

@@ -26,7 +26,8 @@ SUBJECT = f"{PAUSED} · {PIPELINE}"
 
 pytestmark = [
     pytest.mark.skipif(
-        not CHROMIUM.exists(), reason=f"no browser: install Debian's chromium, or set CHROMIUM ({CHROMIUM})"
+        not CHROMIUM.exists(),
+        reason=f"no browser: install Debian's chromium, or set CHROMIUM ({CHROMIUM})",
     ),
 ]
 
@@ -63,7 +64,10 @@ def page(browser: Browser, console: str) -> Iterator[Page]:
     context = browser.new_context(base_url=console, reduced_motion="reduce", viewport=DESK)
     context.set_default_timeout(PATIENCE_SECONDS * 1000)
     tab = context.new_page()
-    tab.on("console", lambda said: complaints.append(said.text) if "Failed to load" not in said.text else None)
+    tab.on(
+        "console",
+        lambda said: complaints.append(said.text) if "Failed to load" not in said.text else None,
+    )
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     yield tab
     assert complaints == []
@@ -105,27 +109,45 @@ def test_a_finding_opens_is_muted_and_resolves(page: Page) -> None:
     page.goto(f"/jobs/{PAUSED}")
     page.get_by_role("button", name="Run as its schedule does").click()
     page.goto(finding)
-    refreshed(page, page.get_by_label("Timeline").get_by_text("resolved").is_visible, "the finding did not resolve")
+    refreshed(
+        page,
+        page.get_by_label("Timeline").get_by_text("resolved").is_visible,
+        "the finding did not resolve",
+    )
 
 
 @pytest.fixture(scope="module")
 def letter(page: Page, fleet: Fleet) -> str:
     """The address of a dead letter: of a job that somebody has run with an event for a pipeline that is not there."""
-    event = {"version": "0", "id": str(uuid4()), "source": "fleet", "detail-type": "Start Pipeline", "resources": []}
+    event = {
+        "version": "0",
+        "id": str(uuid4()),
+        "source": "fleet",
+        "detail-type": "Start Pipeline",
+        "resources": [],
+    }
     event |= {"account": "123456789012", "region": "eu-west-1", "time": "2026-11-20T06:00:00Z"}
     page.goto(f"/jobs/{STARTED}")
-    page.get_by_label("Event, as JSON").fill(json.dumps(event | {"detail": {"pipeline": UNKNOWN, "variables": {}}}))
+    page.get_by_label("Event, as JSON").fill(
+        json.dumps(event | {"detail": {"pipeline": UNKNOWN, "variables": {}}})
+    )
     page.get_by_role("button", name="Run with this event").click()
     expect(page.get_by_role("status").filter(has_text=f"Asked {STARTED} to run")).to_be_visible()
 
     def parked() -> bool:
         url, sqs = fleet.outputs["DeadLettersUrl"], fleet.account.sqs
-        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        answer = sqs.get_queue_attributes(
+            QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+        )
         return answer["Attributes"]["ApproximateNumberOfMessages"] != "0"
 
     eventually(parked, "nothing was parked")
-    page.goto(f"/letters/redrive?job={STARTED}")  # which looks at once, and the list only now and then
-    address = page.get_by_role("row").filter(has_text=UNKNOWN).get_by_role("link").get_attribute("href")
+    page.goto(
+        f"/letters/redrive?job={STARTED}"
+    )  # which looks at once, and the list only now and then
+    address = (
+        page.get_by_role("row").filter(has_text=UNKNOWN).get_by_role("link").get_attribute("href")
+    )
     assert address is not None
     return address
 
@@ -158,7 +180,12 @@ def test_the_pages_of_dead_letters_are_for_everyone(page: Page, letter: str) -> 
 def test_every_other_page_is_for_everyone(page: Page) -> None:
     look_at(page, "fleet", "/", dark=True)
     look_at(page, "findings", "/findings?state=all")
-    look_at(page, "finding", page.get_by_role("row").get_by_role("link").first.get_attribute("href"), dark=True)
+    look_at(
+        page,
+        "finding",
+        page.get_by_role("row").get_by_role("link").first.get_attribute("href"),
+        dark=True,
+    )
     look_at(page, "findings-none", "/findings?owner=nobody")
     look_at(page, "mutes", "/mutes")
     look_at(page, "job-scheduled", f"/jobs/{PAUSED}", dark=True)
@@ -181,7 +208,9 @@ def test_a_page_says_when_it_cannot_be_refreshed_and_can_be_paused(page: Page) -
     page.goto("/")
     page.route("**/*", lambda route: route.fulfill(status=503, body="no"))
     said = page.locator("#live")
-    refreshed(page, lambda: "503" in (said.text_content() or ""), "nothing says that the page is stale")
+    refreshed(
+        page, lambda: "503" in (said.text_content() or ""), "nothing says that the page is stale"
+    )
     page.unroute("**/*")
     refreshed(page, lambda: said.text_content() == "", "it still says that it is stale")
 
@@ -193,7 +222,9 @@ def test_a_page_says_when_it_cannot_be_refreshed_and_can_be_paused(page: Page) -
 
 
 def test_a_dead_letter_is_redriven_without_scripts(redriving: Page) -> None:
-    expect(redriving.get_by_role("status").filter(has_text="1 sent")).to_be_visible(timeout=PATIENCE_SECONDS * 1000)
+    expect(redriving.get_by_role("status").filter(has_text="1 sent")).to_be_visible(
+        timeout=PATIENCE_SECONDS * 1000
+    )
     eventually(lambda: codepipeline.executions(UNKNOWN), "the redriven event started nothing")
 
 
@@ -212,7 +243,9 @@ def look_at(page: Page, name: str, place: str | None, *, dark: bool = False) -> 
         kept(page, f"{name}-dark", whole=False)
         page.emulate_media(color_scheme="light")
     page.set_viewport_size(PHONE)
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"], f"{name} is wider than a phone"
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"], (
+        f"{name} is wider than a phone"
+    )
     kept(page, f"{name}-phone", whole=False)
     page.set_viewport_size(DESK)
 

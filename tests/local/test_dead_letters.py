@@ -14,7 +14,12 @@ from tools import dead_letters
 from tools.local.fleet import Fleet, eventually
 
 pytestmark = pytest.mark.usefixtures("no_dead_letters")
-HOPELESS = {"source": "fleet", "detail-type": "Start Pipeline", "id": "e1", "detail": {"pipeline": "deploy-never"}}
+HOPELESS = {
+    "source": "fleet",
+    "detail-type": "Start Pipeline",
+    "id": "e1",
+    "detail": {"pipeline": "deploy-never"},
+}
 
 
 @pytest.fixture
@@ -40,7 +45,11 @@ def test_a_letter_is_listed_redriven_and_after_it_failed_again_discarded(
 
     fleet.send(fleet.outputs["StartPipelineQueue"], HOPELESS)
     letter = eventually(lambda: listed(0), "nothing was parked")
-    assert (letter["error_type"], letter["attempts"], letter["given_up_by"]) == ("Permanent", 1, "job")
+    assert (letter["error_type"], letter["attempts"], letter["given_up_by"]) == (
+        "Permanent",
+        1,
+        "job",
+    )
 
     outcomes = tool("redrive", "--cause", letter["cause"], "--wait", "0s")["outcomes"]
     assert (outcomes[0]["id"], outcomes[0]["step"]) == (letter["id"], "sent")
@@ -48,8 +57,14 @@ def test_a_letter_is_listed_redriven_and_after_it_failed_again_discarded(
     assert (again["cause"], again["id"] != letter["id"]) == (letter["cause"], True)
 
     tool("discard", "--id", again["id"], "--reason", "there is no such pipeline", "--author", "ada")
-    logged = fleet.account.logs.filter_log_events(logGroupName="/fleet/fleet-local", logStreamNames=["operators"])
-    (line,) = [json.loads(event["message"]) for event in logged["events"] if again["id"] in event["message"]]
+    logged = fleet.account.logs.filter_log_events(
+        logGroupName="/fleet/fleet-local", logStreamNames=["operators"]
+    )
+    (line,) = [
+        json.loads(event["message"])
+        for event in logged["events"]
+        if again["id"] in event["message"]
+    ]
     assert (line["message"], line["why"]) == ("discarded", "there is no such pipeline")
 
     done = subprocess.run(

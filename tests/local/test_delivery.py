@@ -22,9 +22,7 @@ JOB = "notify_webhook"
 FAILING = 0.1
 QUICK = [Answer(429, headers={"Retry-After": "1"}), Answer(500, "broken"), Answer(manner="reset")]
 SLOW = Answer(manner="hang")
-NO_KEY = (
-    "a signing key is no base64, with or without whsec_ before it: string argument should contain only ASCII characters"
-)
+NO_KEY = "a signing key is no base64, with or without whsec_ before it: string argument should contain only ASCII characters"
 MALFORMED = "the event e-{} is no alert: TypeError: Alert.__init__() got an unexpected keyword argument 'tilte'"
 PATIENCE_SECONDS = 3_600.0  # for what takes as long as the machine is slow
 
@@ -34,7 +32,10 @@ pytestmark = pytest.mark.usefixtures("no_dead_letters", "endpoints")
 @pytest.fixture
 def endpoints(fleet: Fleet) -> Iterator[None]:
     """Send alerts to one endpoint for each of two owners, one of which has a key that is none; afterwards to nobody."""
-    good, wrong = fleet.entrust(JOB, "good", SIGNING_KEY), fleet.entrust(JOB, "wrong", "whsec_schlüssel")
+    good, wrong = (
+        fleet.entrust(JOB, "good", SIGNING_KEY),
+        fleet.entrust(JOB, "wrong", "whsec_schlüssel"),
+    )
     url = fleet.destinations.url
     listed = [
         {"url": f"{url}/hook?payments", "keys": good, "owner": "payments"},
@@ -59,7 +60,11 @@ class Load:
         """Make so many messages: a fifth are copies of others, and one in twenty is poison, in two kinds."""
         ids = [f"load-{random.getrandbits(64):016x}" for _ in range(messages * 4 // 5)]
         poison = messages // 20
-        malformed, keyless, sound = ids[: poison // 10 + 1], ids[poison // 10 + 1 : poison], ids[poison:]
+        malformed, keyless, sound = (
+            ids[: poison // 10 + 1],
+            ids[poison // 10 + 1 : poison],
+            ids[poison:],
+        )
         return cls(
             {each: body(each, "payments") for each in sound},
             {each: body(each, "orders") for each in keyless},
@@ -86,7 +91,11 @@ def failing(fleet: Fleet, at_length: bool) -> Callable[..., Answer]:
         asked[alert_id := headers["webhook-id"]] += 1
         random = Random(f"{alert_id} {asked[alert_id]}")
         # A second failure in a row costs 20 seconds of waiting, and a slow answer ten.
-        if (at_length or asked[alert_id] == 1) and asked[alert_id] < 5 and random.random() < FAILING:
+        if (
+            (at_length or asked[alert_id] == 1)
+            and asked[alert_id] < 5
+            and random.random() < FAILING
+        ):
             return SLOW if at_length and random.random() < 0.05 else random.choice(QUICK)
         return usual(headers, text, document)
 
@@ -95,8 +104,13 @@ def failing(fleet: Fleet, at_length: bool) -> Callable[..., Answer]:
 
 def send(fleet: Fleet, messages: list[tuple[str, str]]) -> None:
     for start in range(0, len(messages), 10):
-        batch = [{"Id": str(n), "MessageBody": text} for n, (_, text) in enumerate(messages[start : start + 10])]
-        answer = fleet.account.sqs.send_message_batch(QueueUrl=fleet.outputs["NotifyWebhookQueue"], Entries=batch)  # type: ignore[arg-type]
+        batch = [
+            {"Id": str(n), "MessageBody": text}
+            for n, (_, text) in enumerate(messages[start : start + 10])
+        ]
+        answer = fleet.account.sqs.send_message_batch(
+            QueueUrl=fleet.outputs["NotifyWebhookQueue"], Entries=batch
+        )  # type: ignore[arg-type]
         assert not answer.get("Failed")
 
 
@@ -104,15 +118,23 @@ def drained(fleet: Fleet) -> bool:
     """Whether nothing is in the queue, in no state; the counts must say so twice, as messages pass between them."""
     url = fleet.outputs["NotifyWebhookQueue"]
     for _ in range(2):
-        counts = fleet.account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        if any(int(count) for name, count in counts.items() if name.startswith("ApproximateNumberOfMessages")):
+        counts = fleet.account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
+            "Attributes"
+        ]
+        if any(
+            int(count)
+            for name, count in counts.items()
+            if name.startswith("ApproximateNumberOfMessages")
+        ):
             return False
     return True
 
 
 def accepted(fleet: Fleet) -> list[Delivery]:
     found = fleet.destinations.of(WEBHOOK)
-    return [each for each in found if each.accepted and each.headers["webhook-id"].startswith("load-")]
+    return [
+        each for each in found if each.accepted and each.headers["webhook-id"].startswith("load-")
+    ]
 
 
 def id_of(letter: Letter) -> str:
@@ -157,12 +179,16 @@ def test_nothing_is_lost_nothing_comes_twice_and_a_redrive_heals_what_was_poison
     for letter in letters:
         if id_of(letter) in load.malformed:
             body = letter.body.replace('"tilte"', '"title"')
-            mended += redrive(fleet, queue, Selection(ids=(letter.id,)), Manner(canary=False, wait=0, body=body))
+            mended += redrive(
+                fleet, queue, Selection(ids=(letter.id,)), Manner(canary=False, wait=0, body=body)
+            )
     eventually(lambda: drained(fleet), "messages are left in the queue", PATIENCE_SECONDS)
 
     assert redriven + mended == len(letters)
     assert list(Sweep(queue)) == []
-    assert {each.headers["webhook-id"] for each in accepted(fleet)} == load.sound.keys() | poison.keys()
+    assert {
+        each.headers["webhook-id"] for each in accepted(fleet)
+    } == load.sound.keys() | poison.keys()
     assert len(accepted(fleet)) - len(load.sound) - len(poison) == again
     figure(
         f"{len(messages)} messages in {seconds:.0f} s, {len(load.copies)} of them copies: {len(requests)} requests, "

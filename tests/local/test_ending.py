@@ -25,7 +25,9 @@ def play(_: object) -> str:
 """
 
 pytestmark = [
-    pytest.mark.skipif(not PROCESSES.is_dir(), reason="only Linux shows every process and its environment"),
+    pytest.mark.skipif(
+        not PROCESSES.is_dir(), reason="only Linux shows every process and its environment"
+    ),
     pytest.mark.timeout(90),
 ]
 
@@ -60,7 +62,9 @@ def processes(fleets: Path) -> list[str]:
 
 
 def while_deploying(_: "subprocess.Popen[str]", fleets: Path) -> None:
-    eventually(lambda: any("sam deploy" in process for process in processes(fleets)), "sam was not started")
+    eventually(
+        lambda: any("sam deploy" in process for process in processes(fleets)), "sam was not started"
+    )
 
 
 def while_it_stays_up(process: "subprocess.Popen[str]", fleets: Path) -> None:
@@ -70,7 +74,10 @@ def while_it_stays_up(process: "subprocess.Popen[str]", fleets: Path) -> None:
 
 @pytest.mark.parametrize(("reached", "exit_code"), [(while_deploying, 130), (while_it_stays_up, 0)])
 def test_nothing_is_left_behind(
-    reached: Callable[["subprocess.Popen[str]", Path], None], exit_code: int, clone: Path, tmp_path: Path
+    reached: Callable[["subprocess.Popen[str]", Path], None],
+    exit_code: int,
+    clone: Path,
+    tmp_path: Path,
 ) -> None:
     for job in jobs():
         (clone / "tools" / "local" / "scenarios" / f"{job}.py").write_text(NOTHING_TO_DO)
@@ -84,5 +91,7 @@ def test_nothing_is_left_behind(
     assert "Traceback" not in said
     assert process.returncode == exit_code
     # Those that were killed may take a moment to be gone.
-    eventually(lambda: not processes(tmp_path), f"processes are left: {processes(tmp_path)}", seconds=5)
+    eventually(
+        lambda: not processes(tmp_path), f"processes are left: {processes(tmp_path)}", seconds=5
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]

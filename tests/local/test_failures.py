@@ -15,7 +15,16 @@ from tools.local.scenarios.start_pipeline import request
 from tools.local.stack import STACK
 
 JOB = "start_pipeline"
-LETTER = {"job", "reason", "error_type", "attempts", "first_seen", "source_arn", "message_id", "redrives"}
+LETTER = {
+    "job",
+    "reason",
+    "error_type",
+    "attempts",
+    "first_seen",
+    "source_arn",
+    "message_id",
+    "redrives",
+}
 
 pytestmark = pytest.mark.usefixtures("no_dead_letters")
 
@@ -44,19 +53,25 @@ def test_a_body_that_is_not_json_is_parked_unchanged(fleet: Fleet) -> None:
     assert letter["error_type"] == "Permanent"
     assert letter["attempts"] == "1"
     assert abs(datetime.fromisoformat(letter["first_seen"]) - sent) < timedelta(seconds=30)
-    source = sqs.get_queue_attributes(QueueUrl=queue(fleet), AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    source = sqs.get_queue_attributes(QueueUrl=queue(fleet), AttributeNames=["QueueArn"])[
+        "Attributes"
+    ]["QueueArn"]
     assert letter["source_arn"] == source
 
 
 def test_one_poison_message_in_a_batch_of_ten_harms_no_other(fleet: Fleet) -> None:
     add_pipeline("deploy-batch")
     bodies = [delivered(request("deploy-batch", NUMBER=str(number))) for number in range(10)]
-    bodies[3] = delivered({"source": "fleet", "detail-type": "Start Pipeline", "detail": {"pipeline": 3}})
+    bodies[3] = delivered(
+        {"source": "fleet", "detail-type": "Start Pipeline", "detail": {"pipeline": 3}}
+    )
 
     with unattended(fleet):  # so that they are taken together
         fleet.account.sqs.send_message_batch(
             QueueUrl=queue(fleet),
-            Entries=[{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)],
+            Entries=[
+                {"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)
+            ],
         )
 
     eventually(lambda: len(executions("deploy-batch")) >= 9, "not every message had its effect")
@@ -64,7 +79,9 @@ def test_one_poison_message_in_a_batch_of_ten_harms_no_other(fleet: Fleet) -> No
     assert letter["body"] == bodies[3]
     numbers = [start.variables["NUMBER"] for start in executions("deploy-batch")]
     assert sorted(numbers) == [str(number) for number in range(10) if number != 3]
-    invocations = eventually(lambda: starting(fleet, "deploy-batch"), "no log line tells of the batch")
+    invocations = eventually(
+        lambda: starting(fleet, "deploy-batch"), "no log line tells of the batch"
+    )
     assert len(invocations) == 1
 
 
@@ -72,7 +89,9 @@ def test_one_poison_message_in_a_batch_of_ten_harms_no_other(fleet: Fleet) -> No
 def unattended(fleet: Fleet) -> Iterator[None]:
     """Let messages gather in the job's queue for a while."""
     aws = fleet.account.lambda_
-    (mapping,) = aws.list_event_source_mappings(FunctionName=f"{STACK}-{JOB}")["EventSourceMappings"]
+    (mapping,) = aws.list_event_source_mappings(FunctionName=f"{STACK}-{JOB}")[
+        "EventSourceMappings"
+    ]
     aws.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     try:
         yield
@@ -82,8 +101,12 @@ def unattended(fleet: Fleet) -> Iterator[None]:
 
 def starting(fleet: Fleet, pipeline: str) -> set[str]:
     """Return the ids of the invocations that say that they started this pipeline."""
-    records = [json.loads(text) for *_, text in logs.lines(fleet.account, 0) if text.startswith("{")]
-    return {record["function_request_id"] for record in records if record.get("pipeline") == pipeline}
+    records = [
+        json.loads(text) for *_, text in logs.lines(fleet.account, 0) if text.startswith("{")
+    ]
+    return {
+        record["function_request_id"] for record in records if record.get("pipeline") == pipeline
+    }
 
 
 def test_a_malformed_list_keeps_messages_until_it_is_mended(fleet: Fleet) -> None:
@@ -102,7 +125,11 @@ def test_a_malformed_list_keeps_messages_until_it_is_mended(fleet: Fleet) -> Non
 
 def attempts(fleet: Fleet) -> list[str]:
     """Return the log lines of attempts that failed for the list and will be repeated."""
-    return [text for *_, text in logs.lines(fleet.account, 0) if "will be tried again" in text and "not YAML" in text]
+    return [
+        text
+        for *_, text in logs.lines(fleet.account, 0)
+        if "will be tried again" in text and "not YAML" in text
+    ]
 
 
 def held(fleet: Fleet) -> int:
@@ -116,7 +143,9 @@ def test_a_scheduled_job_with_a_wrong_setting_fails_and_reports_nothing(fleet: F
     variables = fleet.variables(job)
     fleet.renew(job, {**variables, "PAUSED_HOURS": "soon"})
     try:
-        with fleet.tap("wrong-setting", {"source": ["fleet"], "detail-type": ["Job Report"]}) as tap:
+        with fleet.tap(
+            "wrong-setting", {"source": ["fleet"], "detail-type": ["Job Report"]}
+        ) as tap:
             answer = fleet.account.lambda_.invoke(FunctionName=f"{STACK}-{job}", Payload=b"{}")
             with pytest.raises(Failed, match="nothing was reported"):
                 tap.next("nothing was reported", seconds=0)

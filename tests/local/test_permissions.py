@@ -28,14 +28,18 @@ def lacking(fleet: Fleet, job: str, action: str) -> Iterator[None]:
 
 
 def put(fleet: Fleet, role: str, policy: dict[str, Any]) -> None:
-    fleet.account.iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(policy))
+    fleet.account.iam.put_role_policy(
+        RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(policy)
+    )
 
 
 def without(policy: dict[str, Any], action: str) -> dict[str, Any]:
     """Return the policy without the action, which must be in it."""
     changed = deepcopy(policy)
     for statement in changed["Statement"]:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        actions = (
+            statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        )
         statement["Action"] = [each for each in actions if each != action]
     assert changed != policy, f"no statement allows {action}"
     changed["Statement"] = [statement for statement in changed["Statement"] if statement["Action"]]
@@ -49,15 +53,23 @@ def findings(fleet: Fleet, job: str) -> int:
     return int(result["findings"])
 
 
-@pytest.mark.usefixtures("outcomes")  # after which nothing is left to find, and something to look at
+@pytest.mark.usefixtures(
+    "outcomes"
+)  # after which nothing is left to find, and something to look at
 @pytest.mark.parametrize(
     ("job", "action"),
     [
         pytest.param("prune_objects", "s3:ListBucket", id="a service of the emulator"),
-        pytest.param("paused_pipelines", "codepipeline:GetPipelineState", id="a service that the emulator lacks"),
+        pytest.param(
+            "paused_pipelines",
+            "codepipeline:GetPipelineState",
+            id="a service that the emulator lacks",
+        ),
     ],
 )
-def test_a_job_cannot_do_its_work_without_one_of_its_rights(fleet: Fleet, job: str, action: str) -> None:
+def test_a_job_cannot_do_its_work_without_one_of_its_rights(
+    fleet: Fleet, job: str, action: str
+) -> None:
     assert findings(fleet, job) == 0
     with lacking(fleet, job, action):
         assert findings(fleet, job) > 0

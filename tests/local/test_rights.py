@@ -24,8 +24,19 @@ from tools.local.stack import ARTIFACTS, STACK, jobs
 # The runtime makes these for whatever queue job fails: that one job needed them shows that they are needed.
 OF_THE_RUNTIME = {"sqs:ChangeMessageVisibility"}
 # Operators may start any job and send to any queue: that one was shows that the console needs it.
-OF_OPERATORS = {"lambda:InvokeFunction", "sns:Publish", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}
-REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
+OF_OPERATORS = {
+    "lambda:InvokeFunction",
+    "sns:Publish",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:SendMessage",
+}
+REFUSALS = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,14 +53,20 @@ class Right:
         if self.job == "console" and self.action in OF_OPERATORS:
             return (call.job, call.action) == (self.job, self.action)
         own = call.job == self.job or call.action in OF_THE_RUNTIME
-        resource = call.resource.replace(call.job, self.job) if call.action in OF_THE_RUNTIME else call.resource
+        resource = (
+            call.resource.replace(call.job, self.job)
+            if call.action in OF_THE_RUNTIME
+            else call.resource
+        )
         return own and call.action == self.action and fnmatchcase(resource, self.resource)
 
 
 def rights(fleet: Fleet, job: str) -> Iterator[Right]:
     """Yield every right of a job, as it is deployed."""
     role = fleet.account.functions()[f"{STACK}-{job}"]["Role"].rsplit("/", 1)[-1]
-    for statement in (statement for document in documents(fleet, role) for statement in document["Statement"]):
+    for statement in (
+        statement for document in documents(fleet, role) for statement in document["Statement"]
+    ):
         for action, resource in product(listed(statement["Action"]), listed(statement["Resource"])):
             yield Right(job, action, resource, "Condition" in statement)
 
@@ -68,7 +85,10 @@ def documents(fleet: Fleet, role: str) -> Iterator[Any]:
 def by_aws(fleet: Fleet) -> set[Call]:
     """What AWS itself does in the name of the jobs' roles, which the emulator does without asking."""
     needs = chain(roles.by_functions(fleet.account), roles.by_queues(fleet.account))
-    return {Call(need.of.removeprefix(f"{STACK}-"), need.action, need.resource, allowed=True) for need in needs}
+    return {
+        Call(need.of.removeprefix(f"{STACK}-"), need.action, need.resource, allowed=True)
+        for need in needs
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +105,14 @@ class Attempt:
 def attempts(fleet: Fleet, job: str, other: str) -> Iterator[Attempt]:
     """Yield what a job that somebody else controls might try: at itself, at another job, and at what all share."""
     parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter"
-    for name in (f"/{STACK}/{other}/entries", f"/{STACK}/{other}/routes", f"/{STACK}/{other}/secrets/token"):
-        yield Attempt("ssm:GetParameter", f"{parameter}{name}", "ssm", "get_parameter", {"Name": name})
+    for name in (
+        f"/{STACK}/{other}/entries",
+        f"/{STACK}/{other}/routes",
+        f"/{STACK}/{other}/secrets/token",
+    ):
+        yield Attempt(
+            "ssm:GetParameter", f"{parameter}{name}", "ssm", "get_parameter", {"Name": name}
+        )
     own = {"Name": f"/{STACK}/{job}/entries", "Value": "[]", "Overwrite": True}
     yield Attempt("ssm:PutParameter", f"{parameter}{own['Name']}", "ssm", "put_parameter", own)
 
@@ -105,7 +131,10 @@ def attempts(fleet: Fleet, job: str, other: str) -> Iterator[Attempt]:
     yield Attempt("events:PutEvents", bus, "events", "put_events", {"Entries": [forged]})
 
     table = fleet.outputs["LedgerTable"]
-    arn, row = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}", {"pk": {"S": "nobody#"}, "sk": {"S": "x"}}
+    arn, row = (
+        f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}",
+        {"pk": {"S": "nobody#"}, "sk": {"S": "x"}},
+    )
     reading, writing = {"TableName": table, "Key": row}, {"TableName": table, "Item": row}
     query = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": row["pk"]}}
     yield Attempt("dynamodb:GetItem", arn, "dynamodb", "get_item", reading)
@@ -115,10 +144,17 @@ def attempts(fleet: Fleet, job: str, other: str) -> Iterator[Attempt]:
     yield Attempt("dynamodb:Scan", arn, "dynamodb", "scan", {"TableName": table})
 
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}"
-    called, mine = {"FunctionName": f"{STACK}-{other}", "Payload": b"{}"}, {"FunctionName": f"{STACK}-{job}"}
+    called, mine = (
+        {"FunctionName": f"{STACK}-{other}", "Payload": b"{}"},
+        {"FunctionName": f"{STACK}-{job}"},
+    )
     yield Attempt("lambda:InvokeFunction", f"{function}-{other}", "lambda", "invoke", called)
     yield Attempt(
-        "lambda:UpdateFunctionConfiguration", f"{function}-{job}", "lambda", "update_function_configuration", mine
+        "lambda:UpdateFunctionConfiguration",
+        f"{function}-{job}",
+        "lambda",
+        "update_function_configuration",
+        mine,
     )
 
     role = fleet.account.functions()[f"{STACK}-{job}"]["Role"]
@@ -128,7 +164,9 @@ def attempts(fleet: Fleet, job: str, other: str) -> Iterator[Attempt]:
         assumed = {"RoleArn": each, "RoleSessionName": job}
         yield Attempt("sts:AssumeRole", each, "sts", "assume_role", assumed)
 
-    yield Attempt("s3:ListBucket", f"arn:aws:s3:::{ARTIFACTS}", "s3", "list_objects_v2", {"Bucket": ARTIFACTS})
+    yield Attempt(
+        "s3:ListBucket", f"arn:aws:s3:::{ARTIFACTS}", "s3", "list_objects_v2", {"Bucket": ARTIFACTS}
+    )
     group = f"/fleet/{STACK}"
     yield Attempt(
         "logs:DeleteLogGroup",
@@ -168,7 +206,9 @@ class Impostor:
 
     def _client(self, service: Any) -> Any:
         if service not in self.clients:
-            endpoint = self.environment.get(f"AWS_ENDPOINT_URL_{service.upper()}", self.environment["AWS_ENDPOINT_URL"])
+            endpoint = self.environment.get(
+                f"AWS_ENDPOINT_URL_{service.upper()}", self.environment["AWS_ENDPOINT_URL"]
+            )
             make = partial(self.session.client, service, config=CONFIG, endpoint_url=endpoint)
             self.clients[service] = make(**self.credentials)
         return self.clients[service]
@@ -181,14 +221,18 @@ def test_a_job_is_denied_what_is_not_its_own(fleet: Fleet, job: str) -> None:
     everybody = jobs()
     other, impostor = everybody[everybody.index(job) - 1], Impostor(fleet, job)
     own = {(right.action, right.resource) for right in rights(fleet, job) if not right.conditional}
-    tried = [each for each in attempts(fleet, job, other) if (each.action, each.resource) not in own]
+    tried = [
+        each for each in attempts(fleet, job, other) if (each.action, each.resource) not in own
+    ]
 
     assert [each for each in tried if not impostor.is_refused(each)] == []
     assert len({each.action for each in tried}) >= 5
     assert len({each.resource for each in tried}) >= 5
     letter = {"QueueUrl": fleet.outputs["DeadLettersUrl"], "MessageBody": "permitted"}
     permitted = Attempt("sqs:SendMessage", "", "sqs", "send_message", letter)
-    assert not impostor.is_refused(permitted), "even what the job may do was refused, so a refusal says nothing"
+    assert not impostor.is_refused(permitted), (
+        "even what the job may do was refused, so a refusal says nothing"
+    )
 
 
 @pytest.mark.usefixtures("no_dead_letters")
@@ -198,7 +242,10 @@ def test_a_queue_takes_nothing_from_a_topic_that_its_policy_does_not_name(fleet:
     foreign = sns.create_topic(Name="foreign")["TopicArn"]
     for topic, text in ((foreign, "forged"), (fleet.outputs["AlertsTopicArn"], "ours")):
         subscription = sns.subscribe(
-            TopicArn=topic, Protocol="sqs", Endpoint=letters, Attributes={"RawMessageDelivery": "true"}
+            TopicArn=topic,
+            Protocol="sqs",
+            Endpoint=letters,
+            Attributes={"RawMessageDelivery": "true"},
         )
         sns.publish(TopicArn=topic, Message=text)
         sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
@@ -209,15 +256,21 @@ def test_a_queue_takes_nothing_from_a_topic_that_its_policy_does_not_name(fleet:
 
 
 def bodies(fleet: Fleet) -> list[str]:
-    answer = fleet.account.sqs.receive_message(QueueUrl=fleet.outputs["DeadLettersUrl"], MaxNumberOfMessages=10)
+    answer = fleet.account.sqs.receive_message(
+        QueueUrl=fleet.outputs["DeadLettersUrl"], MaxNumberOfMessages=10
+    )
     return [message["Body"] for message in answer.get("Messages", [])]
 
 
 def test_every_right_is_used(fleet: Fleet, played: Played) -> None:
-    assert {each.job: each.detail for each in played.outcomes.values() if each.outcome != "ok"} == {}
+    assert {
+        each.job: each.detail for each in played.outcomes.values() if each.outcome != "ok"
+    } == {}
     used = [call for call in played.calls | by_aws(fleet) if call.allowed]
 
-    unused = [right for job in jobs() for right in rights(fleet, job) if not any(map(right.covers, used))]
+    unused = [
+        right for job in jobs() for right in rights(fleet, job) if not any(map(right.covers, used))
+    ]
 
     assert not unused, "\n".join(
         f"{right.job} never needs {right.action} on {right.resource}: take it away, or let its scenario need it"

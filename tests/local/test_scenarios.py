@@ -49,14 +49,23 @@ class Scenario:
         (KeyError("subject"), "failed", "the scenario broke: KeyError: 'subject'"),
     ],
 )
-def test_an_outcome_says_what_became_of_the_job(fleet: Fleet, end: Exception | str, outcome: str, detail: str) -> None:
-    assert play.play(fleet, "prune_objects", Scenario(end)) == Outcome("prune_objects", "schedule", outcome, detail)
+def test_an_outcome_says_what_became_of_the_job(
+    fleet: Fleet, end: Exception | str, outcome: str, detail: str
+) -> None:
+    assert play.play(fleet, "prune_objects", Scenario(end)) == Outcome(
+        "prune_objects", "schedule", outcome, detail
+    )
 
 
-OUTCOMES = [Outcome("first", "schedule", "ok", "found [red]1[/red]"), Outcome("second", "event", "failed", "[/] why")]
+OUTCOMES = [
+    Outcome("first", "schedule", "ok", "found [red]1[/red]"),
+    Outcome("second", "event", "failed", "[/] why"),
+]
 
 
-def test_the_result_file_has_the_agreed_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_file_has_the_agreed_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(play, "RESULT", tmp_path / "demo.json")
 
     play.write(OUTCOMES, 8.04, Destinations())
@@ -64,7 +73,12 @@ def test_the_result_file_has_the_agreed_shape(tmp_path: Path, monkeypatch: pytes
     assert json.loads(play.RESULT.read_text()) == {
         "ready_s": 8.0,
         "jobs": [
-            {"job": "first", "trigger": "schedule", "outcome": "ok", "detail": "found [red]1[/red]"},
+            {
+                "job": "first",
+                "trigger": "schedule",
+                "outcome": "ok",
+                "detail": "found [red]1[/red]",
+            },
             {"job": "second", "trigger": "event", "outcome": "failed", "detail": "[/] why"},
         ],
         "deliveries": [],

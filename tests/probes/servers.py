@@ -60,7 +60,9 @@ def http(wire: socket.socket, request: bytes) -> None:
         body += wire.recv(65_536)
     _, path, *_ = (*head.split(b"\r\n")[0].decode(errors="replace").split(" "), "", "")
     name, _, rest = path.partition("?")[0].strip("/").partition("/")
-    PATHS.get(name, healthy)(wire, rest, head.decode(errors="replace") + "\r\n" + body.decode(errors="replace"))
+    PATHS.get(name, healthy)(
+        wire, rest, head.decode(errors="replace") + "\r\n" + body.decode(errors="replace")
+    )
 
 
 def reset(wire: socket.socket, _: str, __: str) -> None:
@@ -198,7 +200,9 @@ def reply(query: dns.message.Message) -> dns.message.Message:
     answer = dns.message.make_response(query)
     question = query.question[0]
     name, kind = str(question.name), dns.rdatatype.to_text(question.rdtype)
-    code = {"missing.test.": "NXDOMAIN", "broken.test.": "SERVFAIL", "denied.test.": "REFUSED"}.get(name, "NOERROR")
+    code = {"missing.test.": "NXDOMAIN", "broken.test.": "SERVFAIL", "denied.test.": "REFUSED"}.get(
+        name, "NOERROR"
+    )
     answer.set_rcode(dns.rcode.from_text(code))
     if name == "www.test." and kind != "CNAME":
         answer.answer.append(dns.rrset.from_text("www.test.", 60, "IN", "CNAME", "web.test."))

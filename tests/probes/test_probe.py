@@ -53,7 +53,12 @@ def serving(authority: trustme.CA, name: str = "127.0.0.1", **facts: Any) -> ssl
 
 
 def endpoint(url: str, *conditions: str, private: bool = True, **entry: Any) -> Endpoint:
-    asked = {"name": "web", "url": url, "conditions": list(conditions or ["[STATUS] == 200"]), "private": private}
+    asked = {
+        "name": "web",
+        "url": url,
+        "conditions": list(conditions or ["[STATUS] == 200"]),
+        "private": private,
+    }
     return structure(asked | entry, Endpoint, "the entry")
 
 
@@ -68,7 +73,9 @@ def verdict(*arguments: Any, seconds: float = 2.0, **entry: Any) -> Verdict | No
 
 
 def test_an_endpoint_in_order_has_facts_and_the_time_of_each_phase(web: str) -> None:
-    outcome, found = tried(f"{web}/health", "[STATUS] == 200", UP, "[IP] == 127.0.0.1", "[CONNECTED] == true")
+    outcome, found = tried(
+        f"{web}/health", "[STATUS] == 200", UP, "[IP] == 127.0.0.1", "[CONNECTED] == true"
+    )
     assert found is None
     assert list(outcome.seconds) == ["resolve", "connect", "exchange"]
     assert 0 < sum(outcome.seconds.values()) * 1000 <= outcome.facts.response_time < 2_000
@@ -77,17 +84,31 @@ def test_an_endpoint_in_order_has_facts_and_the_time_of_each_phase(web: str) -> 
 @pytest.mark.parametrize(
     ("path", "conditions", "expected"),
     [
-        ("/reset", ["[STATUS] == 200"], Verdict("http", "Connection reset by peer", "[STATUS] == 200")),
+        (
+            "/reset",
+            ["[STATUS] == 200"],
+            Verdict("http", "Connection reset by peer", "[STATUS] == 200"),
+        ),
         (
             "/close",
             ["[STATUS] == 200", UP],
-            Verdict("http", "Remote end closed connection without response", f"[STATUS] == 200; {UP}"),
+            Verdict(
+                "http", "Remote end closed connection without response", f"[STATUS] == 200; {UP}"
+            ),
         ),
-        ("/garbage", ["[STATUS] == 200"], Verdict("http", "BadStatusLine: SSH-2.0-OpenSSH_9.9", "[STATUS] == 200")),
+        (
+            "/garbage",
+            ["[STATUS] == 200"],
+            Verdict("http", "BadStatusLine: SSH-2.0-OpenSSH_9.9", "[STATUS] == 200"),
+        ),
         ("/short", [UP], Verdict("http", "IncompleteRead(5 bytes read, 5 more expected)", UP)),
         ("/hang", ["[STATUS] == 200"], Verdict("http", "no answer in time", "[STATUS] == 200")),
         ("/drip", ["[STATUS] == 200"], Verdict("http", "no answer in time", "[STATUS] == 200")),
-        ("/status/500", ["[STATUS] == 200"], Verdict("condition", "[STATUS] is 500", "[STATUS] == 200")),
+        (
+            "/status/500",
+            ["[STATUS] == 200"],
+            Verdict("condition", "[STATUS] is 500", "[STATUS] == 200"),
+        ),
         (
             "/status/503",
             ["[STATUS] < 300", "[BODY].checks[0].up == true", "[CONNECTED] == true", UP],
@@ -115,7 +136,9 @@ def test_an_endpoint_in_order_has_facts_and_the_time_of_each_phase(web: str) -> 
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_http_gets_wrong_is_named(web: str, path: str, conditions: list[str], expected: Verdict) -> None:
+def test_what_http_gets_wrong_is_named(
+    web: str, path: str, conditions: list[str], expected: Verdict
+) -> None:
     began = time.monotonic()
     assert verdict(web + path, *conditions, seconds=0.4) == expected
     assert time.monotonic() - began < 1.5
@@ -133,7 +156,9 @@ def test_an_endpoint_has_the_time_that_it_asks_for(web: str) -> None:
     assert found == Verdict("http", "no answer in time", "[STATUS] == 200")
 
 
-def test_a_body_is_read_only_where_a_condition_looks_at_it_and_no_more_of_it_than_is_bearable(web: str) -> None:
+def test_a_body_is_read_only_where_a_condition_looks_at_it_and_no_more_of_it_than_is_bearable(
+    web: str,
+) -> None:
     unread, _ = tried(f"{web}/large")
     read, _ = tried(f"{web}/large", "[BODY] == x")
     assert (len(unread.facts.body), len(read.facts.body)) == (0, BODY_BYTES)
@@ -143,7 +168,12 @@ def test_a_request_is_what_the_entry_says(web: str) -> None:
     headers = {"content-type": "text/x", "Host": "example.com"}
     body = "[ENDPOINT_GROUP]/[ENDPOINT_NAME]"
     outcome, _ = tried(
-        f"{web}/echo?a=ü%20b#part", "[BODY] == x", method="PUT", headers=headers, body=body, group="core"
+        f"{web}/echo?a=ü%20b#part",
+        "[BODY] == x",
+        method="PUT",
+        headers=headers,
+        body=body,
+        group="core",
     )
     assert outcome.facts.text.splitlines() == [
         "PUT /echo?a=%C3%BC%20b HTTP/1.1",
@@ -164,20 +194,30 @@ def test_a_request_is_what_the_entry_says(web: str) -> None:
 def test_a_refused_connection_is_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert verdict(f"http://127.0.0.1:{port}") == Verdict("connect", "Connection refused", "[STATUS] == 200")
+    assert verdict(f"http://127.0.0.1:{port}") == Verdict(
+        "connect", "Connection refused", "[STATUS] == 200"
+    )
     assert verdict(f"tcp://127.0.0.1:{port}", "[CONNECTED] == true") == Verdict(
         "connect", "Connection refused", "[CONNECTED] == true"
     )
     assert verdict(f"tcp://127.0.0.1:{port}", "[CONNECTED] == false") is None
-    assert verdict(f"http://127.0.0.1:{port}", "[STATUS] < 300"), "a status that was never got is not below 300"
+    assert verdict(f"http://127.0.0.1:{port}", "[STATUS] < 300"), (
+        "a status that was never got is not below 300"
+    )
 
 
 def test_a_server_that_accepts_nobody_runs_out_of_time() -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.socket() as one, socket.socket() as two:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as server,
+        socket.socket() as one,
+        socket.socket() as two,
+    ):
         for waiting in (one, two):
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
-        found = verdict(f"tcp://127.0.0.1:{server.getsockname()[1]}", "[CONNECTED] == true", seconds=0.3)
+        found = verdict(
+            f"tcp://127.0.0.1:{server.getsockname()[1]}", "[CONNECTED] == true", seconds=0.3
+        )
     assert found == Verdict("connect", "no answer in time", "[CONNECTED] == true")
 
 
@@ -194,9 +234,17 @@ def test_a_name_without_an_address_is_one(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("url", "private", "said"),
     [
-        ("http://127.0.0.1:1", False, "127.0.0.1 is an address of a private network, which is probed only with"),
+        (
+            "http://127.0.0.1:1",
+            False,
+            "127.0.0.1 is an address of a private network, which is probed only with",
+        ),
         ("tcp://[::1]:1", False, "::1 is an address of a private network"),
-        ("http://169.254.169.254/latest/meta-data/", True, "169.254.169.254 is neither public nor of a network that"),
+        (
+            "http://169.254.169.254/latest/meta-data/",
+            True,
+            "169.254.169.254 is neither public nor of a network that",
+        ),
     ],
 )
 @pytest.mark.parametrize("condition", ["[CONNECTED] == true", "[CONNECTED] == false"])
@@ -217,14 +265,27 @@ def test_a_name_server_is_guarded_too() -> None:
 def test_https_is_probed_as_a_careful_client_would(authority: trustme.CA) -> None:
     ends = datetime.now(UTC) + timedelta(days=10)
     with servers.listening(servers.http, serving(authority, not_after=ends)) as port:
-        conditions = ["[STATUS] == 200", UP, "[CERTIFICATE_EXPIRATION] > 239h", "[CERTIFICATE_EXPIRATION] < 240h"]
+        conditions = [
+            "[STATUS] == 200",
+            UP,
+            "[CERTIFICATE_EXPIRATION] > 239h",
+            "[CERTIFICATE_EXPIRATION] < 240h",
+        ]
         outcome, found = tried(f"https://127.0.0.1:{port}", *conditions)
         assert (found, list(outcome.seconds)) == (None, ["resolve", "connect", "tls", "exchange"])
         assert verdict(f"https://127.0.0.1:{port}", *conditions, client={"insecure": True}) is None
-        assert verdict(f"tls://127.0.0.1:{port}", "[CONNECTED] == true", "[CERTIFICATE_EXPIRATION] > 48h") is None
+        assert (
+            verdict(
+                f"tls://127.0.0.1:{port}", "[CONNECTED] == true", "[CERTIFICATE_EXPIRATION] > 48h"
+            )
+            is None
+        )
         soon = verdict(f"https://127.0.0.1:{port}", "[CERTIFICATE_EXPIRATION] > 720h")
     assert soon
-    assert (soon.phase, soon.got.startswith("[CERTIFICATE_EXPIRATION] is 86")) == ("condition", True)
+    assert (soon.phase, soon.got.startswith("[CERTIFICATE_EXPIRATION] is 86")) == (
+        "condition",
+        True,
+    )
 
 
 @pytest.mark.usefixtures("trusted")
@@ -245,7 +306,9 @@ def test_a_certificate_that_is_wrong_fails_the_handshake(
 
 
 @pytest.mark.usefixtures("trusted")
-def test_an_authority_that_nobody_knows_and_a_server_without_tls_fail_the_handshake(web: str) -> None:
+def test_an_authority_that_nobody_knows_and_a_server_without_tls_fail_the_handshake(
+    web: str,
+) -> None:
     with servers.listening(servers.http, serving(trustme.CA())) as port:
         found = verdict(f"https://127.0.0.1:{port}")
     assert found
@@ -275,7 +338,11 @@ def test_smtp_without_starttls_is_named() -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "conditions"),
     [
-        ("web.test", "A", ["[DNS_RCODE] == NOERROR", "[BODY] == any(192.0.2.1, 192.0.2.2)", "[IP] == 127.0.0.1"]),
+        (
+            "web.test",
+            "A",
+            ["[DNS_RCODE] == NOERROR", "[BODY] == any(192.0.2.1, 192.0.2.2)", "[IP] == 127.0.0.1"],
+        ),
         ("web.test.", "AAAA", ["[BODY] == 2001:db8::1"]),
         ("www.test", "A", ["[BODY] == pat(192.0.2.*)"]),
         ("www.test", "CNAME", ["[BODY] == web.test."]),
@@ -310,5 +377,7 @@ def test_a_host_without_a_name_server_refuses() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
         closed.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{closed.getsockname()[1]}"
-    found = verdict(place, "[DNS_RCODE] == NOERROR", dns={"query-name": "web.test", "query-type": "A"})
+    found = verdict(
+        place, "[DNS_RCODE] == NOERROR", dns={"query-name": "web.test", "query-type": "A"}
+    )
     assert found == Verdict("dns", "Connection refused", "[DNS_RCODE] == NOERROR")

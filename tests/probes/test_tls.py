@@ -30,7 +30,9 @@ def port() -> Iterator[int]:
 
 
 def seen(name: str, port: int, authorities: str = ROOT) -> Look:
-    return look(Service(target(LOCAL, port, private=True), name, authorities=authorities), begin(10))
+    return look(
+        Service(target(LOCAL, port, private=True), name, authorities=authorities), begin(10)
+    )
 
 
 def wrong(name: str, port: int, authorities: str = ROOT) -> dict[Fault, str]:
@@ -63,7 +65,9 @@ def subjects(found: Look) -> list[str]:
         ("::1", [LOCAL, "Intermediate"]),
     ],
 )
-def test_certificates_in_order_are_those_that_clients_rely_on(name: str, relied: list[str], port: int) -> None:
+def test_certificates_in_order_are_those_that_clients_rely_on(
+    name: str, relied: list[str], port: int
+) -> None:
     found = seen(name, port)
     assert (subjects(found), found.refusals, found.address) == (relied, (), LOCAL)
     assert faults(found.relied, found.refusals, name, NOW) == {}
@@ -77,28 +81,57 @@ def test_certificates_in_order_are_those_that_clients_rely_on(name: str, relied:
         ("expired-above.test", {Fault.EXPIRED: "Expired Intermediate, issued by Root, valid"}),
         ("early-above.test", {Fault.NOT_YET_VALID: "Future Intermediate, issued by Root, valid"}),
         ("self-signed.test", {Fault.SELF_SIGNED: "self-signed.test signed itself"}),
-        ("self-signed-expired.test", {Fault.EXPIRED: "self-signed-expired.test", Fault.SELF_SIGNED: "itself"}),
-        ("self-signed-other.test", {Fault.SELF_SIGNED: "other.test signed itself", Fault.WRONG_HOST: "other.test"}),
+        (
+            "self-signed-expired.test",
+            {Fault.EXPIRED: "self-signed-expired.test", Fault.SELF_SIGNED: "itself"},
+        ),
+        (
+            "self-signed-other.test",
+            {Fault.SELF_SIGNED: "other.test signed itself", Fault.WRONG_HOST: "other.test"},
+        ),
         ("wrong.test", {Fault.WRONG_HOST: "wrong.test is not among its names: other.test"}),
-        ("wrong-expired.test", {Fault.EXPIRED: "other.test, issued by", Fault.WRONG_HOST: "other.test"}),
+        (
+            "wrong-expired.test",
+            {Fault.EXPIRED: "other.test, issued by", Fault.WRONG_HOST: "other.test"},
+        ),
         ("wrong-cross-signed.test", {Fault.WRONG_HOST: "other.test"}),
         ("too.deep.wild.test", {Fault.WRONG_HOST: "*.wild.test"}),
         ("common-name.test", {Fault.WRONG_HOST: "it has none"}),
         ("127.0.0.2", {Fault.WRONG_HOST: "127.0.0.2 is not among its names: 127.0.0.1, ::1"}),
-        ("incomplete.test", {Fault.INCOMPLETE_CHAIN: "Intermediate, which issued incomplete.test, is neither shown"}),
+        (
+            "incomplete.test",
+            {
+                Fault.INCOMPLETE_CHAIN: "Intermediate, which issued incomplete.test, is neither shown"
+            },
+        ),
         (
             "incomplete-all-else.test",
-            {Fault.EXPIRED: "other.test", Fault.INCOMPLETE_CHAIN: "Intermediate", Fault.WRONG_HOST: "other.test"},
+            {
+                Fault.EXPIRED: "other.test",
+                Fault.INCOMPLETE_CHAIN: "Intermediate",
+                Fault.WRONG_HOST: "other.test",
+            },
         ),
-        ("wrong-above.test", {Fault.INCOMPLETE_CHAIN: "Intermediate, which issued wrong-above.test"}),
-        ("private.test", {Fault.INCOMPLETE_CHAIN: "Private Root, which issued private.test, is neither"}),
-        ("private-shown.test", {Fault.UNTRUSTED: "the chain leads to Private Root, which is not trusted"}),
+        (
+            "wrong-above.test",
+            {Fault.INCOMPLETE_CHAIN: "Intermediate, which issued wrong-above.test"},
+        ),
+        (
+            "private.test",
+            {Fault.INCOMPLETE_CHAIN: "Private Root, which issued private.test, is neither"},
+        ),
+        (
+            "private-shown.test",
+            {Fault.UNTRUSTED: "the chain leads to Private Root, which is not trusted"},
+        ),
         ("client.test", {Fault.INVALID: "purpose"}),
         ("no-authority.test", {Fault.INVALID: "invalid CA certificate"}),
         ("forged.test", {Fault.INVALID: "certificate signature failure"}),
     ],
 )
-def test_all_that_clients_refuse_is_told_as_what_it_is(name: str, found: dict[Fault, str], port: int) -> None:
+def test_all_that_clients_refuse_is_told_as_what_it_is(
+    name: str, found: dict[Fault, str], port: int
+) -> None:
     told = wrong(name, port)
     assert list(told) == list(found)
     for fault, text in found.items():
@@ -111,7 +144,9 @@ def test_dates_are_told_to_the_second(port: int) -> None:
     assert seen("ending-above.test", port).relied[1].not_after == NOW + timedelta(days=20)
 
 
-def test_what_the_system_trusts_counts(port: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_system_trusts_counts(
+    port: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "root.pem").write_text(ROOT)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "root.pem"))
     tls._context.cache_clear()
@@ -123,13 +158,17 @@ def test_what_the_system_trusts_counts(port: int, tmp_path: Any, monkeypatch: py
     assert list(wrong("good.test", port, private)) == [Fault.INCOMPLETE_CHAIN]
 
 
-@pytest.mark.parametrize("pem", ["no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "\xfc"])
+@pytest.mark.parametrize(
+    "pem", ["no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "\xfc"]
+)
 def test_an_authority_that_is_none_is_named(pem: str, port: int) -> None:
     with pytest.raises(Unreachable, match="the authorities to trust are no certificates in PEM"):
         seen("good.test", port, pem)
 
 
-def test_a_certificate_that_cannot_be_read_is_told(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_that_cannot_be_read_is_told(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tls, "parse", lambda der: parse(der[:50]))
     with pytest.raises(Unreachable, match="tls: a certificate of its chain cannot be read"):
         seen("good.test", port)
@@ -153,7 +192,9 @@ def test_a_certificate_that_is_refused_is_the_cause_of_the_failure(port: int) ->
     assert raw.fileno() == -1
 
 
-def test_a_host_is_resolved_once_however_often_it_is_asked(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_is_resolved_once_however_often_it_is_asked(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = itertools.count(1)
     resolver = socket.getaddrinfo
 
@@ -161,7 +202,10 @@ def test_a_host_is_resolved_once_however_often_it_is_asked(port: int, monkeypatc
         return resolver(LOCAL if next(asked) == 1 else "169.254.169.254", *rest, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    found = look(Service(target("rebound.test", port, private=True), "wrong-expired.test", authorities=ROOT), begin(10))
+    found = look(
+        Service(target("rebound.test", port, private=True), "wrong-expired.test", authorities=ROOT),
+        begin(10),
+    )
     assert [refusal.code for refusal in found.refusals] == [62, 10]
     assert next(asked) == 2
 
@@ -181,12 +225,16 @@ def dialogue(*lines: tuple[bytes, bytes]) -> Talk:
 GREETING = b"220-mail.test\r\n220 ready\r\n"
 FEATURES = b"250-mail.test\r\n250-SIZE 1000\r\n250 STARTTLS\r\n"
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
-SMTP = dialogue((GREETING, b"EHLO [127.0.0.1]\r\n"), (FEATURES, b"STARTTLS\r\n"), (b"220 go\r\n", b""))
+SMTP = dialogue(
+    (GREETING, b"EHLO [127.0.0.1]\r\n"), (FEATURES, b"STARTTLS\r\n"), (b"220 go\r\n", b"")
+)
 IMAP = dialogue((b"* OK hello\r\n", b"a STARTTLS\r\n"), (b"* CAPABILITY x\r\na OK begin\r\n", b""))
 POSTGRES = dialogue((b"", SSL_REQUEST), (b"S", b""))
 
 
-@pytest.mark.parametrize(("protocol", "talk"), [("smtp", SMTP), ("imap", IMAP), ("postgres", POSTGRES)])
+@pytest.mark.parametrize(
+    ("protocol", "talk"), [("smtp", SMTP), ("imap", IMAP), ("postgres", POSTGRES)]
+)
 @pytest.mark.parametrize(("name", "found"), [("good.test", []), ("expired.test", [Fault.EXPIRED])])
 def test_a_protocol_that_begins_in_plain_text_is_spoken(
     protocol: str, talk: Talk, name: str, found: list[Fault]
@@ -207,13 +255,25 @@ def context_of(name: str) -> ssl.SSLContext:
     ("protocol", "talk", "told"),
     [
         ("smtp", dialogue((b"554 no\r\n", b"")), "its greeting was answered with '554 no'"),
-        ("smtp", dialogue((b"220 hello\r\n", b"EHLO"), (b"250 mail.test\r\n", b"")), "does not offer STARTTLS"),
-        ("smtp", dialogue((GREETING, b"E"), (FEATURES, b"S"), (b"454 later\r\n", b"")), "answered with '454 later'"),
+        (
+            "smtp",
+            dialogue((b"220 hello\r\n", b"EHLO"), (b"250 mail.test\r\n", b"")),
+            "does not offer STARTTLS",
+        ),
+        (
+            "smtp",
+            dialogue((GREETING, b"E"), (FEATURES, b"S"), (b"454 later\r\n", b"")),
+            "answered with '454 later'",
+        ),
         ("smtp", dialogue((b"220-a\r\n" * 200, b"")), "endless lines"),
         ("smtp", dialogue((b"2" * 10_000, b"")), "endless lines"),
         ("smtp", dialogue((b"220 hello\r\n", b"EHLO")), "connection was closed"),
         ("imap", dialogue((b"* BYE full\r\n", b"")), "greets with '* BYE full'"),
-        ("imap", dialogue((b"* OK\r\n", b"a"), (b"a BAD what\r\n", b"")), "was answered with 'a BAD what'"),
+        (
+            "imap",
+            dialogue((b"* OK\r\n", b"a"), (b"a BAD what\r\n", b"")),
+            "was answered with 'a BAD what'",
+        ),
         ("imap", dialogue((b"* OK\r\n", b"a"), (b"* x\r\n" * 200, b"")), "endless lines"),
         ("postgres", dialogue((b"", SSL_REQUEST), (b"N", b"")), "it has no TLS"),
         ("postgres", dialogue((b"", SSL_REQUEST), (b"E", b"")), "answered with b'E'"),
@@ -252,7 +312,9 @@ def dripping(content: bytes) -> Talk:
         pytest.param(dripping(b"220-so\r\n"), "smtp", Phase.STARTTLS, id="drips before STARTTLS"),
     ],
 )
-def test_a_server_that_says_little_is_given_up_in_time(talk: Talk, protocol: str, phase: Phase) -> None:
+def test_a_server_that_says_little_is_given_up_in_time(
+    talk: Talk, protocol: str, phase: Phase
+) -> None:
     with listening(talk) as port:
         began = time.monotonic()
         with pytest.raises(Unreachable, match="no answer in time") as failed:
@@ -264,7 +326,10 @@ def test_a_server_that_says_little_is_given_up_in_time(talk: Talk, protocol: str
 @pytest.mark.parametrize(
     ("talk", "told"),
     [
-        (dialogue((b"HTTP/1.1 400 Bad Request\r\n\r\n", b"")), "wrong version number|record layer failure"),
+        (
+            dialogue((b"HTTP/1.1 400 Bad Request\r\n\r\n", b"")),
+            "wrong version number|record layer failure",
+        ),
         (lambda connection: connection.recv(5_000), "the connection was closed|reset by peer"),
     ],
 )
@@ -304,7 +369,10 @@ def test_a_server_of_ipv6_is_looked_at() -> None:
 
 def test_many_services_are_looked_at_at_once(port: int) -> None:
     names = itertools.cycle(["good.test", "ending.test"])
-    services = [Service(target(LOCAL, port, private=True), next(names), authorities=ROOT) for _ in range(500)]
+    services = [
+        Service(target(LOCAL, port, private=True), next(names), authorities=ROOT)
+        for _ in range(500)
+    ]
     found = list(looks(services, 10, 50, soon()))
     assert [service for service, _ in found] == services
     assert all(isinstance(seen, Look) and not seen.refusals for _, seen in found)
@@ -318,7 +386,9 @@ def test_services_that_are_silent_wait_beside_each_other_and_are_tried_twice() -
         silent(connection)
 
     with listening(counting) as port:
-        services = [Service(target(LOCAL, port, private=True), f"{number}.test") for number in range(30)]
+        services = [
+            Service(target(LOCAL, port, private=True), f"{number}.test") for number in range(30)
+        ]
         began = time.monotonic()
         found = dict(looks(services, 0.3, 30, soon()))
         assert time.monotonic() - began < 3  # one after the other they would take 18 s
@@ -327,7 +397,10 @@ def test_services_that_are_silent_wait_beside_each_other_and_are_tried_twice() -
 
 
 def test_a_service_that_comes_back_at_once_is_no_trouble() -> None:
-    answers: list[Callable[[socket.socket], Any]] = [showing(context_of("good.test")), socket.socket.close]
+    answers: list[Callable[[socket.socket], Any]] = [
+        showing(context_of("good.test")),
+        socket.socket.close,
+    ]
 
     def next_answer(connection: socket.socket) -> None:
         answers.pop()(connection)
@@ -346,12 +419,16 @@ def test_what_there_is_no_time_for_is_not_tried_again_or_not_at_all() -> None:
         silent(connection)
 
     with listening(counting) as port:
-        one, other = (Service(target(LOCAL, port, private=True), name) for name in ("one.test", "other.test"))
+        one, other = (
+            Service(target(LOCAL, port, private=True), name) for name in ("one.test", "other.test")
+        )
         found = dict(looks([one, other], 0.3, 1, soon(0.5)))
     assert (str(found[one]), found[other], next(asked)) == ("tls: no answer in time", None, 1)
 
 
-def test_one_odd_server_does_not_hide_the_others(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_odd_server_does_not_hide_the_others(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def odd(service: Service, course: Course) -> Look:
         if service.name == "odd.test":
             raise RuntimeError("nobody thought of this")

@@ -55,10 +55,17 @@ def test_endpoints_wait_for_each_other_only_where_there_are_too_many(web: str) -
 
 
 def test_what_there_is_no_time_for_is_late_and_what_failed_before_stays_so(web: str) -> None:
-    endpoints = [endpoint(f"{web}/{path}", path, client={"timeout": "300ms"}) for path in ("hang", "slow", "health")]
+    endpoints = [
+        endpoint(f"{web}/{path}", path, client={"timeout": "300ms"})
+        for path in ("hang", "slow", "health")
+    ]
     one_by_one = Rules(concurrency=1, retries=1, retry_seconds=0)
     hung, slow, late = trials(endpoints, one_by_one, soon(0.7))
-    assert (hung.attempts, hung.late, hung.verdict and hung.verdict.got) == (1, False, "no answer in time")
+    assert (hung.attempts, hung.late, hung.verdict and hung.verdict.got) == (
+        1,
+        False,
+        "no answer in time",
+    )
     assert (slow.attempts, slow.late, slow.verdict) == (1, False, None)
     assert late == Trial(endpoints[2])
     assert late.late
@@ -106,12 +113,16 @@ def test_a_secret_that_is_not_there_is_the_endpoints_trouble_alone(web: str) -> 
 @pytest.mark.usefixtures("moto")
 def test_a_secret_that_no_header_can_carry_is_named_and_not_shown(web: str) -> None:
     aws.client("ssm").put_parameter(Name=SECRET, Value="key\u00fcber-hunter2", Type="SecureString")
-    (trial,) = trials([endpoint(web, headers={"X-Key": f"${{{SECRET}}}"})], Rules(retries=0), soon())
+    (trial,) = trials(
+        [endpoint(web, headers={"X-Key": f"${{{SECRET}}}"})], Rules(retries=0), soon()
+    )
     assert trial.verdict
     assert trial.verdict.got == "the secret in the header X-Key is no printable ASCII text"
 
 
-def test_one_odd_endpoint_does_not_hide_the_others(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_odd_endpoint_does_not_hide_the_others(
+    web: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def odd(asked: Endpoint, *arguments: Any) -> Any:
         if asked.name == "odd":
             raise RuntimeError("nobody thought of this")
@@ -124,14 +135,19 @@ def test_one_odd_endpoint_does_not_hide_the_others(web: str, monkeypatch: pytest
     assert healthy.verdict is None
 
 
-def test_an_answer_that_nests_deeply_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_nests_deeply_does_not_hide_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def nested(asked: Endpoint, *_: Any) -> Outcome:
         levels = int(asked.name)
         return Outcome(Facts(body=b'{"a": ' + b"[" * levels + b"]" * levels + b"}"))
 
     monkeypatch.setattr(module, "probe", nested)
     for a in ("[BODY].a", "len([BODY].a)"):
-        endpoints = [endpoint("http://a.test", str(levels), conditions=[f"{a} == x"]) for levels in (0, 300, 500, 900)]
+        endpoints = [
+            endpoint("http://a.test", str(levels), conditions=[f"{a} == x"])
+            for levels in (0, 300, 500, 900)
+        ]
         shallow, *deep = (each.verdict for each in trials(endpoints, Rules(retries=0), soon()))
         assert shallow
         assert shallow.phase == "condition"
@@ -141,7 +157,9 @@ def test_an_answer_that_nests_deeply_does_not_hide_the_others(monkeypatch: pytes
 
 
 def test_what_was_answered_is_not_kept_until_the_run_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "probe", lambda *_: Outcome(Facts(status=200, body=b"y" * BODY_BYTES)))
+    monkeypatch.setattr(
+        module, "probe", lambda *_: Outcome(Facts(status=200, body=b"y" * BODY_BYTES))
+    )
     entries = [endpoint("http://a.test", conditions=[f"[BODY] {sign} x"]) for sign in ("==", "!=")]
     for trial, failed in zip(trials(entries, Rules(retries=0), soon()), (True, False), strict=True):
         assert trial.outcome

@@ -43,8 +43,12 @@ def run(asked: argparse.Namespace) -> int:
             with suppress(KeyboardInterrupt):
                 from tools.console import beside  # with Flask, which the other commands need not
 
-                say(f"the operators' console: {beside(account.endpoint, account.services, stack.STACK)}")
-                say("the fleet stays up; its log lines follow. Ctrl-C ends it. `make invoke JOB=...` runs a job again.")
+                say(
+                    f"the operators' console: {beside(account.endpoint, account.services, stack.STACK)}"
+                )
+                say(
+                    "the fleet stays up; its log lines follow. Ctrl-C ends it. `make invoke JOB=...` runs a job again."
+                )
                 for line in logs.follow(account, since_ms):
                     say(line)
             say("ending the fleet ...")
@@ -54,7 +58,9 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def _play_then(go_on: Callable[[Account, int, bool], None]) -> int:
-    from tools.local import start  # with moto, which is half a second more than the other commands need
+    from tools.local import (
+        start,
+    )  # with moto, which is half a second more than the other commands need
 
     started = time.monotonic()
     play.RESULT.unlink(missing_ok=True)
@@ -84,7 +90,11 @@ def invoke(arguments: argparse.Namespace) -> int:
     """Invoke one job in the running fleet and print its log and its result."""
     known = stack.jobs()
     if arguments.job not in known:
-        wrong = f"there is no job {arguments.job!r}" if arguments.job else "say which job: make invoke JOB=name"
+        wrong = (
+            f"there is no job {arguments.job!r}"
+            if arguments.job
+            else "say which job: make invoke JOB=name"
+        )
         raise FleetError(f"{wrong}; known: {', '.join(known)}")
     event: Path = arguments.event or ROOT / "tests" / "events" / f"{arguments.job}.json"
     try:
@@ -99,7 +109,9 @@ def invoke(arguments: argparse.Namespace) -> int:
     try:
         answer = account.lambda_.invoke(FunctionName=name, Payload=payload, LogType="Tail")
     except account.lambda_.exceptions.ResourceNotFoundException:
-        raise FleetError(f"{arguments.job} is not in the running fleet yet: `make deploy-local` brings it") from None
+        raise FleetError(
+            f"{arguments.job} is not in the running fleet yet: `make deploy-local` brings it"
+        ) from None
     for line in base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").splitlines():
         if not line.startswith(logs.LEFT_OUT):
             print(logs.readable(line), file=sys.stderr)
@@ -127,10 +139,14 @@ def arguments() -> argparse.Namespace:
         added = commands.add_parser(command.__name__, help=summary, description=summary)
         added.set_defaults(command=command)
         if command is run:
-            added.add_argument("--docker", action="store_true", help="let `sam local invoke` reach the fleet")
+            added.add_argument(
+                "--docker", action="store_true", help="let `sam local invoke` reach the fleet"
+            )
         if command is invoke:
             added.add_argument("job", help="a folder of functions/")
-            added.add_argument("event", nargs="?", type=Path, help="a JSON file; tests/events/JOB.json without one")
+            added.add_argument(
+                "event", nargs="?", type=Path, help="a JSON file; tests/events/JOB.json without one"
+            )
     return parser.parse_args()
 
 

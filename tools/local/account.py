@@ -20,7 +20,9 @@ class Account:
         self.endpoint, self.services = endpoint, services
         self.environment = {"AWS_ENDPOINT_URL": endpoint, **services}
         aws = session()
-        self.acm = aws.client("acm", endpoint_url=services.get("AWS_ENDPOINT_URL_ACM", endpoint), config=CONFIG)
+        self.acm = aws.client(
+            "acm", endpoint_url=services.get("AWS_ENDPOINT_URL_ACM", endpoint), config=CONFIG
+        )
         self.cloudformation = aws.client("cloudformation", endpoint_url=endpoint, config=CONFIG)
         self.dynamodb = aws.client("dynamodb", endpoint_url=endpoint, config=CONFIG)
         self.events = aws.client("events", endpoint_url=endpoint, config=CONFIG)
@@ -37,7 +39,9 @@ class Account:
     def make_bucket(self, name: str) -> None:
         """Create a bucket, unless it is there already."""
         with suppress(self.s3.exceptions.BucketAlreadyOwnedByYou):
-            self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+            self.s3.create_bucket(
+                Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
+            )
 
     def at(self, moment: datetime) -> "Account":
         """Return the same account, where what is asked of IAM and Secrets Manager happens at this moment."""
@@ -53,14 +57,20 @@ class Account:
     def functions(self) -> dict[str, FunctionConfigurationTypeDef]:
         """Return every deployed function by its name."""
         pages = self.lambda_.get_paginator("list_functions").paginate()
-        return {function["FunctionName"]: function for page in pages for function in page["Functions"]}
+        return {
+            function["FunctionName"]: function for page in pages for function in page["Functions"]
+        }
 
     def schedules(self) -> Iterator[GetScheduleOutputTypeDef]:
         """Yield every deployed schedule."""
         for page in self.scheduler.get_paginator("list_schedules").paginate():
             for found in page["Schedules"]:
-                with suppress(self.scheduler.exceptions.ResourceNotFoundException):  # it ran once, and is gone
-                    yield self.scheduler.get_schedule(Name=found["Name"], GroupName=found["GroupName"])
+                with suppress(
+                    self.scheduler.exceptions.ResourceNotFoundException
+                ):  # it ran once, and is gone
+                    yield self.scheduler.get_schedule(
+                        Name=found["Name"], GroupName=found["GroupName"]
+                    )
 
     def allowed(self, role_arn: str, action: str, resource: str) -> bool:
         """Say whether the role's policies allow the action on the resource."""

@@ -24,7 +24,10 @@ def resolved(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]:
     if PAGERDUTY in elsewhere:
         _incident(fleet, key, "resolve")
     else:
-        expect(key not in fleet.destinations.incidents, f"{key} is not critical, and opened an incident")
+        expect(
+            key not in fleet.destinations.incidents,
+            f"{key} is not critical, and opened an incident",
+        )
     return alert
 
 
@@ -43,7 +46,11 @@ def _told(fleet: Fleet, key: str, resolved: bool) -> dict[str, Any]:
 
 def _shown(fleet: Fleet, text: str, method: str) -> None:
     def found() -> bool:
-        taken = [each for each in fleet.destinations.of(SLACK) if each.accepted and each.path.endswith(method)]
+        taken = [
+            each
+            for each in fleet.destinations.of(SLACK)
+            if each.accepted and each.path.endswith(method)
+        ]
         return any(each.body["text"] == text for each in taken)
 
     eventually(found, f"Slack was not told by {method}: {text}")

@@ -25,7 +25,9 @@ ISOLATED = {
     "SAM_CLI_TELEMETRY": "0",
 }
 
-CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=60)
+CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=60
+)
 
 
 def isolated(environment: Mapping[str, str]) -> dict[str, str]:
@@ -43,4 +45,6 @@ def isolate() -> None:
 
 def session() -> boto3.Session:
     """Return a session as the operator of the local account."""
-    return boto3.Session(ISOLATED["AWS_ACCESS_KEY_ID"], ISOLATED["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+    return boto3.Session(
+        ISOLATED["AWS_ACCESS_KEY_ID"], ISOLATED["AWS_SECRET_ACCESS_KEY"], region_name=REGION
+    )

@@ -54,5 +54,7 @@ class Calls:
             file.seek(mark)
             decisions = [Decision(**json.loads(line)) for line in file if line.endswith("\n")]
         return {
-            Call(jobs[each.key], each.action, each.resource, each.allowed) for each in decisions if each.key in jobs
+            Call(jobs[each.key], each.action, each.resource, each.allowed)
+            for each in decisions
+            if each.key in jobs
         }

@@ -67,7 +67,9 @@ def install() -> None:
         setattr(CodePipelineResponse, operation.__name__, operation)
 
 
-def add_pipeline(name: str, stages: tuple[str, ...] = ("Source", "Build", "Deploy"), region: str = REGION) -> None:
+def add_pipeline(
+    name: str, stages: tuple[str, ...] = ("Source", "Build", "Deploy"), region: str = REGION
+) -> None:
     """Create a pipeline of `stages` without the IAM role and the actions that CreatePipeline asks for."""
     definition = {"name": name, "stages": [{"name": stage, "actions": []} for stage in stages]}
     _backend(region).pipelines[name] = CodePipeline(ACCOUNT, region, definition)
@@ -75,7 +77,12 @@ def add_pipeline(name: str, stages: tuple[str, ...] = ("Source", "Build", "Deplo
 
 def pause(name: str, stage: str, reason: str, since: datetime, region: str = REGION) -> None:
     """Disable the transition into `stage` as though someone had done so at `since`."""
-    _change(_backend(region), name, stage, Transition(False, since, f"arn:aws:iam::{ACCOUNT}:user/operator", reason))
+    _change(
+        _backend(region),
+        name,
+        stage,
+        Transition(False, since, f"arn:aws:iam::{ACCOUNT}:user/operator", reason),
+    )
 
 
 def resume(name: str, stage: str, region: str = REGION) -> None:
@@ -112,7 +119,11 @@ def get_pipeline_state(response: CodePipelineResponse) -> str:
             # Nothing leads into the first stage, so AWS shows no transition there.
             "stageStates": [{"stageName": stages[0], "actionStates": []}]
             + [
-                {"stageName": stage, "actionStates": [], "inboundTransitionState": _shape(transitions.get(stage))}
+                {
+                    "stageName": stage,
+                    "actionStates": [],
+                    "inboundTransitionState": _shape(transitions.get(stage)),
+                }
                 for stage in stages[1:]
             ],
             "created": pipeline.metadata["created"],
@@ -136,13 +147,22 @@ def enable_stage_transition(response: CodePipelineResponse) -> str:
 def start_pipeline_execution(response: CodePipelineResponse) -> str:
     """Answer StartPipelineExecution; the same client request token gives the same execution."""
     backend, asked = response.codepipeline_backend, _asked(response)
-    name, token, variables = asked["name"], asked.get("clientRequestToken", ""), asked.get("variables", [])
+    name, token, variables = (
+        asked["name"],
+        asked.get("clientRequestToken", ""),
+        asked.get("variables", []),
+    )
     state = _state(_pipeline(backend, name))
     # botocore numbers the calls of one attempt here; a call from anything else is an attempt by itself.
     if re.search(r"attempt=1\b", response.headers.get("amz-sdk-request", "attempt=1")):
-        state.throttled, state.throttled_attempts = state.throttled_attempts > 0, max(0, state.throttled_attempts - 1)
+        state.throttled, state.throttled_attempts = (
+            state.throttled_attempts > 0,
+            max(0, state.throttled_attempts - 1),
+        )
     known = state.executions.get(token)
-    execution = None if state.throttled else known or backend.start_pipeline_execution(name, variables)
+    execution = (
+        None if state.throttled else known or backend.start_pipeline_execution(name, variables)
+    )
     state.starts.append(
         Start(
             at=datetime.now(UTC),
@@ -163,7 +183,11 @@ def list_pipelines(response: CodePipelineResponse) -> str:
     """Answer ListPipelines page by page; the token is the name of the last pipeline shown."""
     asked = _asked(response)
     after, size = asked.get("nextToken", ""), asked.get("maxResults", PAGE)
-    left = [pipeline for pipeline in response.codepipeline_backend.list_pipelines() if pipeline["name"] > after]
+    left = [
+        pipeline
+        for pipeline in response.codepipeline_backend.list_pipelines()
+        if pipeline["name"] > after
+    ]
     page = left[:size]
     more = {"nextToken": page[-1]["name"]} if len(left) > size else {}
     return json.dumps({"pipelines": page, **more})
@@ -181,7 +205,9 @@ def _backend(region: str) -> CodePipelineBackend:
 def _pipeline(backend: CodePipelineBackend, name: str) -> CodePipeline:
     pipeline = backend.pipelines.get(name)
     if pipeline is None:
-        raise PipelineNotFoundException(f"Account '{ACCOUNT}' does not have a pipeline with name '{name}'")
+        raise PipelineNotFoundException(
+            f"Account '{ACCOUNT}' does not have a pipeline with name '{name}'"
+        )
     return pipeline
 
 
@@ -203,7 +229,9 @@ def _change_now(response: CodePipelineResponse, enabled: bool) -> None:
 def _change(backend: CodePipelineBackend, name: str, stage: str, transition: Transition) -> None:
     pipeline = _pipeline(backend, name)
     if stage not in [each["name"] for each in pipeline.pipeline["stages"][1:]]:
-        raise JsonRESTError("StageNotFoundException", f"Nothing leads into a stage '{stage}' of pipeline '{name}'")
+        raise JsonRESTError(
+            "StageNotFoundException", f"Nothing leads into a stage '{stage}' of pipeline '{name}'"
+        )
     _state(pipeline).transitions[stage] = transition
 
 

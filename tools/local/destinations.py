@@ -20,11 +20,23 @@ from typing import Any, Literal
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-SLACK, SLACK_WEBHOOK, PAGERDUTY, WEBHOOK, GONE = "slack", "slack webhook", "pagerduty", "webhook", "gone"
+SLACK, SLACK_WEBHOOK, PAGERDUTY, WEBHOOK, GONE = (
+    "slack",
+    "slack webhook",
+    "pagerduty",
+    "webhook",
+    "gone",
+)
 SLACK_TOKEN = "xoxb-of-the-local-fleet"  # noqa: S105 - it opens nothing
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 SIGNING_KEY = "whsec_bG9jYWwgZmxlZXQgc2lnbmluZyBrZXk="
-PATHS = {"/api/": SLACK, "/services/": SLACK_WEBHOOK, "/v2/enqueue": PAGERDUTY, "/hook": WEBHOOK, "/gone": GONE}
+PATHS = {
+    "/api/": SLACK,
+    "/services/": SLACK_WEBHOOK,
+    "/v2/enqueue": PAGERDUTY,
+    "/hook": WEBHOOK,
+    "/gone": GONE,
+}
 # Longer than the fleet's patience, so that a destination that hangs is given up.
 HANG_SECONDS = 12.0
 
@@ -58,7 +70,9 @@ class Delivery:
     def accepted(self) -> bool:
         """Whether the destination took it."""
         return (
-            self.answer.manner == "proper" and self.answer.status // 100 == 2 and '"ok": false' not in self.answer.body
+            self.answer.manner == "proper"
+            and self.answer.status // 100 == 2
+            and '"ok": false' not in self.answer.body
         )
 
     def shown(self) -> dict[str, Any]:
@@ -104,7 +118,9 @@ class Destinations:
 
     def take(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Decide the answer to one request, and keep both."""
-        destination = next((name for prefix, name in PATHS.items() if path.startswith(prefix)), path)
+        destination = next(
+            (name for prefix, name in PATHS.items() if path.startswith(prefix)), path
+        )
         with self._lock:
             arranged = self.arranged[destination]
             meant = bool(arranged) and arranged[0].about.encode() in body
@@ -113,13 +129,23 @@ class Destinations:
                 document = json.loads(body)
                 answer = answer or self._proper(destination, path, headers, body.decode(), document)
             except ValueError:
-                document, answer = body.decode(errors="replace"), answer or Answer(400, "invalid_payload")
+                document, answer = (
+                    body.decode(errors="replace"),
+                    answer or Answer(400, "invalid_payload"),
+                )
             if answer.manner == "echo":
-                answer = replace(answer, body=f"{headers.get('authorization')} {path} {body.decode(errors='replace')}")
-            self.deliveries.append(Delivery(destination, self.clock(), path, headers, document, answer))
+                answer = replace(
+                    answer,
+                    body=f"{headers.get('authorization')} {path} {body.decode(errors='replace')}",
+                )
+            self.deliveries.append(
+                Delivery(destination, self.clock(), path, headers, document, answer)
+            )
         return answer
 
-    def _proper(self, destination: str, path: str, headers: dict[str, str], text: str, document: Any) -> Answer:
+    def _proper(
+        self, destination: str, path: str, headers: dict[str, str], text: str, document: Any
+    ) -> Answer:
         match destination:
             case "slack":
                 return Answer(200, json.dumps(self._slack(path, headers, document)))
@@ -133,7 +159,9 @@ class Destinations:
                 return Answer(410, "nobody is here any more")
         return Answer(404, "no such destination")
 
-    def _slack(self, path: str, headers: dict[str, str], document: dict[str, Any]) -> dict[str, Any]:
+    def _slack(
+        self, path: str, headers: dict[str, str], document: dict[str, Any]
+    ) -> dict[str, Any]:
         if headers.get("authorization") != f"Bearer {self.slack_token}":
             return {"ok": False, "error": "invalid_auth"}
         ts = document.get("ts") or f"{len(self.messages) + 1}.000000"
@@ -190,7 +218,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.drip(f"HTTP/1.1 {answer.status} \r\nSlow: ")
             case _:
                 headers = {"Content-Length": str(len(answer.body.encode())), **answer.headers}
-                lines = [f"HTTP/1.1 {answer.status} ", *(f"{name}: {value}" for name, value in headers.items())]
+                lines = [
+                    f"HTTP/1.1 {answer.status} ",
+                    *(f"{name}: {value}" for name, value in headers.items()),
+                ]
                 self.wfile.write("\r\n".join([*lines, "", answer.body]).encode())
 
     def drip(self, beginning: str) -> None:
@@ -206,14 +237,20 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(destinations: Destinations | None = None, tls: ssl.SSLContext | None = None) -> Iterator[Destinations]:
+def serving(
+    destinations: Destinations | None = None, tls: ssl.SSLContext | None = None
+) -> Iterator[Destinations]:
     """Serve on a free loopback port; yield the destinations, whose `url` leads there."""
     kept = destinations or Destinations()
     with _Server(kept) as server:
         if tls:
-            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         kept.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, args=(0.05,), name="destinations", daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, args=(0.05,), name="destinations", daemon=True
+        ).start()
         try:
             yield kept
         finally:

@@ -33,7 +33,9 @@ HOST = "host.docker.internal"
 @contextmanager
 def reachable(account: Account) -> Iterator[None]:
     """Make the fleet reachable from containers, and the template for `sam local invoke`, for a while."""
-    if sys.platform != "darwin":  # Docker Desktop leads its containers to the host's loopback by itself
+    if (
+        sys.platform != "darwin"
+    ):  # Docker Desktop leads its containers to the host's loopback by itself
         gateway = _gateway()
         for port in {port for url in account.environment.values() if (port := urlsplit(url).port)}:
             _listen(gateway, port)
@@ -47,10 +49,17 @@ def reachable(account: Account) -> Iterator[None]:
 def template(account: Account) -> dict[str, Any]:
     """Return a template with the jobs as they are deployed, and code as it is in this clone."""
     reach = {name: url.replace("127.0.0.1", HOST) for name, url in account.environment.items()}
-    credentials = {name: value for name, value in ISOLATED.items() if name.startswith("AWS_") and "FILE" not in name}
+    credentials = {
+        name: value
+        for name, value in ISOLATED.items()
+        if name.startswith("AWS_") and "FILE" not in name
+    }
     functions = account.functions()
     resources: dict[str, Any] = {
-        "Layer": {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": str(_layer())}}
+        "Layer": {
+            "Type": "AWS::Serverless::LayerVersion",
+            "Properties": {"ContentUri": str(_layer())},
+        }
     }
     for job in jobs():
         deployed = functions[f"{STACK}-{job}"]
@@ -61,7 +70,9 @@ def template(account: Account) -> dict[str, Any]:
                 **{name: value for name, value in deployed.items() if name in same},
                 "CodeUri": str(_code(job)),
                 "Layers": [{"Ref": "Layer"}],
-                "Environment": {"Variables": {**deployed["Environment"]["Variables"], **credentials, **reach}},
+                "Environment": {
+                    "Variables": {**deployed["Environment"]["Variables"], **credentials, **reach}
+                },
             },
         }
     return {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
@@ -83,9 +94,13 @@ def _gateway() -> str:
     """Return this machine's address on Docker's default network."""
     command = ["docker", "network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}"]
     try:
-        (network, *_) = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        (network, *_) = json.loads(
+            subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        )
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        raise FleetError("DOCKER=1 needs a Docker engine, and `docker network inspect bridge` failed") from error
+        raise FleetError(
+            "DOCKER=1 needs a Docker engine, and `docker network inspect bridge` failed"
+        ) from error
     # An engine that was told no gateway names only the subnet, and takes its first address.
     return network.get("Gateway") or str(next(ip_network(network["Subnet"]).hosts()))
 
@@ -95,7 +110,9 @@ def _listen(gateway: str, port: int) -> None:
     try:
         listener = socket.create_server((gateway, port))
     except OSError as error:
-        raise FleetError(f"cannot listen on Docker's bridge ({gateway}:{port}): {error.strerror}") from error
+        raise FleetError(
+            f"cannot listen on Docker's bridge ({gateway}:{port}): {error.strerror}"
+        ) from error
     threading.Thread(target=_relay, args=(listener, port), name="relay", daemon=True).start()
 
 

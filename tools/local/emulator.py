@@ -80,14 +80,20 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
                 return
         except OSError:
             time.sleep(0.05)
-    how = "did not answer in time" if process.poll() is None else f"ended with code {process.returncode}"
+    how = (
+        "did not answer in time"
+        if process.poll() is None
+        else f"ended with code {process.returncode}"
+    )
     last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
     raise FleetError(f"the AWS emulator {how}; the end of its log:\n{last}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """Kill MiniStack and the function processes, which share its process group; they hold nothing worth waiting for."""
-    with suppress(ProcessLookupError, PermissionError):  # macOS denies signalling a group of zombies
+    with suppress(
+        ProcessLookupError, PermissionError
+    ):  # macOS denies signalling a group of zombies
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     if process.stdin:

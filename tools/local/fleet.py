@@ -30,7 +30,9 @@ def expect(condition: object, otherwise: str) -> None:
         raise Failed(otherwise)
 
 
-def eventually(condition: Callable[[], Any], otherwise: str, seconds: float = PATIENCE_SECONDS) -> Any:
+def eventually(
+    condition: Callable[[], Any], otherwise: str, seconds: float = PATIENCE_SECONDS
+) -> Any:
     """Return the first true result of the condition; raise `Failed` when there is none within `seconds`."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):
@@ -55,7 +57,9 @@ class Tap:
         return event
 
     def _receive(self) -> MessageTypeDef | None:
-        messages = self.sqs.receive_message(QueueUrl=self.url, WaitTimeSeconds=1).get("Messages", [])
+        messages = self.sqs.receive_message(QueueUrl=self.url, WaitTimeSeconds=1).get(
+            "Messages", []
+        )
         return messages[0] if messages else None
 
 
@@ -68,17 +72,26 @@ class Fleet:
         self.destinations = destinations
         self.calls = calls
         (stack,) = account.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
-        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        self.outputs = {
+            output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])
+        }
 
     def jobs(self) -> list[str]:
         """Return the names of the deployed jobs."""
         prefix = f"{STACK}-"
-        return sorted(name.removeprefix(prefix) for name in self.account.functions() if name.startswith(prefix))
+        return sorted(
+            name.removeprefix(prefix)
+            for name in self.account.functions()
+            if name.startswith(prefix)
+        )
 
     def called(self, since: int) -> set[Call]:
         """Return what the jobs have called of AWS since a mark of `calls`."""
         prefix, functions = f"{STACK}-", self.account.functions().items()
-        jobs = {credentials(each)["aws_access_key_id"]: name.removeprefix(prefix) for name, each in functions}
+        jobs = {
+            credentials(each)["aws_access_key_id"]: name.removeprefix(prefix)
+            for name, each in functions
+        }
         return self.calls.since(since, jobs)
 
     def variables(self, job: str) -> dict[str, str]:
@@ -91,20 +104,27 @@ class Fleet:
         aws, name = self.account.lambda_, f"{STACK}-{job}"
         aws.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
         eventually(
-            lambda: aws.get_function_configuration(FunctionName=name)["LastUpdateStatus"] == "Successful",
+            lambda: (
+                aws.get_function_configuration(FunctionName=name)["LastUpdateStatus"]
+                == "Successful"
+            ),
             f"{job} was not updated",
         )
 
     def configure(self, job: str, variable: str, yaml: str) -> None:
         """Write a list that people keep for the job into the SSM parameter that a variable names; it counts at once."""
         variables = self.variables(job)
-        self.account.ssm.put_parameter(Name=variables[variable], Value=yaml, Type="String", Overwrite=True)
+        self.account.ssm.put_parameter(
+            Name=variables[variable], Value=yaml, Type="String", Overwrite=True
+        )
         self.renew(job, variables)
 
     def entrust(self, job: str, name: str, secret: str) -> str:
         """Write a secret where the job may read it; return the parameter's name."""
         parameter = f"/{STACK}/{job}/secrets/{name}"
-        self.account.ssm.put_parameter(Name=parameter, Value=secret, Type="SecureString", Overwrite=True)
+        self.account.ssm.put_parameter(
+            Name=parameter, Value=secret, Type="SecureString", Overwrite=True
+        )
         return parameter
 
     def delivered(self, destination: str, text: str, count: int) -> list[Delivery]:
@@ -112,9 +132,16 @@ class Fleet:
 
         def accepted() -> list[Delivery]:
             found = self.destinations.of(destination)
-            return [delivery for delivery in found if delivery.accepted and text in json.dumps(delivery.body)]
+            return [
+                delivery
+                for delivery in found
+                if delivery.accepted and text in json.dumps(delivery.body)
+            ]
 
-        eventually(lambda: len(accepted()) >= count, f"{destination} did not accept {count} requests with {text!r}")
+        eventually(
+            lambda: len(accepted()) >= count,
+            f"{destination} did not accept {count} requests with {text!r}",
+        )
         return accepted()
 
     def publish(self, event: dict[str, Any]) -> None:
@@ -140,9 +167,13 @@ class Fleet:
         """Copy the matching events of the default bus to a queue for a while."""
         sqs, events = self.account.sqs, self.account.events
         url = sqs.create_queue(QueueName=f"tap-{name}")["QueueUrl"]
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])[
+            "Attributes"
+        ]
         events.put_rule(Name=f"tap-{name}", EventPattern=json.dumps(pattern))
-        events.put_targets(Rule=f"tap-{name}", Targets=[{"Id": "tap", "Arn": attributes["QueueArn"]}])
+        events.put_targets(
+            Rule=f"tap-{name}", Targets=[{"Id": "tap", "Arn": attributes["QueueArn"]}]
+        )
         try:
             yield Tap(sqs, url)
         finally:
@@ -158,8 +189,13 @@ class Fleet:
         target = self._schedule(job)["Target"]
         due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
         planned = f"{due:%Y-%m-%dT%H:%M:%SZ}"
-        detail = {"job": [job], "scheduled_at": [due.isoformat()]}  # its own schedule may run it meanwhile
-        with self.tap(job, {"source": ["fleet"], "detail-type": ["Job Report"], "detail": detail}) as tap:
+        detail = {
+            "job": [job],
+            "scheduled_at": [due.isoformat()],
+        }  # its own schedule may run it meanwhile
+        with self.tap(
+            job, {"source": ["fleet"], "detail-type": ["Job Report"], "detail": detail}
+        ) as tap:
             self.account.scheduler.create_schedule(
                 Name=f"once-{job}-{due:%H%M%S}",
                 ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
@@ -169,7 +205,9 @@ class Fleet:
                     "Arn": target["Arn"],
                     "RoleArn": target["RoleArn"],
                     # The emulator leaves the keyword as it stands; AWS puts the planned time there.
-                    "Input": target.get("Input", "{}").replace("<aws.scheduler.scheduled-time>", planned),
+                    "Input": target.get("Input", "{}").replace(
+                        "<aws.scheduler.scheduled-time>", planned
+                    ),
                 },
             )
             report = tap.next(f"{job} was due at {planned} and has not reported")["detail"]
@@ -182,13 +220,18 @@ class Fleet:
         url = self.outputs["DeadLettersUrl"]
         while True:
             answer = self.account.sqs.receive_message(
-                QueueUrl=url, MessageAttributeNames=["All"], MaxNumberOfMessages=10, VisibilityTimeout=1
+                QueueUrl=url,
+                MessageAttributeNames=["All"],
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=1,
             )
             if not answer.get("Messages"):
                 break
             for message in answer["Messages"]:
                 attributes = message.get("MessageAttributes", {})
-                values = {name: attribute.get("StringValue", "") for name, attribute in attributes.items()}
+                values = {
+                    name: attribute.get("StringValue", "") for name, attribute in attributes.items()
+                }
                 found[message["MessageId"]] = values | {"body": message["Body"]}
         return [letter for letter in found.values() if letter.get("job") in jobs]
 

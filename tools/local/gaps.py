@@ -40,7 +40,10 @@ def certificate_arn(parameters: Mapping[str, Any]) -> str:
     return parameters.get("CertificateArn") or "*"
 
 
-RESOURCES: dict[str, Callable[[Mapping[str, Any]], str]] = {"acm": certificate_arn, "codepipeline": pipeline_arn}
+RESOURCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "acm": certificate_arn,
+    "codepipeline": pipeline_arn,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,10 @@ class Gate:
             return None
         caller = self._caller(key)
         if caller is None:
-            return _refused("UnrecognizedClientException", "The security token included in the request is invalid.")
+            return _refused(
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            )
         action = f"{service}:{request.headers.get('X-Amz-Target', '').rpartition('.')[2]}"
         resource = RESOURCES[service](json.loads(body or b"{}")) if service in RESOURCES else "*"
         allowed = self._account.allowed(caller.role, action, resource)
@@ -105,7 +111,9 @@ class Gate:
     def _caller(self, key: str) -> Caller | None:
         if key not in self._callers:
             for name, function in self._account.functions().items():
-                self._callers[credentials(function)["aws_access_key_id"]] = Caller(name, function["Role"])
+                self._callers[credentials(function)["aws_access_key_id"]] = Caller(
+                    name, function["Role"]
+                )
         return self._callers.get(key)
 
 
@@ -118,11 +126,16 @@ class _Silent(WSGIRequestHandler):
 def serving(emulator: str, calls: Calls) -> Iterator[dict[str, str]]:
     """Serve the missing services beside the emulator at that address; yield the variables that lead there."""
     codepipeline.install()
-    server = make_server("127.0.0.1", 0, Gate(Account(emulator, {}), calls), threaded=True, request_handler=_Silent)
+    server = make_server(
+        "127.0.0.1", 0, Gate(Account(emulator, {}), calls), threaded=True, request_handler=_Silent
+    )
     thread = threading.Thread(target=server.serve_forever, name="gaps", daemon=True)
     thread.start()
     try:
-        yield {f"AWS_ENDPOINT_URL_{service.upper()}": f"http://127.0.0.1:{server.port}" for service in SERVICES}
+        yield {
+            f"AWS_ENDPOINT_URL_{service.upper()}": f"http://127.0.0.1:{server.port}"
+            for service in SERVICES
+        }
     finally:
         server.shutdown()
         server.server_close()
@@ -130,4 +143,9 @@ def serving(emulator: str, calls: Calls) -> Iterator[dict[str, str]]:
 
 def _refused(code: str, message: str) -> Response:
     body = json.dumps({"__type": code, "message": message})
-    return Response(body, status=400, content_type="application/x-amz-json-1.1", headers={"x-amzn-ErrorType": code})
+    return Response(
+        body,
+        status=400,
+        content_type="application/x-amz-json-1.1",
+        headers={"x-amzn-ErrorType": code},
+    )

@@ -34,7 +34,9 @@ def lines(account: Account, since_ms: int) -> list[tuple[int, str, str]]:
     found = []
     groups = account.logs.describe_log_groups()["logGroups"]
     for group in (group["logGroupName"] for group in groups if STACK in group["logGroupName"]):
-        pages = account.logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since_ms)
+        pages = account.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=since_ms
+        )
         for event in (event for page in pages for event in page["events"]):
             text = event["message"].rstrip()
             if text and not text.startswith(LEFT_OUT):
@@ -61,7 +63,12 @@ def readable(line: str) -> str:
     """Return a JSON log line as time, level, job and message followed by what else it says; any other line as it is."""
     try:
         record: dict[str, Any] = json.loads(line)
-        head = (record.pop("timestamp"), record.pop("level"), record.pop("service"), record.pop("message"))
+        head = (
+            record.pop("timestamp"),
+            record.pop("level"),
+            record.pop("service"),
+            record.pop("message"),
+        )
     except (ValueError, KeyError, AttributeError, TypeError):
         return line
     rest = {name: value for name, value in record.items() if name not in NOISE}

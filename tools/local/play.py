@@ -35,7 +35,9 @@ def play_all(fleet: Fleet) -> list[Outcome]:
     done: SimpleQueue[Outcome] = SimpleQueue()
     for job, each in scenarios.items():
         # Daemons, so that Ctrl-C need not wait until each has lost patience.
-        Thread(target=lambda job=job, each=each: done.put(play(fleet, job, each, seeded)), daemon=True).start()
+        Thread(
+            target=lambda job=job, each=each: done.put(play(fleet, job, each, seeded)), daemon=True
+        ).start()
     outcomes = []
     for _ in scenarios:
         outcomes.append(done.get())
@@ -43,7 +45,9 @@ def play_all(fleet: Fleet) -> list[Outcome]:
     return sorted(outcomes, key=lambda outcome: outcome.job)
 
 
-def play(fleet: Fleet, job: str, each: Scenario, seeded: Callable[[], object] = lambda: None) -> Outcome:
+def play(
+    fleet: Fleet, job: str, each: Scenario, seeded: Callable[[], object] = lambda: None
+) -> Outcome:
     """Play one job's scenario; `seeded` is called between its two parts, whatever becomes of the first."""
     try:
         try:
@@ -54,7 +58,9 @@ def play(fleet: Fleet, job: str, each: Scenario, seeded: Callable[[], object] = 
     except Failed as failure:
         return Outcome(job, each.TRIGGER, "failed", str(failure))
     except Exception as error:  # noqa: BLE001 - one broken scenario must not hide what the other jobs did
-        return Outcome(job, each.TRIGGER, "failed", f"the scenario broke: {type(error).__name__}: {error}")
+        return Outcome(
+            job, each.TRIGGER, "failed", f"the scenario broke: {type(error).__name__}: {error}"
+        )
 
 
 def table(outcomes: Iterable[Outcome]) -> Table:
@@ -67,7 +73,9 @@ def table(outcomes: Iterable[Outcome]) -> Table:
     for outcome in outcomes:
         # Text, not str: rich would read brackets in what a job says as markup.
         colour = "green" if outcome.outcome == "ok" else "red"
-        shown.add_row(outcome.job, outcome.trigger, Text(outcome.outcome, colour), Text(outcome.detail))
+        shown.add_row(
+            outcome.job, outcome.trigger, Text(outcome.outcome, colour), Text(outcome.detail)
+        )
     return shown
 
 

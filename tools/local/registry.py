@@ -81,7 +81,9 @@ def newest() -> Running:
         _sweep()
         fleets = [Running(**json.loads(file.read_text())) for file in FLEETS.glob("*.json")]
     if not fleets:
-        raise FleetError("no fleet is running in this clone: start one with `make run` in another terminal")
+        raise FleetError(
+            "no fleet is running in this clone: start one with `make run` in another terminal"
+        )
     return max(fleets, key=lambda fleet: fleet.started)
 
 

@@ -24,7 +24,9 @@ def check(account: Account) -> None:
     needs = chain(by_functions(account), by_queues(account), by_schedules(account))
     missing = [need for need in needs if not account.allowed(need.role, need.action, need.resource)]
     if missing:
-        lines = (f"the role of {need.of} lacks {need.action} on {need.resource}" for need in missing)
+        lines = (
+            f"the role of {need.of} lacks {need.action} on {need.resource}" for need in missing
+        )
         raise FleetError("\n".join(["on AWS this deployment would fail, or not work:", *lines]))
 
 
@@ -35,8 +37,13 @@ def by_functions(account: Account) -> Iterator[Need]:
         rights = [("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs)]
         if function["TracingConfig"]["Mode"] == "Active":
             rights += [("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")]
-        configs = account.lambda_.list_function_event_invoke_configs(FunctionName=name)["FunctionEventInvokeConfigs"]
-        failures = (config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination") for config in configs)
+        configs = account.lambda_.list_function_event_invoke_configs(FunctionName=name)[
+            "FunctionEventInvokeConfigs"
+        ]
+        failures = (
+            config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+            for config in configs
+        )
         rights += [("sqs:SendMessage", destination) for destination in failures if destination]
         yield from (Need(name, function["Role"], action, resource) for action, resource in rights)
 

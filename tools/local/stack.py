@@ -80,7 +80,9 @@ def update(account: Account, deployed: Mapping[str, str]) -> list[str]:
         return changed
     for job in (name for name in changed if name != "shared"):
         with _built(ROOT / "functions" / job) as folder:
-            account.lambda_.update_function_code(FunctionName=f"{STACK}-{job}", ZipFile=_zipped(folder), Publish=False)
+            account.lambda_.update_function_code(
+                FunctionName=f"{STACK}-{job}", ZipFile=_zipped(folder), Publish=False
+            )
     if "shared" in changed:
         _update_layer(account)
     return changed
@@ -88,9 +90,15 @@ def update(account: Account, deployed: Mapping[str, str]) -> list[str]:
 
 def _update_layer(account: Account) -> None:
     functions = account.functions().values()
-    layers = {layer["Arn"].rsplit(":", 1)[0] for function in functions for layer in function.get("Layers", [])}
+    layers = {
+        layer["Arn"].rsplit(":", 1)[0]
+        for function in functions
+        for layer in function.get("Layers", [])
+    }
     if len(layers) != 1:
-        raise FleetError(f"expected the fleet to have one layer and found {len(layers)}: {sorted(layers)}")
+        raise FleetError(
+            f"expected the fleet to have one layer and found {len(layers)}: {sorted(layers)}"
+        )
     (layer,) = layers
     with _built(ROOT / "shared") as folder:
         published = account.lambda_.publish_layer_version(
@@ -110,7 +118,9 @@ def _built(source: Path) -> Iterator[Path]:
     if not makefile.exists():
         yield source
         return
-    target = re.search(r"^(build-\w+):", makefile.read_text(), re.MULTILINE)  # it bears the logical id
+    target = re.search(
+        r"^(build-\w+):", makefile.read_text(), re.MULTILINE
+    )  # it bears the logical id
     if target is None:
         raise FleetError(f"{makefile.relative_to(ROOT)} has no target build-<logical id>")
     with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
@@ -139,8 +149,14 @@ def _run(command: list[str], environment: Mapping[str, str]) -> None:
         )
     if done.returncode:
         shown = " ".join([Path(command[0]).name, *command[1:]])
-        output = [line for line in f"{done.stdout}{done.stderr}".splitlines() if line and "Uploading to" not in line]
-        raise FleetError("\n".join([f"`{shown}` failed with exit code {done.returncode}:", *output[-30:]]))
+        output = [
+            line
+            for line in f"{done.stdout}{done.stderr}".splitlines()
+            if line and "Uploading to" not in line
+        ]
+        raise FleetError(
+            "\n".join([f"`{shown}` failed with exit code {done.returncode}:", *output[-30:]])
+        )
 
 
 def _reasons(account: Account) -> Iterable[str]:
@@ -161,7 +177,9 @@ def _files(path: Path) -> list[Path]:
 def _digest(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in (file for path in paths for file in _files(path)):
-        digest.update(f"{file.relative_to(ROOT)}\0{file.stat().st_size}\0".encode() + file.read_bytes())
+        digest.update(
+            f"{file.relative_to(ROOT)}\0{file.stat().st_size}\0".encode() + file.read_bytes()
+        )
     return digest.hexdigest()
 
 

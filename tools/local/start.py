@@ -36,5 +36,7 @@ def running_fleet() -> Iterator[Fleet]:
             say(f"  it answers at {endpoint}")
             say("deploying with sam ...")
             deployed = stack.deploy(account)
-            registry.Running(os.getpid(), time.time(), endpoint, services, stack.STACK, deployed).announce()
+            registry.Running(
+                os.getpid(), time.time(), endpoint, services, stack.STACK, deployed
+            ).announce()
             yield Fleet(account, receiving, calls)

@@ -56,7 +56,9 @@ _put_events = eventbridge._put_events
 _create_schedule = scheduler._create_schedule
 
 
-async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+async def handle_request(
+    method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+) -> Any:
     """Answer an EventBridge request, remembering who sent it."""
     _by_operator.set(extract_access_key_id(headers, query) == OPERATOR)
     return await _handle_request(method, path, headers, body, query)
@@ -72,7 +74,9 @@ def create_schedule(name: str, body: dict[str, Any]) -> Any:
     answer = _create_schedule(name, body)
     if answer[0] == HTTPStatus.OK:
         made = scheduler._schedules[f"{body.get('GroupName', 'default')}/{name}"]
-        made["CreationDate"] = made["LastModificationDate"] = min(made["CreationDate"], body.get("StartDate", math.inf))
+        made["CreationDate"] = made["LastModificationDate"] = min(
+            made["CreationDate"], body.get("StartDate", math.inf)
+        )
     return answer
 
 
@@ -82,7 +86,9 @@ def iam_action(service: str, *request: Any, **more: Any) -> Any:
     return action.removesuffix("Batch") if service == "sqs" and isinstance(action, str) else action
 
 
-def condition_keys(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> dict[str, Any]:
+def condition_keys(
+    service: str, action: str, body: bytes, parameters: dict[str, Any]
+) -> dict[str, Any]:
     """Return the keys of a request that a policy's conditions may test."""
     keys: dict[str, Any] = _condition_keys(service, action, body, parameters)
     if action == "events:PutEvents":
@@ -99,9 +105,13 @@ def condition_keys(service: str, action: str, body: bytes, parameters: dict[str,
 def dated(answer: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """Make a service answer each request at the time that the operator says."""
 
-    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> Any:
         by_operator = extract_access_key_id(headers, query) == OPERATOR
-        _said.set(float(headers["x-fleet-now"]) if by_operator and "x-fleet-now" in headers else None)
+        _said.set(
+            float(headers["x-fleet-now"]) if by_operator and "x-fleet-now" in headers else None
+        )
         return await answer(method, path, headers, body, query)
 
     return handle
@@ -131,8 +141,14 @@ def resource_arn(service: str, method: str, path: str, *request: Any) -> str:
 
 def leading_keys(request: dict[str, Any]) -> Iterator[str]:
     """Yield the partition that a query asks for, or those of all items; AWS checks a transaction item by item."""
-    for part in (request, *(part for item in request.get("TransactItems", []) for part in item.values())):
-        table, item = dynamodb._tables.get(part.get("TableName")), part.get("Key") or part.get("Item")
+    for part in (
+        request,
+        *(part for item in request.get("TransactItems", []) for part in item.values()),
+    ):
+        table, item = (
+            dynamodb._tables.get(part.get("TableName")),
+            part.get("Key") or part.get("Item"),
+        )
         if table and item:
             yield from item[table["pk_name"]].values()
         elif queried := re.match(r"\w+ = (:\w+)", part.get("KeyConditionExpression", "")):
@@ -143,7 +159,12 @@ def enforce(key: str, action: str, *place: Any, **about: Any) -> Any:
     """Decide on a call, and write the decision down."""
     refusal = _enforce(key, action, *place, **about)
     if key and key != OPERATOR:
-        decision = {"key": key, "action": action, "resource": about.get("resource_arn", "*"), "allowed": not refusal}
+        decision = {
+            "key": key,
+            "action": action,
+            "resource": about.get("resource_arn", "*"),
+            "allowed": not refusal,
+        }
         with CALLS.open("a") as file:
             file.write(json.dumps(decision) + "\n")
     return refusal
@@ -166,7 +187,10 @@ if __name__ == "__main__":
     scheduler._create_schedule = create_schedule
     iam._IAM_HANDLERS["ListServerCertificates"] = list_server_certificates
     scheduler._SCHEDULE_TICK_INTERVAL = 1
-    iam.handle_request, secretsmanager.handle_request = dated(iam.handle_request), dated(secretsmanager.handle_request)
+    iam.handle_request, secretsmanager.handle_request = (
+        dated(iam.handle_request),
+        dated(secretsmanager.handle_request),
+    )
     iam._now = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now()))
     secretsmanager.time = SimpleNamespace(time=now, gmtime=time.gmtime, strftime=time.strftime)
     # It would set the level of the functions' logs as well; MiniStack has read it by now.

@@ -21,11 +21,17 @@ BELONGS = """A job belongs here when all of this is true of it:
 def fitting(job: str) -> str:
     """Return the job's name if it can be one; an error of argparse otherwise."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)+", job):
-        raise argparse.ArgumentTypeError(f"{job!r} is no name: say what it is for in snake_case, as in stale_images")
+        raise argparse.ArgumentTypeError(
+            f"{job!r} is no name: say what it is for in snake_case, as in stale_images"
+        )
     if banned := {"utils", "helpers", "common", "manager"} & set(job.split("_")):
-        raise argparse.ArgumentTypeError(f"{job!r} says nothing with {', '.join(banned)}: say what it is for")
+        raise argparse.ArgumentTypeError(
+            f"{job!r} says nothing with {', '.join(banned)}: say what it is for"
+        )
     if len(job) > 40:
-        raise argparse.ArgumentTypeError(f"{job!r} is longer than 40 characters, too long for a function's name")
+        raise argparse.ArgumentTypeError(
+            f"{job!r} is longer than 40 characters, too long for a function's name"
+        )
     return job
 
 
@@ -44,7 +50,9 @@ def pieces(job: str, trigger: str) -> dict[Path, str]:
         "test.py": ROOT / "tests" / "unit" / "functions" / f"test_{job}.py",
         "scenario.py": ROOT / "tools" / "local" / "scenarios" / f"{job}.py",
     }
-    files = {path: _filled(PIECES / trigger / f"{piece}.txt", names) for piece, path in paths.items()}
+    files = {
+        path: _filled(PIECES / trigger / f"{piece}.txt", names) for piece, path in paths.items()
+    }
     runbook = ROOT / "docs" / "operations.md"
     files[runbook] = runbook.read_text() + _filled(PIECES / "runbook.md.txt", names)
     template = ROOT / "template.yaml"
@@ -57,7 +65,9 @@ def declared(template: str, job: str, trigger: str, resources: str) -> str:
     """Return the template's text with the job's resources, and with its name where the fleet lists its jobs."""
     names = re.compile(r"^  (\w+):$", re.MULTILINE)
     if taken := set(names.findall(template)) & set(names.findall(resources)):
-        raise SystemExit(f"template.yaml has {', '.join(sorted(taken))} already: choose another name than {job}")
+        raise SystemExit(
+            f"template.yaml has {', '.join(sorted(taken))} already: choose another name than {job}"
+        )
     if trigger == "schedule":
         for role in ("SchedulerRole", "ConsoleRole"):
             invoked = rf"{role}:\n(?:.*\n)*?\s+Action: lambda:InvokeFunction\n\s+Resource:\n"
@@ -69,7 +79,9 @@ def declared(template: str, job: str, trigger: str, resources: str) -> str:
     sources = r"Sid: RulesThatCouldNotDeliver\n(?:.*\n)*?\s+aws:SourceArn:\n"
     template = _after(template, sources, f"!GetAtt {logical_id(job)}OnRequest.Arn")
     queue = f"{logical_id(job)}Queue"
-    operators = r"Action: \[sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:SendMessage\]\n\s+Resource:\n"
+    operators = (
+        r"Action: \[sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:SendMessage\]\n\s+Resource:\n"
+    )
     template = _after(template, operators, f"!GetAtt {queue}.Arn")
     output = f"  {queue}:\n    Description: Queue of {job}\n    Value: !Ref {queue}\n"
     return template.replace("\nOutputs:\n", f"\n{resources}Outputs:\n") + output
@@ -95,13 +107,18 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("job", type=fitting, help="what it is for, in snake_case")
-    parser.add_argument("--trigger", choices=["schedule", "queue"], default="schedule", help="default: schedule")
+    parser.add_argument(
+        "--trigger", choices=["schedule", "queue"], default="schedule", help="default: schedule"
+    )
     options = parser.parse_args()
     if (ROOT / "functions" / options.job).exists():
         parser.error(f"there is a job {options.job} already")
     files = pieces(options.job, options.trigger)
     print(BELONGS)
-    if sys.stdin.isatty() and input(f"Is it so for {options.job}? [y/N] ").strip().lower() not in {"y", "yes"}:
+    if sys.stdin.isatty() and input(f"Is it so for {options.job}? [y/N] ").strip().lower() not in {
+        "y",
+        "yes",
+    }:
         print("nothing was written")
         return 1
     for path, text in files.items():

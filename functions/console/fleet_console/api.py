@@ -106,7 +106,10 @@ def run(name: str) -> Answer:
 def findings() -> Answer:
     asked = asking.query(request, asking.Findings)
     rows, place = reading().findings(asked.wanted(now()), asked.limit, asked.cursor)
-    return {"items": [finding_as_json(row) for row in rows], "next": cursor(place) if place else None}
+    return {
+        "items": [finding_as_json(row) for row in rows],
+        "next": cursor(place) if place else None,
+    }
 
 
 @blueprint.get("/findings/<number>")
@@ -174,7 +177,9 @@ def redrive() -> Answer:
 @blueprint.post("/discards")
 def discard() -> Answer:
     asked = asking.body(request, asking.Discard)
-    return done_as_json(operations().discard(asked.selection, now(), g.who, asked.reason, dry_run=asked.dry_run))
+    return done_as_json(
+        operations().discard(asked.selection, now(), g.who, asked.reason, dry_run=asked.dry_run)
+    )
 
 
 def letter_as_json(letter: Parked) -> dict[str, Any]:
@@ -184,7 +189,10 @@ def letter_as_json(letter: Parked) -> dict[str, Any]:
 
 def whole_letter_as_json(letter: Letter) -> dict[str, Any]:
     """A dead letter as the API shows it by itself: with its event, in which what looks like a secret is masked."""
-    return letter_as_json(Parked.of(letter)) | {"outline": outline(letter.body), "body": masked(letter.body)}
+    return letter_as_json(Parked.of(letter)) | {
+        "outline": outline(letter.body),
+        "body": masked(letter.body),
+    }
 
 
 def cause_as_json(cause: Cause, letters: Sequence[Parked]) -> dict[str, Any]:
@@ -203,7 +211,10 @@ def cause_as_json(cause: Cause, letters: Sequence[Parked]) -> dict[str, Any]:
 
 def done_as_json(done: Done) -> dict[str, Any]:
     """What became of dead letters."""
-    outcomes = [{"letter": each.letter.id, "step": each.step, "detail": masked(each.detail)} for each in done.outcomes]
+    outcomes = [
+        {"letter": each.letter.id, "step": each.step, "detail": masked(each.detail)}
+        for each in done.outcomes
+    ]
     return {"outcomes": outcomes, "unseen": done.unseen}
 
 
@@ -248,4 +259,9 @@ def mute_as_json(mute: Mute) -> dict[str, Any]:
 
 def line_as_json(line: Line) -> dict[str, Any]:
     """A line of a log as the API shows it."""
-    return {"at": line.at.isoformat(), "level": line.level, "message": line.message, "fields": dict(line.fields)}
+    return {
+        "at": line.at.isoformat(),
+        "level": line.level,
+        "message": line.message,
+        "fields": dict(line.fields),
+    }

@@ -29,5 +29,8 @@ class Job:
 @cache
 def jobs() -> dict[str, Job]:
     """Return all jobs by their names."""
-    found = [Job(**{**each, "permissions": tuple(each["permissions"])}) for each in json.loads(CATALOGUE.read_text())]
+    found = [
+        Job(**{**each, "permissions": tuple(each["permissions"])})
+        for each in json.loads(CATALOGUE.read_text())
+    ]
     return {job.name: job for job in found}

@@ -61,7 +61,12 @@ def install(app: App) -> None:
 def tell(response: Response, flash: Flash) -> Response:
     """Let the page that a response leads to tell this."""
     response.set_cookie(
-        COOKIE, flash.encoded(), max_age=SECONDS, httponly=True, samesite="Strict", secure=request.is_secure
+        COOKIE,
+        flash.encoded(),
+        max_age=SECONDS,
+        httponly=True,
+        samesite="Strict",
+        secure=request.is_secure,
     )
     return response
 
@@ -70,4 +75,8 @@ def _encoded(flash: Flash, items: Sequence[str]) -> str:
     left = len(flash.items) - len(items)
     shown = [*items, f"and {left:,} more"] if left else [*items]
     cookie = urlsafe_b64encode(json.dumps(asdict(flash) | {"items": shown}).encode()).decode()
-    return cookie if len(cookie) <= COOKIE_CHARACTERS or not items else _encoded(flash, items[: len(items) // 2])
+    return (
+        cookie
+        if len(cookie) <= COOKIE_CHARACTERS or not items
+        else _encoded(flash, items[: len(items) // 2])
+    )

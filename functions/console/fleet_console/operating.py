@@ -73,12 +73,16 @@ class Operations:
         if job.scheduled:
             lambda_ = aws.client("lambda")
             try:
-                answer = lambda_.invoke(FunctionName=places.function(name), InvocationType="Event", Payload=text)
+                answer = lambda_.invoke(
+                    FunctionName=places.function(name), InvocationType="Event", Payload=text
+                )
             except lambda_.exceptions.ResourceNotFoundException:
                 raise Missing(f"{name} is not deployed") from None
             return Begun(name, "invocation", answer["ResponseMetadata"]["RequestId"])
         if event is None:
-            raise Invalid(f"event: {name} reacts to events and has no schedule: say with which event it is to run")
+            raise Invalid(
+                f"event: {name} reacts to events and has no schedule: say with which event it is to run"
+            )
         sqs = aws.client("sqs")
         try:
             sent = sqs.send_message(QueueUrl=places.queue_url(name), MessageBody=text)
@@ -86,7 +90,9 @@ class Operations:
             raise Missing(f"{name} is not deployed") from None
         return Begun(name, "message", sent["MessageId"])
 
-    def mute(self, pattern: str, reason: str, author: str, lasting: timedelta, now: datetime) -> Mute:
+    def mute(
+        self, pattern: str, reason: str, author: str, lasting: timedelta, now: datetime
+    ) -> Mute:
         """Withhold alerts that match a pattern, for a while."""
         try:
             within("until", lasting, timedelta(minutes=1), LONGEST_MUTE)
@@ -118,16 +124,27 @@ class Operations:
             for outcome in done.outcomes:
                 ids.setdefault(outcome.step.value, []).append(outcome.letter.id)
             counts = {step: len(letters) for step, letters in ids.items()}
-            logger.info("redriven", who=who, selection=asdict(selection), counts=counts, ids=ids, unseen=done.unseen)
+            logger.info(
+                "redriven",
+                who=who,
+                selection=asdict(selection),
+                counts=counts,
+                ids=ids,
+                unseen=done.unseen,
+            )
         return replace(done, unseen=done.unseen or redrive.unseen)
 
-    def discard(self, selection: Selection, now: datetime, who: str, reason: str, *, dry_run: bool) -> Done:
+    def discard(
+        self, selection: Selection, now: datetime, who: str, reason: str, *, dry_run: bool
+    ) -> Done:
         """Take the selected dead letters out for good; the log keeps who did it and why."""
         if not reason.strip():
             raise Invalid("reason: say why they may be lost")
 
         record = recorder(aws.client("logs"), self.reading.places.log_group, who, reason)
-        return self._in_time(discard(self._queue(), _meant(selection), now, record, dry_run=dry_run))
+        return self._in_time(
+            discard(self._queue(), _meant(selection), now, record, dry_run=dry_run)
+        )
 
     def _queue(self) -> DeadLetters:
         return replace(self.reading.dead_letters, until=time.monotonic() + ACTING_SECONDS)
@@ -151,8 +168,12 @@ def _as_text(event: Any) -> str:
 def _meant(selection: Selection) -> Selection:
     if not (selection.ids or selection.jobs or selection.causes):
         raise Invalid("say which dead letters are meant: ids, jobs or causes")
-    if not all((*selection.jobs, *selection.causes)) or any(len(each) < SHORTEST_ID for each in selection.ids):
-        raise Invalid(f"an id has {SHORTEST_ID} characters or more, and no name is empty: else all would be meant")
+    if not all((*selection.jobs, *selection.causes)) or any(
+        len(each) < SHORTEST_ID for each in selection.ids
+    ):
+        raise Invalid(
+            f"an id has {SHORTEST_ID} characters or more, and no name is empty: else all would be meant"
+        )
     if globs := [job for job in selection.jobs if GLOB.intersection(job)]:
         raise Invalid(f"jobs: name each, rather than by a pattern: {', '.join(globs):.200}")
     return selection
@@ -166,7 +187,10 @@ def _in_time(outcomes: Iterable[Outcome]) -> Done:
             for outcome in iterator:
                 done.append(outcome)
                 if time.monotonic() > until:
-                    return Done(tuple(done), f"time ended after {len(done)} letters: repeat it for the others")
+                    return Done(
+                        tuple(done),
+                        f"time ended after {len(done)} letters: repeat it for the others",
+                    )
     except (BotoCoreError, ClientError, NotRecorded) as error:
         if not done:
             raise

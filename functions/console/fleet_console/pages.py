@@ -42,7 +42,14 @@ Answer = Any
 MOST_SHOWN = 50
 LOOK_PASSES_SECONDS = 2.0
 AGES = {"1h": "an hour", "1d": "a day", "7d": "a week", "30d": "a month"}
-MUTED_FOR = {"1h": "1 hour", "4h": "4 hours", "1d": "1 day", "3d": "3 days", "7d": "7 days", "30d": "30 days"}
+MUTED_FOR = {
+    "1h": "1 hour",
+    "4h": "4 hours",
+    "1d": "1 day",
+    "3d": "3 days",
+    "7d": "7 days",
+    "30d": "30 days",
+}
 NO_COUNTS: Mapping[tuple[str, Severity], int] = {}
 NO_MUTES: list[Mute] = []
 BAD_NEWS = {Step.CAME_BACK, Step.KEPT, Step.SENT_AND_LEFT}
@@ -71,7 +78,13 @@ def glance() -> Answer:
         counts[severity] += count
     letters = part.get(LETTERS, reading().letters, DeadLettersSeen((), ""))
     return render_template(
-        "glance.html", jobs=jobs, counts=counts, letters=letters, faults=part.faults, ledger=LEDGER, queue=LETTERS
+        "glance.html",
+        jobs=jobs,
+        counts=counts,
+        letters=letters,
+        faults=part.faults,
+        ledger=LEDGER,
+        queue=LETTERS,
     )
 
 
@@ -133,14 +146,25 @@ def findings() -> Answer:
     except SettingsError as wrong:
         error = str(wrong)
     # Links are made of these, so that no name may be among them which means something else there.
-    given = {each.name: filters[each.name] for each in fields(asking.Findings) if each.name in filters}
+    given = {
+        each.name: filters[each.name] for each in fields(asking.Findings) if each.name in filters
+    }
     part = Partial(reading())
     found: tuple[list[Row], Any] = ([], None)
     if not error:
-        found = part.get(LEDGER, lambda: reading().findings(asked.wanted(now()), asked.limit, asked.cursor), found)
+        found = part.get(
+            LEDGER,
+            lambda: reading().findings(asked.wanted(now()), asked.limit, asked.cursor),
+            found,
+        )
     rows, place = found
-    shown: list[dict[str, Any]] = part.get(LEDGER, lambda: [finding_as_json(row) for row in rows], [])
-    sources = {*catalogue.jobs(), *(source for source, _ in part.get(LEDGER, reading().tally, NO_COUNTS))}
+    shown: list[dict[str, Any]] = part.get(
+        LEDGER, lambda: [finding_as_json(row) for row in rows], []
+    )
+    sources = {
+        *catalogue.jobs(),
+        *(source for source, _ in part.get(LEDGER, reading().tally, NO_COUNTS)),
+    }
     page = render_template(
         "findings.html",
         findings=shown,
@@ -184,14 +208,18 @@ def mute() -> Answer:
         made = operations().mute(asked.pattern, asked.reason, g.who, asked.until, now())
     except (SettingsError, Invalid) as error:
         return _mutes(request.form, getattr(error, "description", str(error))), 400
-    told = Flash(f"Muted {made.pattern} until {made.until:%Y-%m-%d %H:%M} UTC: nobody is alerted meanwhile.")
+    told = Flash(
+        f"Muted {made.pattern} until {made.until:%Y-%m-%d %H:%M} UTC: nobody is alerted meanwhile."
+    )
     return _back(told, "pages.finding", number=number) if number else _back(told, "pages.mutes")
 
 
 @blueprint.post("/mutes/<number>/end")
 def unmute(number: str) -> Answer:
     ended = operations().unmute(number, now())
-    return _back(Flash(f"Unmuted {ended.pattern}. Within minutes you hear what it withheld."), "pages.mutes")
+    return _back(
+        Flash(f"Unmuted {ended.pattern}. Within minutes you hear what it withheld."), "pages.mutes"
+    )
 
 
 def _mutes(given: MultiDict[str, str], error: str = "") -> Answer:
@@ -220,7 +248,12 @@ def letters() -> Answer:
     ]
     jobs = sorted({letter.job for letter in seen.letters})
     return render_template(
-        "letters.html", causes=causes, unseen=seen.unseen, jobs=jobs, wanted=wanted, faults=part.faults
+        "letters.html",
+        causes=causes,
+        unseen=seen.unseen,
+        jobs=jobs,
+        wanted=wanted,
+        faults=part.faults,
     )
 
 
@@ -231,7 +264,9 @@ def letter(number: str) -> Answer:
 
 @blueprint.get("/letters/redrive")
 def ask_redrive() -> Answer:
-    return _confirmation("redrive", _seen(lambda: operations().redrive(_selected(), now(), g.who, dry_run=True)))
+    return _confirmation(
+        "redrive", _seen(lambda: operations().redrive(_selected(), now(), g.who, dry_run=True))
+    )
 
 
 @blueprint.post("/letters/redrive")
@@ -255,7 +290,9 @@ def discard() -> Answer:
 
 
 def _tried_discard() -> Done:
-    return _seen(lambda: operations().discard(_selected(), now(), g.who, "only tried", dry_run=True))
+    return _seen(
+        lambda: operations().discard(_selected(), now(), g.who, "only tried", dry_run=True)
+    )
 
 
 def _seen(act: Callable[[], Done]) -> Done:
@@ -269,7 +306,10 @@ def _seen(act: Callable[[], Done]) -> Done:
 
 def _confirmation(verb: str, tried: Done, error: str = "") -> Answer:
     """Show what an operation would do with each letter. What is confirmed is about these alone."""
-    outcomes = [(letter_as_json(Parked.of(each.letter)), each.step, masked(each.detail)) for each in tried.outcomes]
+    outcomes = [
+        (letter_as_json(Parked.of(each.letter)), each.step, masked(each.detail))
+        for each in tried.outcomes
+    ]
     ids = [each.letter.id for each in tried.outcomes if each.step is Step.WOULD]
     return render_template(
         "confirm.html",
@@ -302,7 +342,9 @@ def _told(done: Done) -> Flash:
 def _selected() -> Selection:
     """The letters that a query or a form names."""
     given = request.form if request.method == "POST" else request.args
-    ids, jobs, causes = (tuple(filter(None, given.getlist(name))) for name in ("id", "job", "cause"))
+    ids, jobs, causes = (
+        tuple(filter(None, given.getlist(name))) for name in ("id", "job", "cause")
+    )
     return Selection(ids, jobs, causes)
 
 

@@ -11,7 +11,9 @@ CURSOR_CHARACTERS = 8_192
 
 def cursor(place: Any) -> str:
     """Return the cursor of a place, or the id of a key."""
-    return urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).rstrip(b"=").decode()
+    return (
+        urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).rstrip(b"=").decode()
+    )
 
 
 def place_of(text: str) -> Any:
@@ -25,6 +27,10 @@ def place_of(text: str) -> Any:
 
 def texts(place: Any, *names: str) -> dict[str, str]:
     """Return a place that has exactly these parts, each a text. Raises `Invalid`."""
-    if not isinstance(place, dict) or place.keys() != set(names) or not all(isinstance(v, str) for v in place.values()):
+    if (
+        not isinstance(place, dict)
+        or place.keys() != set(names)
+        or not all(isinstance(v, str) for v in place.values())
+    ):
         raise Invalid("this is a cursor of another list")
     return place

@@ -57,8 +57,12 @@ class Partial:
         status = Status(
             job,
             now,
-            planned=self.get(SCHEDULES, lambda: reading.planned(job.name), None) if job.scheduled else None,
-            queue=None if job.scheduled else self.get(QUEUES, lambda: reading.queue(job.name), None),
+            planned=self.get(SCHEDULES, lambda: reading.planned(job.name), None)
+            if job.scheduled
+            else None,
+            queue=None
+            if job.scheduled
+            else self.get(QUEUES, lambda: reading.queue(job.name), None),
             last_report=reports.last_report,
             runs=reports.recent,
             open_findings={severity: counts.get((job.name, severity), 0) for severity in Severity},

@@ -4,7 +4,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from flask import Flask, Response, current_app, json, render_template, request
-from werkzeug.exceptions import BadRequest, Conflict, HTTPException, InternalServerError, NotFound, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadRequest,
+    Conflict,
+    HTTPException,
+    InternalServerError,
+    NotFound,
+    ServiceUnavailable,
+)
 
 from fleet import aws, secrets
 from fleet.dead_letters.journal import NotRecorded
@@ -49,7 +56,9 @@ def problem(error: Exception) -> HTTPException:
         case SettingsError() | NotRecorded():
             return ServiceUnavailable(str(error))
         case ClientError():
-            return ServiceUnavailable(f"AWS refused {error.operation_name}: {aws.error_code(error)}")
+            return ServiceUnavailable(
+                f"AWS refused {error.operation_name}: {aws.error_code(error)}"
+            )
         case BotoCoreError():
             return ServiceUnavailable(f"AWS does not answer: {type(error).__name__}")
     return InternalServerError("the console has a fault; its log says which")

@@ -82,7 +82,9 @@ class Wanted:
 
     def fits(self, row: Row) -> bool:
         return (
-            self.source in ("", row.source) and self.severity in (None, row.severity) and self.owner in ("", row.owner)
+            self.source in ("", row.source)
+            and self.severity in (None, row.severity)
+            and self.owner in ("", row.owner)
         )
 
 
@@ -104,7 +106,9 @@ class Parked:
 
     @classmethod
     def of(cls, letter: Letter) -> Self:
-        same = {each.name: getattr(letter, each.name) for each in fields(cls) if each.name != "route"}
+        same = {
+            each.name: getattr(letter, each.name) for each in fields(cls) if each.name != "route"
+        }
         return cls(**same | {"reason": masked(letter.reason)}, route=letter.route.value)
 
 
@@ -185,22 +189,34 @@ class Reading:
             last_failure=letters[-1] if letters else None,
         )
 
-    @cachedmethod(lambda self: self._slow, key=lambda _, job: ("planned", job), condition=lambda self: self._condition)
+    @cachedmethod(
+        lambda self: self._slow,
+        key=lambda _, job: ("planned", job),
+        condition=lambda self: self._condition,
+    )
     def planned(self, job: str) -> Planned | None:
         """Return the job's schedule as Scheduler has it, or None."""
         scheduler = aws.client("scheduler")
         try:
             answer = scheduler.get_schedule(Name=self.places.function(job))
-        except scheduler.exceptions.ResourceNotFoundException:  # deployed from another checkout than this
+        except (
+            scheduler.exceptions.ResourceNotFoundException
+        ):  # deployed from another checkout than this
             return None
         return Planned.of(answer)
 
-    @cachedmethod(lambda self: self._fresh, key=lambda _, job: ("queue", job), condition=lambda self: self._condition)
+    @cachedmethod(
+        lambda self: self._fresh,
+        key=lambda _, job: ("queue", job),
+        condition=lambda self: self._condition,
+    )
     def queue(self, job: str) -> dict[str, int] | None:
         """Return how many messages the job's queue has, or None without one."""
         sqs = aws.client("sqs")
         try:
-            answer = sqs.get_queue_attributes(QueueUrl=self.places.queue_url(job), AttributeNames=["All"])
+            answer = sqs.get_queue_attributes(
+                QueueUrl=self.places.queue_url(job), AttributeNames=["All"]
+            )
         except sqs.exceptions.QueueDoesNotExist:  # deployed from another checkout than this
             return None
         found = answer["Attributes"]
@@ -210,17 +226,25 @@ class Reading:
             "in_flight": int(found["ApproximateNumberOfMessagesNotVisible"]),
         }
 
-    @cachedmethod(lambda self: self._fresh, key=lambda _: "reports", condition=lambda self: self._condition)
+    @cachedmethod(
+        lambda self: self._fresh, key=lambda _: "reports", condition=lambda self: self._condition
+    )
     def reports(self) -> dict[str, Reports]:
         """Return what each job has reported."""
         return {reports.job: reports for reports in self.table.query(Reports, REPORTS)}
 
-    @cachedmethod(lambda self: self._fresh, key=lambda _: "tally", condition=lambda self: self._condition)
+    @cachedmethod(
+        lambda self: self._fresh, key=lambda _: "tally", condition=lambda self: self._condition
+    )
     def tally(self) -> Mapping[tuple[str, Severity], int]:
         """Return how many findings are open, by source and severity."""
         return self.table.tally(life.State.OPEN)
 
-    @cachedmethod(lambda self: self._slow, key=lambda _, job: ("vars", job), condition=lambda self: self._condition)
+    @cachedmethod(
+        lambda self: self._slow,
+        key=lambda _, job: ("vars", job),
+        condition=lambda self: self._condition,
+    )
     def variables(self, job: str) -> dict[str, str]:
         """Return the job's environment as it is deployed; it names secrets and holds none."""
         lambda_ = aws.client("lambda")
@@ -234,9 +258,13 @@ class Reading:
 
     @property
     def dead_letters(self) -> DeadLetters:
-        return DeadLetters(aws.client("sqs"), self.places.dead_letters_url, MOST_LETTERS, LOOK_SECONDS)
+        return DeadLetters(
+            aws.client("sqs"), self.places.dead_letters_url, MOST_LETTERS, LOOK_SECONDS
+        )
 
-    @cachedmethod(lambda self: self._looks, key=lambda _: "letters", condition=lambda self: self._condition)
+    @cachedmethod(
+        lambda self: self._looks, key=lambda _: "letters", condition=lambda self: self._condition
+    )
     def letters(self) -> DeadLettersSeen:
         """Return the dead letters. A look hides them from others for a moment, so it is repeated rarely."""
         answer = aws.client("sqs").get_queue_attributes(
@@ -247,9 +275,13 @@ class Reading:
             return DeadLettersSeen((), "")
         with self.dead_letters.look() as look:
             found = [Parked.of(held.letter) for held in look]
-        return DeadLettersSeen(tuple(sorted(found, key=lambda letter: (letter.first_seen, letter.id))), look.unseen)
+        return DeadLettersSeen(
+            tuple(sorted(found, key=lambda letter: (letter.first_seen, letter.id))), look.unseen
+        )
 
-    def some_letters(self, job: str, cause: str, limit: int, cursor: str) -> tuple[list[Parked], Any, str]:
+    def some_letters(
+        self, job: str, cause: str, limit: int, cursor: str
+    ) -> tuple[list[Parked], Any, str]:
         """Return at most `limit` letters, the place where the list goes on, and why it is not whole, if so."""
         seen = self.letters()
         place = texts(place_of(cursor), "at", "id") if cursor else {"at": "", "id": ""}
@@ -271,7 +303,9 @@ class Reading:
             for held in look:
                 if held.letter.id == number:
                     return held.letter
-        raise Missing(f"there is no dead letter {number!r:.100} that can be seen now. {look.unseen}".rstrip())
+        raise Missing(
+            f"there is no dead letter {number!r:.100} that can be seen now. {look.unseen}".rstrip()
+        )
 
     # ---------------------------------------------------------------- findings
 
@@ -281,7 +315,9 @@ class Reading:
         There may be none on the way: what is looked at for one answer is bounded, whatever the ledger holds.
         """
         states = wanted.shown.states
-        at_once = LISTED_AT_ONCE if wanted.filtered else limit  # else a rare one takes a query for each that is none
+        at_once = (
+            LISTED_AT_ONCE if wanted.filtered else limit
+        )  # else a rare one takes a query for each that is none
         place = texts(place_of(cursor), "pk", "sk", "listed", "opened") if cursor else None
         if place and place["listed"] not in states:
             raise Invalid("this is a cursor of another list")
@@ -298,7 +334,9 @@ class Reading:
                         return found, after
         return found, None
 
-    def _listed(self, state: life.State, wanted: Wanted, limit: int, after: Any) -> list[tuple[Row, Any]]:
+    def _listed(
+        self, state: life.State, wanted: Wanted, limit: int, after: Any
+    ) -> list[tuple[Row, Any]]:
         table = self.table
         try:
             return table.listed(state, wanted.opened, limit, after)
@@ -309,7 +347,11 @@ class Reading:
         """Return the finding of this id, which is its key. Raises `Missing`."""
         try:
             pk, sk = place_of(number)
-            row = self.table.get(Storm if pk == STORMS else Row, (pk, sk)) if _of_finding(pk, sk) else None
+            row = (
+                self.table.get(Storm if pk == STORMS else Row, (pk, sk))
+                if _of_finding(pk, sk)
+                else None
+            )
         except (Invalid, TypeError, ValueError):  # an id that none has
             row = None
         if row is None:
@@ -319,14 +361,18 @@ class Reading:
     def mute(self, number: str) -> Mute:
         """Return one mute. Raises `Missing`."""
         if (found := self.table.get(Mute, (MUTES, number))) is None:
-            raise Missing(f"there is no mute {number!r:.100}; those that have ended are forgotten after 30 days")
+            raise Missing(
+                f"there is no mute {number!r:.100}; those that have ended are forgotten after 30 days"
+            )
         return found
 
     def mutes(self) -> list[Mute]:
         """Return all mutes, the last to end first."""
         return sorted(self.table.query(Mute, MUTES), key=lambda mute: mute.until, reverse=True)
 
-    @cachedmethod(lambda self: self._fresh, key=lambda _: "mutes", condition=lambda self: self._condition)
+    @cachedmethod(
+        lambda self: self._fresh, key=lambda _: "mutes", condition=lambda self: self._condition
+    )
     def _recent_mutes(self) -> list[Mute]:
         return self.mutes()
 
@@ -374,7 +420,9 @@ class Reading:
         self, job: str, since: datetime, limit: int, token: str = "", until: datetime | None = None
     ) -> Iterator[tuple[list[Line], str]]:
         logs = aws.client("logs")
-        end: Any = {"endTime": round(until.timestamp() * 1000) - 1} if until else {}  # that moment is not before it
+        end: Any = (
+            {"endTime": round(until.timestamp() * 1000) - 1} if until else {}
+        )  # that moment is not before it
         while True:
             page: Any = end | ({"nextToken": token} if token else {})
             answer = logs.filter_log_events(
@@ -392,7 +440,9 @@ class Reading:
 
     # ---------------------------------------------------------------- health
 
-    @cachedmethod(lambda self: self._fresh, key=lambda _: "health", condition=lambda self: self._condition)
+    @cachedmethod(
+        lambda self: self._fresh, key=lambda _: "health", condition=lambda self: self._condition
+    )
     def health(self) -> dict[str, str]:
         """Return, for each dependency, `pass` or what is wrong with it, within seconds."""
         checks: dict[str, Callable[[], object]] = {
@@ -401,14 +451,18 @@ class Reading:
                 QueueUrl=self.places.dead_letters_url, AttributeNames=["QueueArn"]
             ),
             "scheduler": self._any_schedule,
-            "logs": lambda: aws.client("logs").filter_log_events(logGroupName=self.places.log_group, limit=1),
+            "logs": lambda: aws.client("logs").filter_log_events(
+                logGroupName=self.places.log_group, limit=1
+            ),
         }
         pool = ThreadPoolExecutor(len(checks), thread_name_prefix="health")
         running = {name: pool.submit(check) for name, check in checks.items()}
         wait(running.values(), CHECK_SECONDS)
         pool.shutdown(wait=False, cancel_futures=True)
         return {
-            name: _said(future.exception()) if future.done() else f"no answer within {CHECK_SECONDS:.0f} s"
+            name: _said(future.exception())
+            if future.done()
+            else f"no answer within {CHECK_SECONDS:.0f} s"
             for name, future in running.items()
         }
 
@@ -417,12 +471,19 @@ class Reading:
         job = next(job.name for job in catalogue.jobs().values() if job.scheduled)
         try:
             scheduler.get_schedule(Name=self.places.function(job))
-        except scheduler.exceptions.ResourceNotFoundException:  # it answers; which jobs there are is another question
+        except (
+            scheduler.exceptions.ResourceNotFoundException
+        ):  # it answers; which jobs there are is another question
             return
 
 
 def _of_finding(pk: Any, sk: Any) -> bool:
-    return isinstance(pk, str) and isinstance(sk, str) and bool(sk) and (pk == STORMS or pk.startswith(FINDING))
+    return (
+        isinstance(pk, str)
+        and isinstance(sk, str)
+        and bool(sk)
+        and (pk == STORMS or pk.startswith(FINDING))
+    )
 
 
 def line(at_ms: int, text: str) -> Line:
@@ -432,7 +493,12 @@ def line(at_ms: int, text: str) -> Line:
     try:
         record = json.loads(text)
         level, message = str(record.pop("level", "")), record.pop("message", "")
-    except (ValueError, AttributeError, TypeError, RecursionError):  # a line that is no record is shown as it is
+    except (
+        ValueError,
+        AttributeError,
+        TypeError,
+        RecursionError,
+    ):  # a line that is no record is shown as it is
         return Line(at, "", text, {})
     record.pop("timestamp", None)
     return Line(

@@ -49,7 +49,9 @@ def protect(app: Flask, settings: Settings, identify: Identify | None = None) ->
     """Let only those in who may ask, and log who wrote what. Who passes `identify` vouches for the host as well."""
     hosts = None if identify else [*THIS_MACHINE, *settings.trusted_hosts]
     if identify is None:
-        identify = of_proxy(settings.identity_header) if settings.identity_header else of_this_machine
+        identify = (
+            of_proxy(settings.identity_header) if settings.identity_header else of_this_machine
+        )
 
     @app.before_request
     def admit() -> None:
@@ -59,7 +61,9 @@ def protect(app: Flask, settings: Settings, identify: Identify | None = None) ->
         if request.path not in (LIVE, HEALTH):
             g.who = _known(identify(request))
             if request.method not in SAFE and not of_our_own(request):
-                raise Forbidden(f"a write needs the header {WRITE_HEADER}: 1, or to come from the console's own pages")
+                raise Forbidden(
+                    f"a write needs the header {WRITE_HEADER}: 1, or to come from the console's own pages"
+                )
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -67,7 +71,13 @@ def protect(app: Flask, settings: Settings, identify: Identify | None = None) ->
             response.headers[name] = value
         response.headers.setdefault("Cache-Control", "no-store")
         if request.method not in SAFE:
-            logger.info("operated", who=g.who, method=request.method, path=request.path, status=response.status_code)
+            logger.info(
+                "operated",
+                who=g.who,
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+            )
         return response
 
 
@@ -109,7 +119,9 @@ def of_proxy(header: str) -> Identify:
 
     def identify(asked: Request) -> str | None:
         who = asked.headers.get(header, "")
-        return who if "," not in who and len(who) <= LONGEST_IDENTITY and who.isprintable() else None
+        return (
+            who if "," not in who and len(who) <= LONGEST_IDENTITY and who.isprintable() else None
+        )
 
     return identify
 

@@ -36,7 +36,9 @@ class Places:
     @property
     def stack(self) -> str:
         if not self.settings.stack:
-            raise SettingsError("it is not known which fleet to show: set STACK to its stack's name, such as fleet-dev")
+            raise SettingsError(
+                "it is not known which fleet to show: set STACK to its stack's name, such as fleet-dev"
+            )
         return self.settings.stack
 
     def check(self) -> None:

@@ -33,7 +33,9 @@ class Encoded(Response):
 
 def install(app: App) -> None:
     """Give the templates these filters."""
-    app.jinja_env.filters.update(when=when, chart=chart, pretty=pretty, prose=prose, counted=counted, pairs=pairs)
+    app.jinja_env.filters.update(
+        when=when, chart=chart, pretty=pretty, prose=prose, counted=counted, pairs=pairs
+    )
     app.jinja_env.tests["web_link"] = is_web_link
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
@@ -88,7 +90,9 @@ def chart(runs: Iterable[Mapping[str, Any]]) -> Chart:
     most = max((run["findings"] for run in runs), default=0)
     bars = []
     for number, run in enumerate(runs):
-        height = SHORTEST + round((TALLEST - SHORTEST) * run["findings"] / most) if most else SHORTEST
+        height = (
+            SHORTEST + round((TALLEST - SHORTEST) * run["findings"] / most) if most else SHORTEST
+        )
         title = f"{datetime.fromisoformat(run['at']):%d %b %H:%M} UTC: {counted(run['findings'], 'finding')}"
         bars.append(Bar(number * (BAR + GAP), TALLEST - height, height, run["findings"] > 0, title))
     with_some = sum(run["findings"] > 0 for run in runs)

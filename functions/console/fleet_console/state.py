@@ -51,7 +51,13 @@ class Planned:
             next(schedule.due(changed), None)
         except ValueError as error:
             fault = str(error)
-        return cls(schedule, answer["State"] == "ENABLED", answer["Target"].get("Input", "{}"), changed, fault)
+        return cls(
+            schedule,
+            answer["State"] == "ENABLED",
+            answer["Target"].get("Input", "{}"),
+            changed,
+            fault,
+        )
 
     def next_due(self, now: datetime) -> datetime | None:
         return next(self.schedule.due(now), None) if self.enabled and not self.fault else None
@@ -129,7 +135,9 @@ class Status:
             "queue": self.queue,
             "last_report": self.last_report.isoformat() if self.reported else None,
             "runs": [{"at": ran.at.isoformat(), "findings": ran.findings} for ran in self.runs],
-            "findings_open": {severity.value: self.open_findings.get(severity, 0) for severity in Severity},
+            "findings_open": {
+                severity.value: self.open_findings.get(severity, 0) for severity in Severity
+            },
             "dead_letters": self.letters,
             "last_failure": self.last_failure
             and {

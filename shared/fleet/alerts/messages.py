@@ -22,7 +22,9 @@ NOTIFICATION = ("aws.sns", "Notification")
 def observations(body: Any, now: datetime | None) -> list[Observation]:
     """See `fleet.alerts.from_message`."""
     now = (now or datetime.now(UTC)).astimezone(UTC)
-    found = [observation for event in _events(body, DEEPEST) for observation in _read(_whole(event, now))]
+    found = [
+        observation for event in _events(body, DEEPEST) for observation in _read(_whole(event, now))
+    ]
     return [one if one.at <= now + CLOCKS_DIFFER else replace(one, at=now) for one in found]
 
 
@@ -75,7 +77,11 @@ def _events(body: Any, depth: int) -> Iterator[Event]:
     if isinstance(records, list) and depth:
         for record in records:
             inner = value(record, "body") if value(record, "eventSource") == "aws:sqs" else None
-            yield from _events(inner, depth - 1) if inner is not None else _unwrapped({"Records": [record]}, record)
+            yield from (
+                _events(inner, depth - 1)
+                if inner is not None
+                else _unwrapped({"Records": [record]}, record)
+            )
     else:
         yield from _unwrapped(document, document)
 
@@ -103,5 +109,8 @@ def _decoded(body: Any) -> Any:
 
 def _whole(event: Event, now: datetime) -> Event:
     """Give the event a time and an id where it has none; the same message gets the same id."""
-    identity = event.id or hashlib.sha256(shown([event.source, event.type, event.detail]).encode()).hexdigest()
+    identity = (
+        event.id
+        or hashlib.sha256(shown([event.source, event.type, event.detail]).encode()).hexdigest()
+    )
     return replace(event, id=identity, time=event.time if moment(event.time) else now.isoformat())

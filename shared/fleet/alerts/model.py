@@ -94,15 +94,23 @@ class Alert:
     def as_json(self) -> str:
         """The `detail` of an `Alert` event, as ASCII text."""
         fields = asdict(self) | {"detail": dict(self.detail)}
-        return json.dumps(fields | {name: fields[name].isoformat() for name in ("first_seen", "last_seen")})
+        return json.dumps(
+            fields | {name: fields[name].isoformat() for name in ("first_seen", "last_seen")}
+        )
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read the `detail` of an `Alert` event. Raises `KeyError`, `TypeError` or `ValueError` for any other."""
         facts = document.get("detail", {})
         wrong = [name for name in TEXTS if not isinstance(document.get(name, ""), str)]
-        if wrong or not isinstance(facts, dict) or any(isinstance(fact, dict | list) for fact in facts.values()):
-            raise TypeError(f"expected text in {', '.join(wrong)}" if wrong else "expected facts in detail")
+        if (
+            wrong
+            or not isinstance(facts, dict)
+            or any(isinstance(fact, dict | list) for fact in facts.values())
+        ):
+            raise TypeError(
+                f"expected text in {', '.join(wrong)}" if wrong else "expected facts in detail"
+            )
         for name in ("id", "dedup_key", "link", "runbook"):
             document.get(name, "").encode()  # half of a surrogate pair is a ValueError
         if not all(0 < len(document[name]) <= KEY_CHARACTERS for name in ("id", "dedup_key")):

@@ -27,7 +27,9 @@ from fleet.findings import (
     cut,
 )
 
-EXACT = 2**53  # beyond it a float no longer tells neighbouring numbers apart, and str() of an int may refuse
+EXACT = (
+    2**53
+)  # beyond it a float no longer tells neighbouring numbers apart, and str() of an int may refuse
 MOST_RESOURCES = 20
 
 # AWS's words for how bad a finding is, as Security Hub, Inspector and ECR share them.
@@ -66,7 +68,9 @@ def text(document: Any, *path: str | int) -> str:
     found = value(document, *path)
     if isinstance(found, str):
         return clean(found)
-    return "" if (exact := number(found)) is None else f"{exact:g}" if exact % 1 else str(int(exact))
+    return (
+        "" if (exact := number(found)) is None else f"{exact:g}" if exact % 1 else str(int(exact))
+    )
 
 
 def number(document: Any, *path: str | int) -> float | None:
@@ -163,7 +167,10 @@ def observe(  # noqa: PLR0913 - an observation has that many fields
 
     Its time is `at`, or the event's. What is well again is no longer severe.
     """
-    facts = {cut(line(name), TITLE_CHARACTERS) or "fact": _fact(fact) for name, fact in (detail or {}).items()}
+    facts = {
+        cut(line(name), TITLE_CHARACTERS) or "fact": _fact(fact)
+        for name, fact in (detail or {}).items()
+    }
     title = cut(line(title), TITLE_CHARACTERS) or "untitled"
     return Observation(
         source=event.source if _SOURCE.fullmatch(event.source) else "unknown",
@@ -197,4 +204,6 @@ def _subject(subject: str) -> str:
 
 def _resources(named: Iterable[str]) -> tuple[str, ...]:
     arns = (line(arn) for arn in named)
-    return tuple(arn for arn in arns if arn.startswith("arn:") and len(arn) <= SUBJECT_CHARACTERS)[:MOST_RESOURCES]
+    return tuple(arn for arn in arns if arn.startswith("arn:") and len(arn) <= SUBJECT_CHARACTERS)[
+        :MOST_RESOURCES
+    ]

@@ -39,7 +39,9 @@ class Cause:
     @property
     def id(self) -> str:
         """A short name, the same wherever and whenever the cause is seen."""
-        return hashlib.sha256("\0".join((self.job, self.error_type, self.reason)).encode()).hexdigest()[:8]
+        return hashlib.sha256(
+            "\0".join((self.job, self.error_type, self.reason)).encode()
+        ).hexdigest()[:8]
 
 
 def folded(reason: str) -> str:
@@ -57,7 +59,12 @@ def outline(body: str) -> str:
     """Say what kind of event a body is and what it has, but none of its values except those that name it."""
     match decoded(body):
         case {"source": str(source), "detail-type": str(kind), "detail": dict(detail), **rest}:
-            return masked(cut(f"{source} / {kind}, id {rest.get('id')}, with {_names(detail)}", OUTLINE_CHARACTERS))
+            return masked(
+                cut(
+                    f"{source} / {kind}, id {rest.get('id')}, with {_names(detail)}",
+                    OUTLINE_CHARACTERS,
+                )
+            )
         case dict(document):
             return masked(cut(f"JSON with {_names(document)}", OUTLINE_CHARACTERS))
         case list(items):

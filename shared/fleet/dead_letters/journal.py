@@ -19,7 +19,9 @@ class NotRecorded(Exception):
     """CloudWatch Logs did not take a line, so that what it tells of must not be done."""
 
 
-def recorder(logs: "CloudWatchLogsClient", group: str, author: str, reason: str) -> Callable[[Letter], None]:
+def recorder(
+    logs: "CloudWatchLogsClient", group: str, author: str, reason: str
+) -> Callable[[Letter], None]:
     """Return a function that records that `author` discards a letter for `reason`. It raises unless that is kept."""
     with suppress(logs.exceptions.ResourceAlreadyExistsException):  # somebody discarded one before
         logs.create_log_stream(logGroupName=group, logStreamName=STREAM)

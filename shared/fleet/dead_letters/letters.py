@@ -93,11 +93,16 @@ def read(message: "MessageTypeDef") -> Letter:
     )
     try:
         return _recognised(letter, system.get("DeadLetterQueueSourceArn", ""), attributes, facts)
-    except (RecursionError, ValueError):  # too deep to be written anew, or no URL: it stays what it is, unknown
+    except (
+        RecursionError,
+        ValueError,
+    ):  # too deep to be written anew, or no URL: it stays what it is, unknown
         return letter
 
 
-def _recognised(letter: Letter, queue: str, attributes: "Attributes", facts: Mapping[str, str]) -> Letter:
+def _recognised(
+    letter: Letter, queue: str, attributes: "Attributes", facts: Mapping[str, str]
+) -> Letter:
     if queue:
         return _given_up(letter, queue, attributes)
     if {"job", "error_type", "reason"} <= facts.keys():
@@ -173,7 +178,10 @@ def _not_started(letter: Letter, facts: Mapping[str, str]) -> Letter:
     schedule = facts["SCHEDULE_ARN"]
     origin, body = _target(schedule, facts.get("TARGET_ARN", ""), letter.body)
     if facts.get("IS_PAYLOAD_TRUNCATED") == "true":
-        letter, origin = _with(letter, obstacle="Scheduler cut its payload: write the whole event anew"), ""
+        letter, origin = (
+            _with(letter, obstacle="Scheduler cut its payload: write the whole event anew"),
+            "",
+        )
     return _with(
         letter,
         route=Route.SCHEDULE,
@@ -265,7 +273,9 @@ def _invoked(letter: Letter, function: str, record: Mapping[str, Any]) -> Letter
         reason=str(said.get("errorMessage") or f"Lambda gave it up: {condition}"),
         error_type=str(said.get("errorType") or kind or condition),
         attempts=attempts if type(attempts) is int else 0,
-        first_seen=_moment(letter.first_seen, event.get("scheduled_at"), event.get("time"), record.get("timestamp")),
+        first_seen=_moment(
+            letter.first_seen, event.get("scheduled_at"), event.get("time"), record.get("timestamp")
+        ),
         source=function,
         origin=":".join(function.split(":")[:7]),  # without $LATEST or a version, which may be gone
         body=json.dumps(payload),
@@ -275,7 +285,11 @@ def _invoked(letter: Letter, function: str, record: Mapping[str, Any]) -> Letter
 
 def _with(letter: Letter, **facts: Any) -> Letter:
     """Return the letter with these facts, as long and as clean as people and XML can take them."""
-    for name, limit in (("job", NAME_CHARACTERS), ("error_type", NAME_CHARACTERS), ("reason", REASON_CHARACTERS)):
+    for name, limit in (
+        ("job", NAME_CHARACTERS),
+        ("error_type", NAME_CHARACTERS),
+        ("reason", REASON_CHARACTERS),
+    ):
         if name in facts:
             facts[name] = cut(aws.UNFIT_FOR_XML.sub("\ufffd", facts[name]), limit) or UNKNOWN
     if facts.get("origin"):
@@ -290,7 +304,10 @@ def _moment(otherwise: datetime, *texts: object) -> datetime:
             if isinstance(text, str):
                 time = datetime.fromisoformat(text)
                 return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-        except (ValueError, OverflowError):  # a keyword that nobody replaced, say; the next may be a time
+        except (
+            ValueError,
+            OverflowError,
+        ):  # a keyword that nobody replaced, say; the next may be a time
             continue
     return otherwise
 

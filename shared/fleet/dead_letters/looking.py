@@ -40,7 +40,9 @@ class DeadLetters:
 
     def look(self, limit: int | None = None, seconds: float = LOOK_SECONDS) -> "Look":
         """Begin a look, with a limit of its own or for fewer seconds."""
-        return Look(self, self.limit if limit is None else limit, min(seconds, self.seconds, LOOK_SECONDS))
+        return Look(
+            self, self.limit if limit is None else limit, min(seconds, self.seconds, LOOK_SECONDS)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,9 @@ class Look:
             )
             messages = answer.get("Messages", [])
             known = self._receipts.keys() & {message["MessageId"] for message in messages}
-            self._receipts.update({message["MessageId"]: message["ReceiptHandle"] for message in messages})
+            self._receipts.update(
+                {message["MessageId"]: message["ReceiptHandle"] for message in messages}
+            )
             for message in messages:
                 if message["MessageId"] not in known and not self._late():
                     seen += 1
@@ -113,7 +117,9 @@ class Look:
                 ],
             )
             if answer.get("Failed"):
-                self.unseen = self.unseen or f"some letters stay hidden for up to {HIDDEN_SECONDS} seconds"
+                self.unseen = (
+                    self.unseen or f"some letters stay hidden for up to {HIDDEN_SECONDS} seconds"
+                )
 
     def _late(self) -> bool:
         return time.monotonic() - self._began > self.seconds
@@ -125,7 +131,10 @@ class Look:
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
         )
         counts = answer["Attributes"]
-        visible, hidden = counts["ApproximateNumberOfMessages"], counts["ApproximateNumberOfMessagesNotVisible"]
+        visible, hidden = (
+            counts["ApproximateNumberOfMessages"],
+            counts["ApproximateNumberOfMessagesNotVisible"],
+        )
         return int(visible), int(hidden)
 
 

@@ -46,9 +46,15 @@ class Parked:
             "message_id": self.message_id,
         }
         return {
-            **{name: {"DataType": "Number", "StringValue": str(figure)} for name, figure in counts.items()},
             **{
-                name: {"DataType": "String", "StringValue": aws.UNFIT_FOR_XML.sub("\ufffd", fact) or "unknown"}
+                name: {"DataType": "Number", "StringValue": str(figure)}
+                for name, figure in counts.items()
+            },
+            **{
+                name: {
+                    "DataType": "String",
+                    "StringValue": aws.UNFIT_FOR_XML.sub("\ufffd", fact) or "unknown",
+                }
                 for name, fact in facts.items()
             },
         }

@@ -120,7 +120,9 @@ class Redrive:
 
     def _pass(self, canary: bool) -> Iterator[Outcome]:
         sweep = Sweep(self.queue, met=self._met)
-        with closing(iter(sweep)) as letters:  # so that an end in the middle gives back what it holds
+        with closing(
+            iter(sweep)
+        ) as letters:  # so that an end in the middle gives back what it holds
             for look, held in letters:
                 if back := self._came_back(held.letter):
                     yield back
@@ -180,7 +182,12 @@ class Redrive:
 
 
 def discard(
-    queue: DeadLetters, selection: Selection, now: datetime, record: Callable[[Letter], None], *, dry_run: bool = False
+    queue: DeadLetters,
+    selection: Selection,
+    now: datetime,
+    record: Callable[[Letter], None],
+    *,
+    dry_run: bool = False,
 ) -> Iterator[Outcome]:
     """Take the selected letters out for good. `record` is called for each before, and must keep who did it and why.
 

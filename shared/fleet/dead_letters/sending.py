@@ -29,7 +29,9 @@ def send(clients: Clients, origin: str, body: str, attributes: "Attributes", red
     """
     senders = {"sqs": _to_queue, "lambda": _to_function, "sns": _to_topic, "events": _to_bus}
     if (to := senders.get(service_of(origin))) is None:
-        raise NotSent(f"{origin or 'no origin'} is no ARN of a queue, a function, a topic or an event bus")
+        raise NotSent(
+            f"{origin or 'no origin'} is no ARN of a queue, a function, a topic or an event bus"
+        )
     count = {"redrives": {"DataType": "Number", "StringValue": str(redrives)}}
     try:
         return to(clients, origin, body, {**attributes, **count})
@@ -46,7 +48,9 @@ def _to_queue(clients: Clients, queue: str, body: str, attributes: Mapping[str, 
 
 
 def _to_function(clients: Clients, function: str, body: str, _: Mapping[str, Any]) -> str:
-    answer = clients("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=body.encode())
+    answer = clients("lambda").invoke(
+        FunctionName=function, InvocationType="Event", Payload=body.encode()
+    )
     if answer["StatusCode"] != 202:
         raise NotSent(f"Lambda answered {answer['StatusCode']}, not 202")
     return str(answer["ResponseMetadata"].get("RequestId", ""))
@@ -92,7 +96,9 @@ def _to_bus(clients: Clients, bus: str, body: str, _: Mapping[str, Any]) -> str:
             raise NotSent("a bus takes events, with source, detail-type and detail; this is none")
     (answer,) = clients("events").put_events(Entries=[entry])["Entries"]
     if "ErrorCode" in answer:  # PutEvents answers 200 for an entry that it did not take
-        raise NotSent(f"EventBridge did not take it: {answer['ErrorCode']} {answer.get('ErrorMessage', '')}")
+        raise NotSent(
+            f"EventBridge did not take it: {answer['ErrorCode']} {answer.get('ErrorMessage', '')}"
+        )
     return str(answer["EventId"])
 
 

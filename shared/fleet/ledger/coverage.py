@@ -77,12 +77,20 @@ def announced(reports: Reports, report: Report, event_id: str) -> tuple[Reports,
     parts = tuple(_joined(piece for part in reports.parts for piece in _overlaid(part, new)))
     if new.at > reports.last_report:
         reports = replace(
-            reports, runs=reports.runs + 1, last_report=new.at, previous_report=reports.last_report, parts=parts
+            reports,
+            runs=reports.runs + 1,
+            last_report=new.at,
+            previous_report=reports.last_report,
+            parts=parts,
         )
     else:
         reports = replace(reports, parts=parts)
     reports = replace(reports, recent=_with_run(reports.recent, report))
-    return reports, [part for part in parts if (part.at, part.event_id) == (new.at, event_id) and _meet(part, new)]
+    return reports, [
+        part
+        for part in parts
+        if (part.at, part.event_id) == (new.at, event_id) and _meet(part, new)
+    ]
 
 
 def counted(row: Row, runs: int, last_report: datetime) -> Row:
@@ -102,7 +110,9 @@ def _with_run(recent: tuple[Ran, ...], report: Report) -> tuple[Ran, ...]:
 
 def _overlaid(part: Part, new: Part) -> Iterator[Part]:
     """Yield the part's pieces: what the new report does not speak of, and what it does."""
-    stale = part.at > new.at or (part.at == new.at and new.event_id in (part.event_id, *part.superseded))
+    stale = part.at > new.at or (
+        part.at == new.at and new.event_id in (part.event_id, *part.superseded)
+    )
     if stale or not _meet(part, new):
         yield part
         return

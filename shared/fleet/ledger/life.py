@@ -145,10 +145,18 @@ def observed(row: R, seen: Observation, rules: Rules) -> R:
     known = replace(row, at=seen.at, event_ids=ids)
     match seen.status:
         case Status.OK:
-            return _closed(known, rules) if row.state is State.OPEN else replace(known, state=State.CLOSED)
+            return (
+                _closed(known, rules)
+                if row.state is State.OPEN
+                else replace(known, state=State.CLOSED)
+            )
         case Status.FAILING:
             known = replace(known, last_seen=seen.at)
-            return _failing(known, seen, rules) if row.state is State.OPEN else _opened(known, seen, rules)
+            return (
+                _failing(known, seen, rules)
+                if row.state is State.OPEN
+                else _opened(known, seen, rules)
+            )
     known = replace(known, last_seen=seen.at)
     repeated = row.state is State.OCCURRED and seen.at < row.opened_at + rules.occurrence_window
     if repeated or row.state is State.OPEN:
@@ -196,7 +204,15 @@ def _opened(row: R, seen: Observation, rules: Rules) -> R:
 
 
 def _begun(row: R, seen: Observation, state: State) -> R:
-    row = replace(row, state=state, severity=seen.severity, opened_at=seen.at, count=1, storm="", settles_at=None)
+    row = replace(
+        row,
+        state=state,
+        severity=seen.severity,
+        opened_at=seen.at,
+        count=1,
+        storm="",
+        settles_at=None,
+    )
     return _remembered(_described(row, seen), AlertStatus.OPENED, seen.at)
 
 
@@ -265,7 +281,9 @@ def _told(row: R, status: AlertStatus, rules: Rules, now: datetime | None = None
         link=row.link,
         runbook=f"{rules.runbook_url}#{row.source}" if rules.runbook_url and row.run else "",
     )
-    period = {Severity.WARNING: rules.remind_warning, Severity.CRITICAL: rules.remind_critical}.get(row.severity)
+    period = {Severity.WARNING: rules.remind_warning, Severity.CRITICAL: rules.remind_critical}.get(
+        row.severity
+    )
     lasts = row.state is State.OPEN and not row.settles_at
     remind_at = (now or row.at) + period if lasts and period else None
     return replace(row, ordinal=ordinal, owed=(*row.owed, alert), remind_at=remind_at)

@@ -39,7 +39,11 @@ class Mute:
     version: int = 0
 
     def __post_init__(self) -> None:
-        if missing := [name for name in ("id", "pattern", "reason", "author") if not getattr(self, name).strip()]:
+        if missing := [
+            name
+            for name in ("id", "pattern", "reason", "author")
+            if not getattr(self, name).strip()
+        ]:
             raise ValueError(f"a mute needs {', '.join(missing)}")
 
     @property
@@ -94,7 +98,14 @@ def withheld_by(mute: str) -> str:
 
 def muting(mutes: Iterable[Mute], about: Alert | Row, now: datetime) -> Mute | None:
     """The mute that withholds alerts about this, if one does."""
-    return next((mute for mute in mutes if not mute.ended and now < mute.until and matches(mute.pattern, about)), None)
+    return next(
+        (
+            mute
+            for mute in mutes
+            if not mute.ended and now < mute.until and matches(mute.pattern, about)
+        ),
+        None,
+    )
 
 
 def ended(mute: Mute, withheld: Sequence[Withheld], rules: Rules) -> Mute:
@@ -104,17 +115,27 @@ def ended(mute: Mute, withheld: Sequence[Withheld], rules: Rules) -> Mute:
     """
     if mute.told or not withheld:
         return replace(mute, told=True)
-    ordered = sorted((each.alert for each in withheld), key=lambda alert: (alert.first_seen, _resolves(alert)))
+    ordered = sorted(
+        (each.alert for each in withheld), key=lambda alert: (alert.first_seen, _resolves(alert))
+    )
     last = {alert.dedup_key: alert for alert in ordered}
     lasting = [alert for alert in last.values() if not _resolves(alert)]
     counts = Counter(alert.dedup_key for alert in ordered)
-    detail: dict[str, Fact] = {"reason": mute.reason, "author": mute.author, "not resolved": len(lasting)}
-    detail |= {key: f"{alert.status} ({counts[key]} alerts): {alert.title}" for key, alert in last.items()}
+    detail: dict[str, Fact] = {
+        "reason": mute.reason,
+        "author": mute.author,
+        "not resolved": len(lasting),
+    }
+    detail |= {
+        key: f"{alert.status} ({counts[key]} alerts): {alert.title}" for key, alert in last.items()
+    }
     seen = Observation(
         source="fleet",
         subject=f"mute/{mute.id}",
         status=Status.OCCURRED,
-        severity=max((Severity.WARNING, *(alert.severity for alert in lasting)), key=RANKS.__getitem__),
+        severity=max(
+            (Severity.WARNING, *(alert.severity for alert in lasting)), key=RANKS.__getitem__
+        ),
         title=f"The mute of {mute.pattern} has ended: it withheld {len(withheld)} alerts about {len(last)} findings",
         at=mute.until,
         event_id=mute.id,

@@ -11,7 +11,18 @@ from itertools import islice
 
 from fleet.alerts.model import Observation, Status
 from fleet.findings import Severity
-from fleet.ledger.life import KEPT, LONG_AGO, RANKS, Key, Row, Rules, State, next_look, observed, passed
+from fleet.ledger.life import (
+    KEPT,
+    LONG_AGO,
+    RANKS,
+    Key,
+    Row,
+    Rules,
+    State,
+    next_look,
+    observed,
+    passed,
+)
 
 STORMS = "storms"
 SUBJECT = "(storm)"
@@ -71,20 +82,38 @@ def looked_at(storm: Storm, findings: Iterable[Row], now: datetime, rules: Rules
     inside = [row for row in findings if row.storm == storm.episode]
     failing = [row for row in inside if row.state is State.OPEN]
     known = max(storm.count, len(inside))
-    if not failing and all(now - at >= rules.storm_window for at in (storm.at, *(row.opened_at for row in inside))):
+    if not failing and all(
+        now - at >= rules.storm_window for at in (storm.at, *(row.opened_at for row in inside))
+    ):
         title = f"{storm.source}: all {known} findings of the storm have ended"
         return (
-            _observed(storm, Status.OK, title, (), known, now, rules) if storm.ending else replace(storm, ending=True)
+            _observed(storm, Status.OK, title, (), known, now, rules)
+            if storm.ending
+            else replace(storm, ending=True)
         )
     storm = replace(storm, ending=False)
     if known > storm.count or (storm.remind_at and storm.remind_at <= now):
         title = f"{storm.source}: a storm of {known} findings, of which {len(failing)} are open"
-        return _observed(replace(storm, remind_at=now), Status.FAILING, title, failing or inside, known, now, rules)
+        return _observed(
+            replace(storm, remind_at=now),
+            Status.FAILING,
+            title,
+            failing or inside,
+            known,
+            now,
+            rules,
+        )
     return storm
 
 
 def _observed(  # noqa: PLR0913, PLR0917 - what an observation is made of
-    storm: Storm, status: Status, title: str, rows: Sequence[Row], count: int, now: datetime, rules: Rules
+    storm: Storm,
+    status: Status,
+    title: str,
+    rows: Sequence[Row],
+    count: int,
+    now: datetime,
+    rules: Rules,
 ) -> Storm:
     detail = {row.subject: f"{row.severity}: {row.title}" for row in islice(rows, LISTED)}
     if len(rows) > LISTED:
@@ -94,7 +123,9 @@ def _observed(  # noqa: PLR0913, PLR0917 - what an observation is made of
     severity = _worst(rows) if rows else storm.severity
     seen = Observation(storm.source, SUBJECT, status, severity, title, at, event_id, detail)
     storm = observed(replace(storm, title=title) if status is Status.OK else storm, seen, rules)
-    return replace(storm, count=count, owed=tuple(replace(alert, count=count) for alert in storm.owed))
+    return replace(
+        storm, count=count, owed=tuple(replace(alert, count=count) for alert in storm.owed)
+    )
 
 
 def _worst(rows: Iterable[Row]) -> Severity:

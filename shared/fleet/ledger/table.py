@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 Position = Mapping[str, str]
 Item = Row | Storm | Reports | Mute | Withheld
 T = TypeVar("T", Row, Storm, Reports, Mute, Withheld)
-KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Row, Storm, Reports, Mute, Withheld)}
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (Row, Storm, Reports, Mute, Withheld)
+}
 AGENDAS = 4
 INDEX = "agenda"
 LISTING = "listing"
@@ -110,16 +112,26 @@ class Table:
         return [(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
 
     def listed(
-        self, state: State, opened: tuple[datetime, datetime], limit: int, after: Position | None = None
+        self,
+        state: State,
+        opened: tuple[datetime, datetime],
+        limit: int,
+        after: Position | None = None,
     ) -> list[tuple[Row, Position]]:
         """Return at most `limit` findings of a state that opened in that time, newest first, each with its position.
 
         They are as they were a moment ago. Fewer than `limit` need not be the last; none are. `after` is the position
         to go on from. Raises `ValueError` for one that is none.
         """
-        start: Any = {"ExclusiveStartKey": {name: {"S": text} for name, text in after.items()}} if after else {}
+        start: Any = (
+            {"ExclusiveStartKey": {name: {"S": text} for name, text in after.items()}}
+            if after
+            else {}
+        )
         try:
-            answer = self.dynamodb.query(**self._listing(state, opened), ScanIndexForward=False, Limit=limit, **start)
+            answer = self.dynamodb.query(
+                **self._listing(state, opened), ScanIndexForward=False, Limit=limit, **start
+            )
         except ClientError as error:
             if after and aws.error_code(error) == "ValidationException":
                 raise ValueError("there is no such position") from error
@@ -143,7 +155,10 @@ class Table:
         )
 
     def _listing(self, state: State, opened: tuple[datetime, datetime]) -> Any:
-        bounds = {f":{name}": {"S": at.isoformat()} for name, at in zip(("from", "to"), opened, strict=True)}
+        bounds = {
+            f":{name}": {"S": at.isoformat()}
+            for name, at in zip(("from", "to"), opened, strict=True)
+        }
         return {
             "TableName": self.name,
             "IndexName": LISTING,
@@ -157,12 +172,16 @@ class Table:
                 self.dynamodb.put_item(**self._put(items[0]))
             else:
                 puts: list[TransactWriteItemTypeDef] = [{"Put": self._put(item)} for item in items]
-                checks: list[TransactWriteItemTypeDef] = [{"ConditionCheck": self._check(item)} for item in unchanged]
+                checks: list[TransactWriteItemTypeDef] = [
+                    {"ConditionCheck": self._check(item)} for item in unchanged
+                ]
                 self.dynamodb.transact_write_items(TransactItems=[*puts, *checks])
         except self.dynamodb.exceptions.ConditionalCheckFailedException as error:
             raise Conflict from error
         except self.dynamodb.exceptions.TransactionCanceledException as error:
-            if CONFLICTS & {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}:
+            if CONFLICTS & {
+                reason.get("Code") for reason in error.response.get("CancellationReasons", [])
+            }:
                 raise Conflict from error
             raise
         except ClientError as error:
@@ -190,7 +209,9 @@ def last_reports(name: str) -> dict[str, datetime]:
         )
     )
     return {
-        item["sk"]["S"]: datetime.fromisoformat(item["last_report"]["S"]) for page in pages for item in page["Items"]
+        item["sk"]["S"]: datetime.fromisoformat(item["last_report"]["S"])
+        for page in pages
+        for item in page["Items"]
     }
 
 
@@ -208,7 +229,11 @@ def attributes(item: Item) -> dict[str, Any]:
         agenda = crc32("/".join(item.key).encode("utf-8", "surrogatepass")) % AGENDAS
         stored |= {"agenda": {"S": str(agenda)}, "due": {"S": item.due.isoformat()}}
     if isinstance(item, Row) and item.opened_at > LONG_AGO:
-        facts = {"listed": item.state, "opened": item.opened_at.isoformat(), "severity": item.severity}
+        facts = {
+            "listed": item.state,
+            "opened": item.opened_at.isoformat(),
+            "severity": item.severity,
+        }
         stored |= {name: {"S": str(fact)} for name, fact in facts.items()}
     if isinstance(item, Reports):
         stored["last_report"] = {"S": item.last_report.isoformat()}

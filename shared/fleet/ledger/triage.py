@@ -22,7 +22,17 @@ from fleet.alerts.model import Alert, Observation, Status
 from fleet.errors import Transient
 from fleet.findings import Finding, Report, Severity
 from fleet.ledger.coverage import REPORTS, Reports, announced, counted
-from fleet.ledger.life import Key, Row, Rules, State, findings_of, folded, observed, passed, reported
+from fleet.ledger.life import (
+    Key,
+    Row,
+    Rules,
+    State,
+    findings_of,
+    folded,
+    observed,
+    passed,
+    reported,
+)
 from fleet.ledger.mutes import MUTES, Mute, Withheld, ended, muting, withheld_by
 from fleet.ledger.storms import STORMS, SUBJECT, Storm, gathered, looked_at
 from fleet.ledger.table import Conflict, Item, Ledger
@@ -45,7 +55,9 @@ class Triage:
 
     def observe(self, seen: Observation) -> None:
         """Apply an observation, once however often it comes."""
-        _until_committed(partial(self._observe, replace(seen, owner=seen.owner or self.owner(seen))))
+        _until_committed(
+            partial(self._observe, replace(seen, owner=seen.owner or self.owner(seen)))
+        )
 
     def report(self, report: Report, event_id: str) -> None:
         """Apply a job's report, unless a newer one about its subjects was announced."""
@@ -57,7 +69,9 @@ class Triage:
 
     def attend(self, key: Key) -> None:
         """Do for one item what no message will: pay its debts, remind, let it settle, end it."""
-        attend = {STORMS: self._attend_storm, MUTES: self._attend_mute}.get(key[0], self._attend_finding)
+        attend = {STORMS: self._attend_storm, MUTES: self._attend_mute}.get(
+            key[0], self._attend_finding
+        )
         _until_committed(partial(attend, key))
 
     def _observe(self, seen: Observation) -> None:
@@ -74,10 +88,14 @@ class Triage:
             return
         rows = {row.subject: row for row in self.ledger.query(Row, findings_of(report.job))}
         found = {finding.subject: finding for finding in report.findings}
-        covered = {subject for subject in (*rows, *found) if any(part.covers(subject) for part in parts)}
+        covered = {
+            subject for subject in (*rows, *found) if any(part.covers(subject) for part in parts)
+        }
 
         def decide(row: Row) -> Row:
-            if row.subject not in covered or (row.state is not State.OPEN and row.subject not in found):
+            if row.subject not in covered or (
+                row.state is not State.OPEN and row.subject not in found
+            ):
                 return row
             known = counted(row, reports.runs - 1, reports.previous_report)
             if row.subject in found:
@@ -100,7 +118,11 @@ class Triage:
         def decide(row: Row) -> Row:
             if row.due is None or row.due > self.now:
                 return row
-            known = counted(row, reports.runs, reports.last_report) if reports and row.state is State.OPEN else row
+            known = (
+                counted(row, reports.runs, reports.last_report)
+                if reports and row.state is State.OPEN
+                else row
+            )
             changed = passed(known, self.now, self.rules)
             return row if changed is known else changed
 
@@ -121,7 +143,10 @@ class Triage:
         self._advance([mute], lambda mute: ended(mute, withheld, self.rules))
 
     def _advance(
-        self, stored: Sequence[Row | Mute], decide: Callable[[Any], Row | Mute], unchanged: Sequence[Item] = ()
+        self,
+        stored: Sequence[Row | Mute],
+        decide: Callable[[Any], Row | Mute],
+        unchanged: Sequence[Item] = (),
     ) -> None:
         """Pay what is owed, then bring each item to where `decide` has it, as long as `unchanged` stay as they are."""
         self._tell(stored)
@@ -129,7 +154,9 @@ class Triage:
         first, fixed, rows = self._folded(changed)
         done: list[Any] = []
         for start in range(0, len(rows), COMMITTED_AT_ONCE):
-            done += self._commit([*first, *rows[start : start + COMMITTED_AT_ONCE]], [*unchanged, *fixed])
+            done += self._commit(
+                [*first, *rows[start : start + COMMITTED_AT_ONCE]], [*unchanged, *fixed]
+            )
             fixed = done[:1] if first else fixed
             first = []
         self._tell(done)
@@ -142,7 +169,11 @@ class Triage:
 
         Return the storm if it is to be committed with the first rows, or if it must not change, and the rows.
         """
-        opening = [row for row in rows if type(row) is Row and row.opens and row.severity is not Severity.INFO]
+        opening = [
+            row
+            for row in rows
+            if type(row) is Row and row.opens and row.severity is not Severity.INFO
+        ]
         mutes = self.ledger.query(Mute, MUTES) if opening else []
         opening = [row for row in opening if not muting(mutes, row, self.now)]
         if not opening:
@@ -194,7 +225,9 @@ def _seen(report: Report, finding: Finding, event_id: str) -> Observation:
 
 
 def _gone(report: Report, row: Row, event_id: str) -> Observation:
-    return Observation(row.source, row.subject, Status.OK, row.severity, row.title, report.scheduled_at, event_id)
+    return Observation(
+        row.source, row.subject, Status.OK, row.severity, row.title, report.scheduled_at, event_id
+    )
 
 
 def _until_committed(act: Callable[[], None]) -> None:

@@ -50,7 +50,9 @@ class Certificate:
     def covers(self, name: str) -> bool:
         """Whether it is for this host: an address, or a name in ASCII. A wildcard stands for one whole first label."""
         wildcard = "*." + name.partition(".")[2]
-        return name in self.names or (name.count(".") > 1 and not _is_address(name) and wildcard in self.names)
+        return name in self.names or (
+            name.count(".") > 1 and not _is_address(name) and wildcard in self.names
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,17 @@ TRUST_REFUSALS = {2, 18, 19, 20, 21}
 NAME_REFUSALS = {62, 64}
 
 
-def faults(relied: Sequence[Certificate], refusals: Iterable[Refusal], name: str, now: datetime) -> dict[Fault, str]:
+def faults(
+    relied: Sequence[Certificate], refusals: Iterable[Refusal], name: str, now: datetime
+) -> dict[Fault, str]:
     """Return all that is wrong at a time, and what people should know of it.
 
     OpenSSL stops at the first reason; what the certificates themselves say completes it.
     """
     refused = {refusal.code: refusal.message for refusal in refusals}
-    found = {TIME_REFUSALS[code]: message for code, message in refused.items() if code in TIME_REFUSALS}
+    found = {
+        TIME_REFUSALS[code]: message for code, message in refused.items() if code in TIME_REFUSALS
+    }
     for fault, those in (
         (Fault.EXPIRED, [told(each) for each in relied if each.not_after < now]),
         (Fault.NOT_YET_VALID, [told(each) for each in relied if each.not_before > now]),
@@ -95,11 +101,16 @@ def faults(relied: Sequence[Certificate], refusals: Iterable[Refusal], name: str
         if those:
             found[fault] = "; ".join(those)
     if refused.keys() & TRUST_REFUSALS:
-        found |= [_untrusted(relied)] if relied else [(Fault.UNTRUSTED, "; ".join(refused.values()))]
+        found |= (
+            [_untrusted(relied)] if relied else [(Fault.UNTRUSTED, "; ".join(refused.values()))]
+        )
     if refused.keys() & NAME_REFUSALS or (relied and not relied[0].covers(name)):
         names = ", ".join(relied[0].names[:20]) if relied else ""
         found[Fault.WRONG_HOST] = f"{name} is not among its names: {names or 'it has none'}"
-    if rest := [refused[code] for code in refused.keys() - TIME_REFUSALS.keys() - TRUST_REFUSALS - NAME_REFUSALS]:
+    if rest := [
+        refused[code]
+        for code in refused.keys() - TIME_REFUSALS.keys() - TRUST_REFUSALS - NAME_REFUSALS
+    ]:
         found[Fault.INVALID] = "; ".join(rest)
     return {fault: found[fault] for fault in Fault if fault in found}
 
@@ -107,7 +118,10 @@ def faults(relied: Sequence[Certificate], refusals: Iterable[Refusal], name: str
 def _untrusted(relied: Sequence[Certificate]) -> tuple[Fault, str]:
     last = relied[-1]
     if not last.self_issued:
-        return Fault.INCOMPLETE_CHAIN, f"{last.issuer}, which issued {last.subject}, is neither shown nor trusted"
+        return (
+            Fault.INCOMPLETE_CHAIN,
+            f"{last.issuer}, which issued {last.subject}, is neither shown nor trusted",
+        )
     if len(relied) == 1:
         return Fault.SELF_SIGNED, f"{last.subject} signed itself"
     return Fault.UNTRUSTED, f"the chain leads to {last.subject}, which is not trusted"
@@ -142,7 +156,12 @@ def parse(der: bytes) -> Certificate:
         _moment(read.not_valid_before),
         _moment(read.not_valid_after),
         tuple(_names(read.subject_alt_name_value or ())),
-        (read.subject.hashable, read.issuer.hashable, read.key_identifier, read.authority_key_identifier),
+        (
+            read.subject.hashable,
+            read.issuer.hashable,
+            read.key_identifier,
+            read.authority_key_identifier,
+        ),
     )
 
 
@@ -157,7 +176,9 @@ def _moment(date: Any) -> datetime:
 
 def _names(general: Iterable[Any]) -> Iterator[str]:
     for name in general:
-        if name.name == "dns_name":  # as it stands: reading it as Unicode would refuse what is no IDN
+        if (
+            name.name == "dns_name"
+        ):  # as it stands: reading it as Unicode would refuse what is no IDN
             yield name.chosen.contents.decode("ascii", "replace").lower()
         elif name.name == "ip_address":
             yield str(ip_address(name.native))
@@ -165,7 +186,12 @@ def _names(general: Iterable[Any]) -> Iterator[str]:
 
 def _shown(name: Any) -> str:
     """The common name, or else the whole name, as one printable line."""
-    common = [each.native["value"] for part in name.chosen for each in part if each["type"].native == "common_name"]
+    common = [
+        each.native["value"]
+        for part in name.chosen
+        for each in part
+        if each["type"].native == "common_name"
+    ]
     text = ", ".join(map(str, common)) or name.human_friendly or "nobody"
     return "".join(each if each.isprintable() else "?" for each in text)[:NAME_CHARACTERS]
 

@@ -28,7 +28,16 @@ GLOB = re.compile(r"(\*+)|(\?)|\[(\^?)((?:\\.|[^\\\]])+)\]|\\(.)|([^\[\\])", re.
 
 AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 AMOUNTS = re.compile(rf"({AMOUNT.pattern})+")
-MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3, "h": 3600e3}
+MILLISECONDS = {
+    "ns": 1e-6,
+    "us": 1e-3,
+    "µs": 1e-3,
+    "μs": 1e-3,
+    "ms": 1.0,
+    "s": 1e3,
+    "m": 60e3,
+    "h": 3600e3,
+}
 OCTAL = re.compile(r"[+-]?0[0-7_]+")
 INTEGER = re.compile(r"[+-]?[0-9][0-9A-Za-z_]*")
 DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -135,18 +144,24 @@ def parse(text: str) -> Condition:
     sign = next((sign for sign in SIGNS if f" {sign} " in text), "")
     left, _, right = text.partition(f" {sign} ")
     if not sign or not left.strip() or not right.strip():
-        raise ValueError(f"{text!r} is no condition: write VALUE, one of {' '.join(SIGNS)}, VALUE, with spaces between")
+        raise ValueError(
+            f"{text!r} is no condition: write VALUE, one of {' '.join(SIGNS)}, VALUE, with spaces between"
+        )
     try:
         sides = _side(left.strip()), _side(right.strip())
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
     if all(side.fits for side in sides):
-        raise ValueError(f"{text!r}: one side must be a value that pat() or any() can be compared with")
+        raise ValueError(
+            f"{text!r}: one side must be a value that pat() or any() can be compared with"
+        )
     for side in sides if sign in ORDERINGS else ():
         if side.fits:
             raise ValueError(f"{text!r}: {side.text} goes with == and != only")
         if not side.fact and number(side.text) is None:
-            raise ValueError(f"{text!r}: {side.text!r} is neither a number nor a duration such as 500ms or 48h")
+            raise ValueError(
+                f"{text!r}: {side.text!r} is neither a number nor a duration such as 500ms or 48h"
+            )
     return Condition(text, sides[0], sign, sides[1])
 
 
@@ -173,7 +188,9 @@ def duration(text: str) -> float:
     sign, amounts = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
     if not AMOUNTS.fullmatch(amounts):
         raise ValueError(f"expected a duration such as 500ms, 10s or 1h30m, got {text!r}")
-    return sign * sum(float(amount) * MILLISECONDS[unit] for amount, unit in AMOUNT.findall(amounts))
+    return sign * sum(
+        float(amount) * MILLISECONDS[unit] for amount, unit in AMOUNT.findall(amounts)
+    )
 
 
 def integer(text: str) -> int | None:
@@ -206,7 +223,9 @@ def glob(pattern: str) -> Callable[[str], bool]:
     # What stands between two stars is looked for only once, so no text takes long: its first place is as good as any.
     between = "".join(f"(?>.*?{segment})" for segment in others[:-1])
     try:
-        whole = re.compile(first + between + "".join(f".*{last}" for last in others[-1:]), re.DOTALL)
+        whole = re.compile(
+            first + between + "".join(f".*{last}" for last in others[-1:]), re.DOTALL
+        )
     except re.error as error:
         raise ValueError(f"pat({pattern}) is no pattern: {error}") from None
     return lambda text: whole.fullmatch(text.replace("/", "")) is not None
@@ -216,7 +235,9 @@ def _members(text: str) -> str:
     """The members of a set, as a regular expression writes them."""
     members = re.findall(r"\\.|.", text, re.DOTALL)
     inner = range(1, len(members) - 1)
-    return "".join("-" if one == "-" and at in inner else re.escape(one[-1]) for at, one in enumerate(members))
+    return "".join(
+        "-" if one == "-" and at in inner else re.escape(one[-1]) for at, one in enumerate(members)
+    )
 
 
 def _side(text: str) -> Side:
@@ -226,7 +247,9 @@ def _side(text: str) -> Side:
         return Side(text, lambda _: "", fits=glob(inner))
     if name == "any":
         options = [option.strip() for option in inner.split(",")]
-        return Side(text, lambda _: "", fits=lambda value: any(same(option, value) for option in options))
+        return Side(
+            text, lambda _: "", fits=lambda value: any(same(option, value) for option in options)
+        )
     fact, steps = _placeholder(inner)
     if name in FUNCTIONS and not fact:
         raise ValueError(f"{name}() takes a placeholder such as [BODY].name, not {inner!r}")
@@ -234,14 +257,22 @@ def _side(text: str) -> Side:
         raise ValueError(f"there is no function {name}() here, only len(), has(), pat() and any()")
     if not fact:
         if within := next((name for name in PLACEHOLDERS if f"[{name}]" in text), ""):
-            raise ValueError(f"{text!r} is not understood; [{within}] stands by itself, or within len() or has()")
+            raise ValueError(
+                f"{text!r} is not understood; [{within}] stands by itself, or within len() or has()"
+            )
         return Side(text, lambda _: text)
     read = FUNCTIONS.get(name, _text)
     if fact == "BODY" and steps:
         return Side(text, lambda facts: read(_walk(facts.document, steps)), fact)
     if name == "len" and fact == "BODY":
-        return Side(text, lambda facts: read(items if isinstance(items := facts.document, list) else facts.text), fact)
-    return Side(text, lambda facts: read(PLACEHOLDERS[fact](facts) or (None if name == "has" else "")), fact)
+        return Side(
+            text,
+            lambda facts: read(items if isinstance(items := facts.document, list) else facts.text),
+            fact,
+        )
+    return Side(
+        text, lambda facts: read(PLACEHOLDERS[fact](facts) or (None if name == "has" else "")), fact
+    )
 
 
 def _placeholder(text: str) -> tuple[str, list[int | str]]:
@@ -251,7 +282,9 @@ def _placeholder(text: str) -> tuple[str, list[int | str]]:
         return "", []
     fact, path = match[1].upper(), match[2]
     if fact not in PLACEHOLDERS:
-        raise ValueError(f"there is no [{fact}] here, only {' '.join(f'[{name}]' for name in PLACEHOLDERS)}")
+        raise ValueError(
+            f"there is no [{fact}] here, only {' '.join(f'[{name}]' for name in PLACEHOLDERS)}"
+        )
     if path and (fact != "BODY" or STEP.sub("", path) or path[0] not in ".["):
         raise ValueError(f"{text} is no path: write [BODY].name, [BODY][0] or [BODY].items[0].id")
     return fact, [int(index) if index else name for index, name in STEP.findall(path)]

@@ -54,7 +54,9 @@ def ask(place: Target, name: str, kind: str, course: Course) -> Reply:
     if answer.flags & dns.flags.TC:
         answer = _by_stream(query, addresses, course)
     wanted = dns.rdatatype.from_text(kind)
-    found = [record for answered in answer.answer if answered.rdtype == wanted for record in answered]
+    found = [
+        record for answered in answer.answer if answered.rdtype == wanted for record in answered
+    ]
     records = sorted(_text(str(record), kind) for record in found)  # servers answer in any order
     return Reply(dns.rcode.to_text(answer.rcode()), tuple(records), address)
 

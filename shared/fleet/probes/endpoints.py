@@ -98,7 +98,9 @@ class Endpoint:
         if self.kind not in KINDS:
             raise ValueError(f"{self.url!r} cannot be probed: that is for {', '.join(KINDS)} only")
         if "@" in parts.netloc:
-            raise ValueError("the URL holds credentials: write an Authorization header with a secret")
+            raise ValueError(
+                "the URL holds credentials: write an Authorization header with a secret"
+            )
         if not (port := parts.port or PORTS.get(self.kind, 0)):
             raise ValueError(f"{self.url!r} names no port")
         return target(parts.hostname or "", port, private=self.private)
@@ -120,7 +122,9 @@ class Endpoint:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The names of the secrets in its headers."""
-        return tuple(dict.fromkeys(name for value in self.headers.values() for name in SECRET.findall(value)))
+        return tuple(
+            dict.fromkeys(name for value in self.headers.values() for name in SECRET.findall(value))
+        )
 
     @property
     def ignored(self) -> tuple[str, ...]:

@@ -68,7 +68,9 @@ def probe(endpoint: Endpoint, secrets: Mapping[str, str], seconds: float) -> Out
     except Unreachable as error:
         failure = error
     took = (time.monotonic() - began) * 1000
-    return Outcome(Facts(response_time=took, **learnt.facts), course.seconds, failure, learnt.location)
+    return Outcome(
+        Facts(response_time=took, **learnt.facts), course.seconds, failure, learnt.location
+    )
 
 
 def judge(endpoint: Endpoint, outcome: Outcome) -> Verdict | None:
@@ -79,16 +81,23 @@ def judge(endpoint: Endpoint, outcome: Outcome) -> Verdict | None:
     """
     checks = endpoint.checks
     judgements = [check.judge(outcome.facts) for check in checks]
-    failed = [(check, each) for check, each in zip(checks, judgements, strict=True) if not each.holds]
+    failed = [
+        (check, each) for check, each in zip(checks, judgements, strict=True) if not each.holds
+    ]
     if failure := outcome.failure:
         tried = failure.__cause__ is not None  # what may not be probed was not
         if tried and not failed and any(check.about("CONNECTED") for check in checks):
             return None
-        return Verdict(_named(endpoint, failure.phase), failure.reason, "; ".join(endpoint.conditions))
+        return Verdict(
+            _named(endpoint, failure.phase), failure.reason, "; ".join(endpoint.conditions)
+        )
     if not failed:
         return None
     got = {name: value for _, each in failed for name, value in each.got.items()}
-    said = ", ".join(f"{name} is {value or 'empty'}" for name, value in got.items()) or "what can never hold"
+    said = (
+        ", ".join(f"{name} is {value or 'empty'}" for name, value in got.items())
+        or "what can never hold"
+    )
     if outcome.facts.status in REDIRECTS:
         said += f"; it redirects to {outcome.location or 'nowhere'}, which is not followed"
     return Verdict("condition", said, "; ".join(check.text for check, _ in failed))
@@ -109,16 +118,25 @@ def _http(endpoint: Endpoint, secrets: Mapping[str, str], course: Course, learnt
         headers = {other: headers[other] for other in headers if other.lower() != name.lower()}
         headers[name] = SECRET.sub(lambda reference: secrets[reference[1]].strip(), value)
         if not (headers[name].isascii() and headers[name].isprintable()):
-            raise Unreachable(Phase.EXCHANGE, f"the secret in the header {name} is no printable ASCII text")
-    with _connected(endpoint, course, learnt, secure=endpoint.kind == "https") as raw, course.phase(Phase.EXCHANGE):
+            raise Unreachable(
+                Phase.EXCHANGE, f"the secret in the header {name} is no printable ASCII text"
+            )
+    with (
+        _connected(endpoint, course, learnt, secure=endpoint.kind == "https") as raw,
+        course.phase(Phase.EXCHANGE),
+    ):
         most = BODY_BYTES if _looks_at_body(endpoint) else 0
         origin, body = (place.name, place.port), _body(endpoint)
         try:
-            answer = ask(raw, origin, endpoint.method, endpoint.path, body, headers, most, course.deadline)
+            answer = ask(
+                raw, origin, endpoint.method, endpoint.path, body, headers, most, course.deadline
+            )
         except HTTPException as error:
             said, name = " ".join(str(error).split()), type(error).__name__
             raise (
-                error if isinstance(error, OSError) else Garbled(said if name in said else f"{name}: {said}")
+                error
+                if isinstance(error, OSError)
+                else Garbled(said if name in said else f"{name}: {said}")
             ) from error
     learnt.facts |= {"connected": True, "status": answer.status, "body": answer.body}
     learnt.location = answer.headers.get("location", "").partition("?")[0]
@@ -144,7 +162,9 @@ def _dns(endpoint: Endpoint, course: Course, learnt: _Learnt) -> None:
 
 
 @contextmanager
-def _connected(endpoint: Endpoint, course: Course, learnt: _Learnt, *, secure: bool) -> Iterator[socket.socket]:
+def _connected(
+    endpoint: Endpoint, course: Course, learnt: _Learnt, *, secure: bool
+) -> Iterator[socket.socket]:
     place = endpoint.place
     with reached(resolved(place, course), course) as raw:
         with course.phase(Phase.CONNECT):

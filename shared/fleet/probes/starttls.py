@@ -14,7 +14,9 @@ from fleet.probes.target import Course, Phase
 
 LINE_BYTES = 8_192
 LINES = 100
-SSL_REQUEST = struct.pack(">ii", 8, 80_877_103)  # PostgreSQL's protocol, "Message Formats", SSLRequest
+SSL_REQUEST = struct.pack(
+    ">ii", 8, 80_877_103
+)  # PostgreSQL's protocol, "Message Formats", SSLRequest
 
 
 class Refused(OSError):
@@ -49,7 +51,11 @@ def postgres(wire: Timed, reader: BufferedReader, _own: str) -> None:
         raise Refused(f"SSLRequest was answered with {said}")
 
 
-PROTOCOLS: dict[str, Callable[[Timed, BufferedReader, str], None]] = {"smtp": smtp, "imap": imap, "postgres": postgres}
+PROTOCOLS: dict[str, Callable[[Timed, BufferedReader, str], None]] = {
+    "smtp": smtp,
+    "imap": imap,
+    "postgres": postgres,
+}
 
 
 def upgrade(raw: socket.socket, protocol: str, course: Course) -> None:
@@ -76,6 +82,10 @@ def _lines(reader: BufferedReader) -> Iterator[str]:
     for _ in range(LINES):
         line = reader.readline(LINE_BYTES)
         if not line.endswith(b"\n"):
-            raise Refused("the connection was closed" if len(line) < LINE_BYTES else "the server sends endless lines")
+            raise Refused(
+                "the connection was closed"
+                if len(line) < LINE_BYTES
+                else "the server sends endless lines"
+            )
         yield line.decode(errors="replace").rstrip("\r\n")
     raise Refused("the server sends endless lines")

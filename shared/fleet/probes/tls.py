@@ -19,7 +19,16 @@ from socket import socket
 from fleet.network import left
 from fleet.probes.certificates import NAME_REFUSALS, Certificate, Refusal, parse, path
 from fleet.probes.starttls import upgrade
-from fleet.probes.target import BRIEFEST_SECONDS, Course, Phase, Target, Unreachable, begin, reached, resolved
+from fleet.probes.target import (
+    BRIEFEST_SECONDS,
+    Course,
+    Phase,
+    Target,
+    Unreachable,
+    begin,
+    reached,
+    resolved,
+)
 
 DER = 2  # as _ssl names it: X509_FILETYPE_ASN1
 # Reading the system's authorities takes longer than a probe: it is done once, not by every thread that begins.
@@ -65,7 +74,12 @@ class Look:
 
 
 def secured(
-    raw: socket, name: str, course: Course, *, authorities: str = "", verify: Verify = Verify.CHAIN_AND_NAME
+    raw: socket,
+    name: str,
+    course: Course,
+    *,
+    authorities: str = "",
+    verify: Verify = Verify.CHAIN_AND_NAME,
 ) -> ssl.SSLSocket:
     """Make TLS of a connection; `name` is what the certificate must be for, and is told to the server (SNI).
 
@@ -99,7 +113,9 @@ def looks(
     a look that there was no time for.
     """
 
-    def attempt(service: Service, known: Unreachable | None = None) -> tuple[Service, Look | Unreachable | None]:
+    def attempt(
+        service: Service, known: Unreachable | None = None
+    ) -> tuple[Service, Look | Unreachable | None]:
         rest = deadline - time.monotonic()
         if rest < (seconds if known else min(seconds, BRIEFEST_SECONDS)):
             return service, known
@@ -135,7 +151,9 @@ def look(service: Service, course: Course) -> Look:
             with raw:  # for the handshake it is taken out
                 with course.phase(Phase.CONNECT):
                     addresses = [(raw.family, raw.getpeername())]
-                return Look(addresses[0][1][0], _relied(raw, service, course, verify), tuple(refusals))
+                return Look(
+                    addresses[0][1][0], _relied(raw, service, course, verify), tuple(refusals)
+                )
         except Unreachable as error:
             if not isinstance(error.__cause__, ssl.SSLCertVerificationError):
                 if refusals and error.phase is Phase.TLS:  # what is known is told
@@ -147,10 +165,14 @@ def look(service: Service, course: Course) -> Look:
         verify = Verify.CHAIN if named else Verify.NOTHING
 
 
-def _relied(raw: socket, service: Service, course: Course, verify: Verify) -> tuple[Certificate, ...]:
+def _relied(
+    raw: socket, service: Service, course: Course, verify: Verify
+) -> tuple[Certificate, ...]:
     if service.starttls:
         upgrade(raw, service.starttls, course)
-    with secured(raw, service.name, course, authorities=service.authorities, verify=verify) as session:
+    with secured(
+        raw, service.name, course, authorities=service.authorities, verify=verify
+    ) as session:
         try:
             shown = [parse(each) for each in _chain(session, "get_unverified_chain")]
             if verify is Verify.NOTHING:
@@ -158,7 +180,9 @@ def _relied(raw: socket, service: Service, course: Course, verify: Verify) -> tu
             verified = _chain(session, "get_verified_chain")
             return tuple(each for each in map(parse, verified) if each in shown)
         except ValueError as error:
-            raise Unreachable(Phase.TLS, f"a certificate of its chain cannot be read: {error}") from error
+            raise Unreachable(
+                Phase.TLS, f"a certificate of its chain cannot be read: {error}"
+            ) from error
 
 
 def _chain(session: ssl.SSLSocket, method: str) -> list[bytes]:
@@ -181,7 +205,9 @@ def _context(verify: Verify, authorities: str) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cadata=authorities)
         except (ValueError, TypeError, ssl.SSLError) as error:
-            raise Unreachable(Phase.TLS, f"the authorities to trust are no certificates in PEM: {error}") from None
+            raise Unreachable(
+                Phase.TLS, f"the authorities to trust are no certificates in PEM: {error}"
+            ) from None
     context.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
     context.hostname_checks_common_name = False
     context.check_hostname = verify is Verify.CHAIN_AND_NAME

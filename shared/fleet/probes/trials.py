@@ -64,7 +64,9 @@ def trials(endpoints: Iterable[Endpoint], rules: Rules, deadline: float) -> list
             if not again or (number and time.monotonic() + rules.retry_seconds > deadline):
                 break
             time.sleep(rules.retry_seconds if number else 0)
-            for place, trial in zip(again, pool.map(lambda at: _next(results[at], deadline), again), strict=True):
+            for place, trial in zip(
+                again, pool.map(lambda at: _next(results[at], deadline), again), strict=True
+            ):
                 results[place] = trial
             again = [place for place in again if results[place].verdict]
     return results
@@ -81,7 +83,12 @@ def _next(trial: Trial, deadline: float) -> Trial:
             outcome = denied.outcome
         verdict = judge(endpoint, outcome)
     except Exception as error:  # noqa: BLE001 - one odd endpoint, or a secret that is not there, must not hide the others
-        return Trial(endpoint, attempts, None, Verdict("preparation", f"{type(error).__name__}: {error}", "a probe"))
+        return Trial(
+            endpoint,
+            attempts,
+            None,
+            Verdict("preparation", f"{type(error).__name__}: {error}", "a probe"),
+        )
     # A run keeps thousands of trials, but no bodies. Secrets are taken out while they are whole.
     outcome = replace(outcome, facts=replace(outcome.facts, body=b""))
     if verdict:
@@ -89,11 +96,14 @@ def _next(trial: Trial, deadline: float) -> Trial:
     return Trial(endpoint, attempts, outcome, verdict)
 
 
-def _attempt(endpoint: Endpoint, seconds: float, names: tuple[str, ...], values: Mapping[str, str]) -> Outcome:
+def _attempt(
+    endpoint: Endpoint, seconds: float, names: tuple[str, ...], values: Mapping[str, str]
+) -> Outcome:
     """Probe an endpoint with its secrets; those that it does not accept are fetched anew, once."""
     if names:
         return secrets.using(
-            names[0], lambda value: _attempt(endpoint, seconds, names[1:], {**values, names[0]: value})
+            names[0],
+            lambda value: _attempt(endpoint, seconds, names[1:], {**values, names[0]: value}),
         )
     outcome = probe(endpoint, values, seconds)
     if values and outcome.facts.status in (401, 403) and judge(endpoint, outcome):

@@ -151,7 +151,13 @@ def _attend(react: Callable[[Message], object], pace: _Pace, record: SQSRecord) 
             _park(message, error)
             return
         wait = _wait(error, message.attempts)
-        logger.warning("will be tried again", message_id=message.id, attempt=message.attempts, wait=wait, exc_info=True)
+        logger.warning(
+            "will be tried again",
+            message_id=message.id,
+            attempt=message.attempts,
+            wait=wait,
+            exc_info=True,
+        )
         _return(record, wait)
         count(Retried=1)
         raise Transient(str(error)) from error
@@ -183,7 +189,9 @@ def _attempts(record: dict[str, Any]) -> int:
 def _wait(error: BaseException | None, attempts: int) -> int:
     """Seconds until the next attempt: as the error asks, or 5, 20, 80, 320."""
     asked = error.retry_after if isinstance(error, Transient) else None
-    return round(min(LONGEST_WAIT_SECONDS, max(0, 5 * 4 ** (attempts - 1) if asked is None else asked)))
+    return round(
+        min(LONGEST_WAIT_SECONDS, max(0, 5 * 4 ** (attempts - 1) if asked is None else asked))
+    )
 
 
 def _return(record: SQSRecord, wait: int) -> None:
@@ -217,5 +225,11 @@ def _park(message: Message, error: BaseException) -> None:
         # It fails, so it returns to its queue, whose redrive policy is the second way to the dead letters.
         logger.exception("could not be parked", message_id=message.id, reason=parked.reason)
         raise
-    logger.error("parked", message_id=message.id, attempt=message.attempts, reason=parked.reason, exc_info=error)
+    logger.error(
+        "parked",
+        message_id=message.id,
+        attempt=message.attempts,
+        reason=parked.reason,
+        exc_info=error,
+    )
     count(Parked=1)

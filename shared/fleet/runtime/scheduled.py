@@ -63,12 +63,16 @@ def scheduled(look: Look) -> Callable[[Any, Any], dict[str, Any]]:
 
     @functools.wraps(look)
     def handler(event: Any, context: Any) -> dict[str, Any]:
-        deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+        deadline = (
+            time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+        )
         match event:
             case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
                 from fleet.runtime.queued import attended
 
-                return attended(lambda message: _report(look, _part(message, deadline)), event, context)
+                return attended(
+                    lambda message: _report(look, _part(message, deadline)), event, context
+                )
         return _report(look, Run(job_name(), scheduled_time(event), deadline=deadline))
 
     return instrumented(handler)  # type: ignore[no-any-return]
@@ -81,7 +85,11 @@ def scatter(run: Run, queue_url: str, subjects: Iterable[str], most: int) -> Sca
     """
     parts = divided(run.about, subjects, most)
     for about in parts:
-        part = {"scheduled_at": run.scheduled_at.isoformat(), "after": about.after, "through": about.through}
+        part = {
+            "scheduled_at": run.scheduled_at.isoformat(),
+            "after": about.after,
+            "through": about.through,
+        }
         aws.client("sqs").send_message(QueueUrl=queue_url, MessageBody=json.dumps(part))
     return Scattered(len(parts))
 
@@ -104,7 +112,9 @@ def _report(look: Look, run: Run) -> dict[str, Any]:
         _publish(report)
     findings = sum(len(report.findings) for report in made)
     count(Reports=len(made), Findings=findings)
-    logger.info("reported", scheduled_at=run.scheduled_at.isoformat(), findings=findings, reports=len(made))
+    logger.info(
+        "reported", scheduled_at=run.scheduled_at.isoformat(), findings=findings, reports=len(made)
+    )
     return {**result, "findings": findings, "reports": len(made)}
 
 
@@ -113,8 +123,17 @@ def _part(message: "Message", deadline: float) -> Run:
     try:
         part = json.loads(message.body)
         match part:
-            case {"scheduled_at": str(at), "after": str() | None as after, "through": str() | None as through}:
-                return Run(job_name(), scheduled_time({"scheduled_at": at}), Range(after, through), deadline)
+            case {
+                "scheduled_at": str(at),
+                "after": str() | None as after,
+                "through": str() | None as through,
+            }:
+                return Run(
+                    job_name(),
+                    scheduled_time({"scheduled_at": at}),
+                    Range(after, through),
+                    deadline,
+                )
     except (ValueError, RecursionError) as error:
         raise Permanent(f"the part of a run cannot be read: {error}") from error
     raise Permanent(f"expected a part of a run (scheduled_at, after, through), got {shape(part)}")
@@ -126,14 +145,18 @@ def scheduled_time(event: Any) -> datetime:
     Raises `ValueError` for any other event, and for a time that is no ISO 8601.
     """
     if event not in (None, {}) and (not isinstance(event, dict) or set(event) != {"scheduled_at"}):
-        raise ValueError(f'expected {{}} or {{"scheduled_at": "2026-11-21T09:00:00Z"}}, got {shape(event)}')
+        raise ValueError(
+            f'expected {{}} or {{"scheduled_at": "2026-11-21T09:00:00Z"}}, got {shape(event)}'
+        )
     text = event["scheduled_at"] if event else SCHEDULED_TIME
     if text == SCHEDULED_TIME:
         return datetime.now(UTC)
     try:
         time = datetime.fromisoformat(text)
     except (TypeError, ValueError):
-        raise ValueError(f"scheduled_at must be a time such as 2026-11-21T09:00:00Z, got {text!r:.200}") from None
+        raise ValueError(
+            f"scheduled_at must be a time such as 2026-11-21T09:00:00Z, got {text!r:.200}"
+        ) from None
     return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
+    AmazonCloudWatchEMFProvider,
+)
 
 from fleet import secrets
 from fleet.settings import required
@@ -25,7 +27,9 @@ class _Redacting(LambdaPowertoolsFormatter):
 
 logger = Logger(logger_formatter=_Redacting(use_rfc3339=True))
 metrics = Metrics(namespace=NAMESPACE)
-warnings.filterwarnings("ignore", "No application metrics to publish")  # an invocation that failed early has none
+warnings.filterwarnings(
+    "ignore", "No application metrics to publish"
+)  # an invocation that failed early has none
 
 
 def job_name() -> str:
@@ -39,7 +43,9 @@ def count(**figures: float) -> None:
         metrics.add_metric(name=name, unit="Count", value=value)
 
 
-def measure(about: Mapping[str, str], counts: Mapping[str, float], milliseconds: Mapping[str, float]) -> None:
+def measure(
+    about: Mapping[str, str], counts: Mapping[str, float], milliseconds: Mapping[str, float]
+) -> None:
     """Write metrics of one thing that the job looked at; `about` are the dimensions that tell it from others.
 
     CloudWatch bills each metric of each such thing. Names that are not ASCII are no dimensions, so they are escaped.
@@ -47,7 +53,9 @@ def measure(about: Mapping[str, str], counts: Mapping[str, float], milliseconds:
     own = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
     own.add_dimension("stage", required("STAGE"))
     for name, value in about.items():
-        own.add_dimension(name, value.encode("ascii", "backslashreplace").decode()[:DIMENSION_CHARACTERS])
+        own.add_dimension(
+            name, value.encode("ascii", "backslashreplace").decode()[:DIMENSION_CHARACTERS]
+        )
     for unit, figures in (("Count", counts), ("Milliseconds", milliseconds)):
         for name, figure in figures.items():
             own.add_metric(name, unit, figure)

@@ -41,7 +41,11 @@ def of_http_api(method: str, path: str, body: Any = None, **headers: str) -> Jso
     event["routeKey"] = event["requestContext"]["routeKey"] = "ANY /{proxy+}"
     event["pathParameters"] = {"proxy": event["rawPath"].lstrip("/")}
     event["headers"] |= {"host": domain, "content-length": str(len(event.get("body", "")))}
-    event["requestContext"] |= {"apiId": "a1b2c3d4e5", "domainName": domain, "domainPrefix": "a1b2c3d4e5"}
+    event["requestContext"] |= {
+        "apiId": "a1b2c3d4e5",
+        "domainName": domain,
+        "domainPrefix": "a1b2c3d4e5",
+    }
     return event
 
 
@@ -60,7 +64,13 @@ def test_the_adapter_changes_nothing(
     client = create_app(identify=lambda _: OPERATOR).test_client()
     mute = {"pattern": "subject:web ü*", "reason": "ü", "until": "1h"}
 
-    for path in ("/v1/live", "/v1/findings?limit=1&source=aws.cloudwatch", "/v1/nope", "/findings", "/v1/openapi.json"):
+    for path in (
+        "/v1/live",
+        "/v1/findings?limit=1&source=aws.cloudwatch",
+        "/v1/nope",
+        "/findings",
+        "/v1/openapi.json",
+    ):
         plain, adapted = client.get(path), handler(event("GET", path), context)
         assert (adapted["statusCode"], adapted["body"]) == (plain.status_code, plain.text), path
         assert adapted["headers"] == {name.lower(): value for name, value in plain.headers}
@@ -90,12 +100,20 @@ def test_binary_bodies_and_repeated_headers_survive() -> None:
     def echo() -> Response:
         seen.append(request.get_data())
         answer = Response(seen[-1], mimetype="application/octet-stream")
-        for name, value in (("Vary", "Accept"), ("Vary", "Cookie"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2, c")):
+        for name, value in (
+            ("Vary", "Accept"),
+            ("Vary", "Cookie"),
+            ("Set-Cookie", "a=1"),
+            ("Set-Cookie", "b=2, c"),
+        ):
             answer.headers.add(name, value)
         return answer
 
     sent = bytes(range(256))
-    event = of_url("PUT", "/echo", **WRITE) | {"body": base64.b64encode(sent).decode(), "isBase64Encoded": True}
+    event = of_url("PUT", "/echo", **WRITE) | {
+        "body": base64.b64encode(sent).decode(),
+        "isBase64Encoded": True,
+    }
 
     answer = make_lambda_handler(joined(app.wsgi_app))(event, None)
 
@@ -105,12 +123,23 @@ def test_binary_bodies_and_repeated_headers_survive() -> None:
     assert answer["cookies"] == ["a=1", "b=2, c"]
 
 
-def test_a_cold_start_is_measured_once(capsys: pytest.CaptureFixture[str], context: Context) -> None:
+def test_a_cold_start_is_measured_once(
+    capsys: pytest.CaptureFixture[str], context: Context
+) -> None:
     reset_cold_start_flag()  # type: ignore[no-untyped-call]
     for _ in range(2):
         handler(of_url("GET", "/v1/live"), context)
 
-    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
-    names = [m["Name"] for line in metrics for each in line["_aws"]["CloudWatchMetrics"] for m in each["Metrics"]]
+    metrics = [
+        json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line
+    ]
+    names = [
+        m["Name"]
+        for line in metrics
+        for each in line["_aws"]["CloudWatchMetrics"]
+        for m in each["Metrics"]
+    ]
     assert sorted(names) == ["ColdStart", "FirstResponse"]
-    assert 0 < next(line["FirstResponse"][0] for line in metrics if "FirstResponse" in line) < 60_000
+    assert (
+        0 < next(line["FirstResponse"][0] for line in metrics if "FirstResponse" in line) < 60_000
+    )

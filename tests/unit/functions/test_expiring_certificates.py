@@ -10,7 +10,16 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from functions.expiring_certificates import app
-from functions.expiring_certificates.app import Endpoint, Kept, handler, in_acm, in_iam, of_endpoint, of_kept, severity
+from functions.expiring_certificates.app import (
+    Endpoint,
+    Kept,
+    handler,
+    in_acm,
+    in_iam,
+    of_endpoint,
+    of_kept,
+    severity,
+)
 from tests import pki
 from tests.conftest import Context
 
@@ -21,7 +30,9 @@ from fleet.probes.target import Phase, Unreachable
 from fleet.probes.tls import Look, Service
 from fleet.settings import SettingsError, load, parse_entries
 
-EVENT = json.loads((Path(__file__).parents[2] / "events" / "expiring_certificates.json").read_text())
+EVENT = json.loads(
+    (Path(__file__).parents[2] / "events" / "expiring_certificates.json").read_text()
+)
 NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
 TODAY = {"scheduled_at": pki.NOW.isoformat()}  # ACM imports no certificate that has expired
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -46,7 +57,9 @@ Published = Callable[[], list[dict[str, Any]]]
         (-1_000 * DAY, Severity.CRITICAL),
     ],
 )
-def test_the_ladder_is_exact_to_the_second_and_holds_between_its_steps(left: timedelta, severe: Severity) -> None:
+def test_the_ladder_is_exact_to_the_second_and_holds_between_its_steps(
+    left: timedelta, severe: Severity
+) -> None:
     assert severity(left) is severe
 
 
@@ -74,7 +87,9 @@ def test_an_endpoint_whose_certificate_expires_is_a_finding_with_dates_and_issue
 
 def test_what_expires_first_may_be_the_intermediate() -> None:
     (finding,) = looked(40 * DAY, 20 * DAY)
-    assert finding.title.startswith("good.test:443: the intermediate Intermediate expires in 20 d 0 h, on 2026-12-10")
+    assert finding.title.startswith(
+        "good.test:443: the intermediate Intermediate expires in 20 d 0 h, on 2026-12-10"
+    )
     assert (finding.severity, finding.detail["issuer"]) == (Severity.WARNING, "Root")
 
 
@@ -107,21 +122,29 @@ def test_an_endpoint_that_was_not_reached_bears_its_own_subject() -> None:
     (finding,) = of_endpoint(SERVICE, Unreachable(Phase.CONNECT, "no answer in time"), NOW)
     assert finding.subject == looked(DAY)[0].subject
     assert finding.severity is Severity.WARNING
-    assert "cannot be reached, so nobody knows its certificate: connect: no answer in time" in finding.title
+    assert (
+        "cannot be reached, so nobody knows its certificate: connect: no answer in time"
+        in finding.title
+    )
     assert finding.detail == {"phase": "connect", "reason": "no answer in time"}
 
 
 def test_an_endpoint_that_there_was_no_time_for_bears_its_own_subject() -> None:
     (finding,) = of_endpoint(SERVICE, None, NOW)
     assert (finding.subject, finding.severity) == (looked(DAY)[0].subject, Severity.WARNING)
-    assert "was not looked at, so nobody knows its certificate: the run had no time left" in finding.title
+    assert (
+        "was not looked at, so nobody knows its certificate: the run had no time left"
+        in finding.title
+    )
 
 
 @pytest.mark.parametrize(
     ("used", "severe", "told"),
     [(True, Severity.CRITICAL, "expired 3 d 0 h ago"), (False, Severity.INFO, "; nothing uses it")],
 )
-def test_a_certificate_that_nobody_is_shown_wakes_nobody(used: bool, severe: Severity, told: str) -> None:
+def test_a_certificate_that_nobody_is_shown_wakes_nobody(
+    used: bool, severe: Severity, told: str
+) -> None:
     (finding,) = of_kept(Kept("arn", "shop.test in ACM", NOW - 3 * DAY, used, {}), NOW)
     assert finding.severity is severe
     assert told in finding.title
@@ -166,13 +189,18 @@ def test_an_entry_that_is_wrong_is_a_fault(entry: str, reason: str) -> None:
 @pytest.mark.parametrize("seconds", [0, 13])
 def test_a_probe_takes_seconds_that_fit_the_time_out(seconds: int) -> None:
     with pytest.raises(SettingsError, match="probe_seconds must be 1 to 12"):
-        load(app.Settings, {"ENDPOINTS_PARAMETER": "x", "ACM_REGIONS": "x", "PROBE_SECONDS": str(seconds)})
+        load(
+            app.Settings,
+            {"ENDPOINTS_PARAMETER": "x", "ACM_REGIONS": "x", "PROBE_SECONDS": str(seconds)},
+        )
 
 
 def imported(name: str, left: timedelta, region: str = "eu-west-1") -> str:
     issued = pki.issue(name, names=(name,), valid=(pki.PAST, pki.NOW + left))
     key = issued.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    return aws.client("acm", region).import_certificate(Certificate=issued.pem, PrivateKey=key)["CertificateArn"]
+    return aws.client("acm", region).import_certificate(Certificate=issued.pem, PrivateKey=key)[
+        "CertificateArn"
+    ]
 
 
 class Pages:
@@ -195,7 +223,10 @@ def test_every_certificate_of_acm_is_read_whatever_its_key_and_with_its_use() ->
     common = {"NotAfter": NOW, "DomainName": "a.test", "Status": "ISSUED"}
     acm: Any = Pages(
         [{"CertificateArn": "1", "InUse": True, "RenewalEligibility": "ELIGIBLE", **common}],
-        [{"CertificateArn": "2", **common}, {"CertificateArn": "pending", "Status": "PENDING_VALIDATION"}],
+        [
+            {"CertificateArn": "2", **common},
+            {"CertificateArn": "pending", "Status": "PENDING_VALIDATION"},
+        ],
         [{"CertificateArn": "3", "InUse": False, "Exported": True, **common}],
     )
     found = list(in_acm(acm, "eu-west-1"))
@@ -204,7 +235,9 @@ def test_every_certificate_of_acm_is_read_whatever_its_key_and_with_its_use() ->
         ("2", False, "INELIGIBLE"),
         ("3", True, "INELIGIBLE"),
     ]
-    assert {"RSA_2048", "RSA_4096", "EC_prime256v1", "EC_secp521r1"} <= set(acm.asked["Includes"]["keyTypes"])
+    assert {"RSA_2048", "RSA_4096", "EC_prime256v1", "EC_secp521r1"} <= set(
+        acm.asked["Includes"]["keyTypes"]
+    )
 
 
 @pytest.mark.usefixtures("moto")
@@ -213,7 +246,11 @@ def test_server_certificates_of_iam_are_read() -> None:
     iam.upload_server_certificate(ServerCertificateName="old", CertificateBody="x", PrivateKey="x")
     (kept,) = in_iam(iam)
     assert kept.arn.endswith(":server-certificate/old")
-    assert (kept.name, kept.not_after.year, kept.used) == ("the IAM server certificate old", 2012, True)
+    assert (kept.name, kept.not_after.year, kept.used) == (
+        "the IAM server certificate old",
+        2012,
+        True,
+    )
 
 
 @pytest.fixture
@@ -227,7 +264,9 @@ def job(moto: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def listing(text: str, part: str = "") -> None:
-    aws.client("ssm").put_parameter(Name=f"/fleet/expiring_certificates/endpoints{part}", Value=text, Type="String")
+    aws.client("ssm").put_parameter(
+        Name=f"/fleet/expiring_certificates/endpoints{part}", Value=text, Type="String"
+    )
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, **seen: Look | Unreachable | None) -> list[Service]:
@@ -251,10 +290,17 @@ def test_the_job_reports_endpoints_faulty_entries_and_what_aws_keeps(
     arns = [imported("one.test", 20 * DAY), imported("two.test", DAY, "us-east-1")]
     imported("three.test", 60 * DAY)
     aws.client("ssm").put_parameter(Name="/fleet/authorities/a", Value="PEM", Type="String")
-    listing("- {host: good.test, authority: /fleet/authorities/a}\n- {host: dead.test}\n- {host: 127.0.1}")
-    listing("- {host: dead.test}\n- {host: lost.test, authority: /fleet/authorities/none}\n- {host: late.test}", "-2")
+    listing(
+        "- {host: good.test, authority: /fleet/authorities/a}\n- {host: dead.test}\n- {host: 127.0.1}"
+    )
+    listing(
+        "- {host: dead.test}\n- {host: lost.test, authority: /fleet/authorities/none}\n- {host: late.test}",
+        "-2",
+    )
     ending = Look("192.0.2.7", (replace(LEAF, not_after=pki.NOW + 20 * DAY),))
-    asked = answering(monkeypatch, good=ending, dead=Unreachable(Phase.RESOLVE, "no such name"), late=None)
+    asked = answering(
+        monkeypatch, good=ending, dead=Unreachable(Phase.RESOLVE, "no such name"), late=None
+    )
     handler(TODAY, context)
     (event,) = published()
     listed = "of /fleet/expiring_certificates/endpoints"

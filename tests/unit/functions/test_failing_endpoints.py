@@ -26,7 +26,11 @@ Published = Callable[[], list[dict[str, Any]]]
 
 
 def endpoint(name: str = "web", **entry: Any) -> Endpoint:
-    usual = {"name": name, "url": "https://example.org/health?key=1", "conditions": ["[STATUS] == 200"]}
+    usual = {
+        "name": name,
+        "url": "https://example.org/health?key=1",
+        "conditions": ["[STATUS] == 200"],
+    }
     return structure(usual | entry, Endpoint, "the entry")
 
 
@@ -68,13 +72,17 @@ def test_what_nobody_looked_at_is_a_finding_under_the_same_subject() -> None:
         "web",
         "web was not probed, so nobody knows whether it fails: the run had no time left",
     )
-    (unread,) = failing([Trial(endpoint(), 1, None, Verdict("preparation", "no such secret", "a probe"))])
+    (unread,) = failing(
+        [Trial(endpoint(), 1, None, Verdict("preparation", "no such secret", "a probe"))]
+    )
     assert (unread.subject, unread.title) == ("web", "web fails (preparation): no such secret")
 
 
 def test_a_secret_that_an_endpoint_repeats_is_not_shown_even_where_the_text_is_cut() -> None:
     secrets._fetched.add("hunter2-hunter2-hunter2")
-    said = Verdict("condition", f"[BODY] is {'x' * 140} hunter2-hunter2-hunter2 and more", "[STATUS] == 200")
+    said = Verdict(
+        "condition", f"[BODY] is {'x' * 140} hunter2-hunter2-hunter2 and more", "[STATUS] == 200"
+    )
     (finding,) = failing([Trial(endpoint(), 1, Outcome(FACTS, TOOK), said)])
     assert "hunter2" not in str(finding)
     assert "[secret]" in str(finding.detail["got"])
@@ -100,7 +108,11 @@ endpoints:
   - {name: ping, url: "icmp://example.org", conditions: ["[CONNECTED] == true"]}
 alerting: {}
 """
-    found = list(wrong(parse_entries(text, Endpoint, f"the SSM parameter {LIST}", str, under="endpoints"), LIST))
+    found = list(
+        wrong(
+            parse_entries(text, Endpoint, f"the SSM parameter {LIST}", str, under="endpoints"), LIST
+        )
+    )
     assert [(each.subject, each.severity) for each in found] == [
         (f"entry 3 of {LIST}", Severity.WARNING),
         (f"what is ignored of {LIST}", Severity.INFO),
@@ -122,7 +134,10 @@ alerting: {}
     ],
 )
 def test_an_endpoint_has_metrics_of_its_own(
-    extent: Any, expected: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    extent: Any,
+    expected: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "failing_endpoints")
     measured(failed(endpoint("größe")), extent)
@@ -131,7 +146,11 @@ def test_an_endpoint_has_metrics_of_its_own(
         (definition,) = blob["_aws"]["CloudWatchMetrics"]
         assert [metric["Name"] for metric in definition["Metrics"]] == expected
         assert sorted(definition["Dimensions"][0]) == ["endpoint", "service", "stage"]
-        assert (blob["endpoint"], blob["service"], blob["Up"]) == ("gr\\xf6\\xdfe", "failing_endpoints", [0])
+        assert (blob["endpoint"], blob["service"], blob["Up"]) == (
+            "gr\\xf6\\xdfe",
+            "failing_endpoints",
+            [0],
+        )
         assert extent == "up" or blob["TlsTime"] == [30]
     assert len(written) == bool(expected)
 
@@ -144,7 +163,8 @@ def listed(moto: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[li
     def trials(endpoints: Iterable[Endpoint], _: Rules, deadline: float) -> list[Trial]:
         probed.append([str(each) for each in endpoints])
         made = [
-            structure({"name": name, "url": "tcp://x:1", "conditions": ["1 == 1"]}, Endpoint, "") for name in probed[-1]
+            structure({"name": name, "url": "tcp://x:1", "conditions": ["1 == 1"]}, Endpoint, "")
+            for name in probed[-1]
         ]
         return [failed(each) if each.name.endswith("5") else healthy(each) for each in made]
 
@@ -158,12 +178,16 @@ def listed(moto: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[li
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "failing_endpoints")
     monkeypatch.setenv("ENDPOINTS_PARAMETER", LIST)
     monkeypatch.setenv("METRICS", "none")
-    monkeypatch.setenv("PARTS_QUEUE_URL", aws.client("sqs").create_queue(QueueName="failing_endpoints")["QueueUrl"])
+    monkeypatch.setenv(
+        "PARTS_QUEUE_URL", aws.client("sqs").create_queue(QueueName="failing_endpoints")["QueueUrl"]
+    )
     return write
 
 
 def entry(number: int, more: str = "") -> str:
-    return f'- {{name: "{number:02}", url: "tcp://x:1", conditions: ["[CONNECTED] == true"]{more}}}\n'
+    return (
+        f'- {{name: "{number:02}", url: "tcp://x:1", conditions: ["[CONNECTED] == true"]{more}}}\n'
+    )
 
 
 def test_a_run_probes_the_list_wherever_it_goes_on(
@@ -173,7 +197,10 @@ def test_a_run_probes_the_list_wherever_it_goes_on(
     handler(EVENT, context)
     (event,) = published()
     assert probed == [["01", "05"]]
-    assert [finding["subject"] for finding in event["detail"]["findings"]] == ["05", f"entry 4 of {LIST}"]
+    assert [finding["subject"] for finding in event["detail"]["findings"]] == [
+        "05",
+        f"entry 4 of {LIST}",
+    ]
     assert "repeats entry 1: 01" in event["detail"]["findings"][1]["detail"]["reason"]
 
 
@@ -193,11 +220,20 @@ def test_a_long_list_is_probed_in_parts_that_report_all_of_it(
     for body in (*reversed(bodies), bodies[0]):
         assert handler(sqs_event(body), context) == {"batchItemFailures": []}
     details = [event["detail"] for event in published()]
-    assert sorted(name for names in probed[:3] for name in names) == [f"{number:02}" for number in range(25)]
+    assert sorted(name for names in probed[:3] for name in names) == [
+        f"{number:02}" for number in range(25)
+    ]
     subjects = {finding["subject"] for detail in details for finding in detail["findings"]}
     assert subjects == {"05", "15", f"entry 26 of {LIST}"}
-    assert {(detail["after"], detail["through"]) for detail in details} == {(None, "09"), ("09", "19"), ("19", None)}
-    assert details[3]["findings"] == next(d for d in details if d["after"] == details[3]["after"])["findings"]
+    assert {(detail["after"], detail["through"]) for detail in details} == {
+        (None, "09"),
+        ("09", "19"),
+        ("19", None),
+    }
+    assert (
+        details[3]["findings"]
+        == next(d for d in details if d["after"] == details[3]["after"])["findings"]
+    )
 
 
 @pytest.mark.usefixtures("listed")

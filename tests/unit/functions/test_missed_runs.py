@@ -34,7 +34,11 @@ def at(text: str) -> datetime:
 
 
 def watched(
-    expression: str, last_report: str = "", changed: datetime = LONG_AGO, zone: str = "UTC", **bounds: Any
+    expression: str,
+    last_report: str = "",
+    changed: datetime = LONG_AGO,
+    zone: str = "UTC",
+    **bounds: Any,
 ) -> Watched:
     schedule = Schedule(expression, zone, **bounds)
     return Watched("web", "web", schedule, changed, at(last_report) if last_report else None)
@@ -43,13 +47,31 @@ def watched(
 @pytest.mark.parametrize(
     ("job", "second"),
     [
-        pytest.param(watched("rate(15 minutes)", "2026-11-20T05:00:07"), "2026-11-20T05:30:07", id="rate"),
-        pytest.param(watched("cron(0 8,20 ? * MON-FRI *)", "2026-11-13T20:00"), "2026-11-16T20:00", id="weekend"),
-        pytest.param(watched("cron(0 8,20 ? * MON-FRI *)", "2026-11-13T14:00"), "2026-11-16T08:00", id="run by hand"),
-        pytest.param(watched("cron(0 8 1 * ? *)", "2026-09-01T08:00"), "2026-11-01T08:00", id="monthly"),
-        pytest.param(watched("cron(0 3 ? * 2#1 *)", "2026-09-07T03:00"), "2026-11-02T03:00", id="first Mondays"),
         pytest.param(
-            watched("cron(30 2 * * ? *)", "2026-10-23T00:30", zone="Europe/Berlin"), "2026-10-25T00:30", id="hour twice"
+            watched("rate(15 minutes)", "2026-11-20T05:00:07"), "2026-11-20T05:30:07", id="rate"
+        ),
+        pytest.param(
+            watched("cron(0 8,20 ? * MON-FRI *)", "2026-11-13T20:00"),
+            "2026-11-16T20:00",
+            id="weekend",
+        ),
+        pytest.param(
+            watched("cron(0 8,20 ? * MON-FRI *)", "2026-11-13T14:00"),
+            "2026-11-16T08:00",
+            id="run by hand",
+        ),
+        pytest.param(
+            watched("cron(0 8 1 * ? *)", "2026-09-01T08:00"), "2026-11-01T08:00", id="monthly"
+        ),
+        pytest.param(
+            watched("cron(0 3 ? * 2#1 *)", "2026-09-07T03:00"),
+            "2026-11-02T03:00",
+            id="first Mondays",
+        ),
+        pytest.param(
+            watched("cron(30 2 * * ? *)", "2026-10-23T00:30", zone="Europe/Berlin"),
+            "2026-10-25T00:30",
+            id="hour twice",
         ),
         pytest.param(
             watched("cron(30 2 * * ? *)", "2026-03-27T01:30", zone="Europe/Berlin"),
@@ -58,7 +80,9 @@ def watched(
         ),
         pytest.param(watched("rate(1 day)"), "2026-01-03T00:00", id="never reported"),
         pytest.param(
-            watched("cron(0 8 * * ? *)", changed=at("2026-11-15T08:00")), "2026-11-17T08:00", id="made a while ago"
+            watched("cron(0 8 * * ? *)", changed=at("2026-11-15T08:00")),
+            "2026-11-17T08:00",
+            id="made a while ago",
         ),
         pytest.param(
             watched("cron(0 8 * * ? *)", "2026-11-01T08:00", changed=at("2026-11-15T08:00:01")),
@@ -66,7 +90,9 @@ def watched(
             id="changed since its last report",
         ),
         pytest.param(
-            watched("cron(0 8 * * ? *)", start=at("2026-11-10T08:00")), "2026-11-11T08:00", id="not before its start"
+            watched("cron(0 8 * * ? *)", start=at("2026-11-10T08:00")),
+            "2026-11-11T08:00",
+            id="not before its start",
         ),
         pytest.param(watched("at(2026-11-19T08:00:00)"), "2026-11-19T08:00", id="runs once"),
         pytest.param(
@@ -75,11 +101,15 @@ def watched(
             id="last run",
         ),
         pytest.param(
-            watched("rate(1 hour)", "2026-11-20T01:00", window=timedelta(minutes=30)), "2026-11-20T03:30", id="window"
+            watched("rate(1 hour)", "2026-11-20T01:00", window=timedelta(minutes=30)),
+            "2026-11-20T03:30",
+            id="window",
         ),
     ],
 )
-def test_a_job_is_silent_once_its_second_run_and_the_grace_have_passed(job: Watched, second: str) -> None:
+def test_a_job_is_silent_once_its_second_run_and_the_grace_have_passed(
+    job: Watched, second: str
+) -> None:
     assert missed(job, at(second) + GRACE, GRACE)
     assert not missed(job, at(second) + GRACE - SECOND, GRACE)
 
@@ -88,13 +118,24 @@ def test_a_job_is_silent_once_its_second_run_and_the_grace_have_passed(job: Watc
     "job",
     [
         pytest.param(watched("rate(1 day)", "2026-11-19T06:00"), id="reported"),
-        pytest.param(watched("rate(15 minutes)", changed=NOW - timedelta(minutes=30)), id="just made"),
-        pytest.param(watched("rate(1 hour)", "2026-01-01T00:00", changed=NOW - timedelta(hours=1)), id="just changed"),
-        pytest.param(watched("cron(0 8 * * ? *)", start=NOW + timedelta(days=1)), id="begins later"),
-        pytest.param(watched("rate(1 day)", end=LONG_AGO - SECOND), id="ended before it was changed"),
+        pytest.param(
+            watched("rate(15 minutes)", changed=NOW - timedelta(minutes=30)), id="just made"
+        ),
+        pytest.param(
+            watched("rate(1 hour)", "2026-01-01T00:00", changed=NOW - timedelta(hours=1)),
+            id="just changed",
+        ),
+        pytest.param(
+            watched("cron(0 8 * * ? *)", start=NOW + timedelta(days=1)), id="begins later"
+        ),
+        pytest.param(
+            watched("rate(1 day)", end=LONG_AGO - SECOND), id="ended before it was changed"
+        ),
         pytest.param(watched("at(2026-11-19T08:00:00)", "2026-11-19T08:00:00"), id="ran once"),
         pytest.param(watched("at(2027-01-01T08:00:00)"), id="runs once, later"),
-        pytest.param(watched("rate(1 hour)", "2027-01-01T00:00"), id="reported by a clock that is ahead"),
+        pytest.param(
+            watched("rate(1 hour)", "2027-01-01T00:00"), id="reported by a clock that is ahead"
+        ),
     ],
 )
 def test_a_job_owes_nothing(job: Watched) -> None:
@@ -102,12 +143,21 @@ def test_a_job_owes_nothing(job: Watched) -> None:
 
 
 @given(
-    st.sampled_from(["rate(7 minutes)", "cron(0 8,20 ? * MON-FRI *)", "cron(0/15 1-3 * * ? *)", "cron(30 2 L * ? *)"]),
+    st.sampled_from(
+        [
+            "rate(7 minutes)",
+            "cron(0 8,20 ? * MON-FRI *)",
+            "cron(0/15 1-3 * * ? *)",
+            "cron(30 2 L * ? *)",
+        ]
+    ),
     st.sampled_from(["UTC", "Europe/Berlin"]),
     st.integers(0, 400 * 86_400),
     st.integers(0, 60 * 86_400),
 )
-def test_a_job_is_silent_when_two_runs_or_more_are_owed(expression: str, zone: str, begin: int, later: int) -> None:
+def test_a_job_is_silent_when_two_runs_or_more_are_owed(
+    expression: str, zone: str, begin: int, later: int
+) -> None:
     reported = LONG_AGO + timedelta(seconds=begin)
     now = reported + timedelta(seconds=later)
     due = _until(Schedule(expression, zone), reported, now - GRACE)
@@ -228,7 +278,11 @@ def test_a_schedule_that_cannot_be_read_hides_no_other(
         if Name == "fleet-test-b":
             return read(Name=Name, GroupName=GroupName)
         code = "AccessDeniedException" if Name == "fleet-test-a" else "ResourceNotFoundException"
-        kind = ClientError if Name == "fleet-test-a" else scheduler.exceptions.ResourceNotFoundException
+        kind = (
+            ClientError
+            if Name == "fleet-test-a"
+            else scheduler.exceptions.ResourceNotFoundException
+        )
         raise kind({"Error": {"Code": code, "Message": "no"}}, "GetSchedule")
 
     monkeypatch.setattr(scheduler, "get_schedule", refused)
@@ -242,7 +296,8 @@ def test_schedules_are_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> Non
     scheduler = Mock()
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:fleet-{}"
     scheduler.get_paginator().paginate.return_value = [
-        {"Schedules": [{"Name": f"fleet-{job}", "Target": {"Arn": arn.format(job)}}]} for job in ("a", "b")
+        {"Schedules": [{"Name": f"fleet-{job}", "Target": {"Arn": arn.format(job)}}]}
+        for job in ("a", "b")
     ]
 
     assert list(app.schedules(scheduler, "fleet")) == [("fleet-a", "a"), ("fleet-b", "b")]

@@ -15,7 +15,11 @@ BEGAN = SAMPLE.first_seen.isoformat()
 
 def test_an_opening_triggers() -> None:
     sent = json.loads(event(SAMPLE, "key"))
-    assert (sent["event_action"], sent["routing_key"], sent["dedup_key"]) == ("trigger", "key", SAMPLE.dedup_key)
+    assert (sent["event_action"], sent["routing_key"], sent["dedup_key"]) == (
+        "trigger",
+        "key",
+        SAMPLE.dedup_key,
+    )
     assert sent["payload"]["summary"] == SAMPLE.title
     assert sent["payload"]["severity"] == "critical"
     assert sent["payload"]["custom_details"]["facts"] == SAMPLE.detail
@@ -24,7 +28,11 @@ def test_an_opening_triggers() -> None:
 
 @pytest.mark.parametrize("severity", Severity)
 def test_every_severity_is_one_of_pagerduty(severity: Severity) -> None:
-    assert json.loads(event(alert(severity=severity), "key"))["payload"]["severity"] in {"info", "warning", "critical"}
+    assert json.loads(event(alert(severity=severity), "key"))["payload"]["severity"] in {
+        "info",
+        "warning",
+        "critical",
+    }
 
 
 @pytest.mark.parametrize("status", [AlertStatus.ESCALATED, AlertStatus.REMINDED])
@@ -41,7 +49,9 @@ def test_a_resolution_resolves_and_says_no_more() -> None:
 
 
 def test_a_large_alert_fits() -> None:
-    large = alert(title="x" * 5_000, detail={f"fact {number}": "é" * 2_000 for number in range(200)})
+    large = alert(
+        title="x" * 5_000, detail={f"fact {number}": "é" * 2_000 for number in range(200)}
+    )
     body = fitted(large, lambda shown: event(shown, "key"), EVENT_BYTES)
     assert 400_000 < len(body) <= 512_000
     assert len(json.loads(body)["payload"]["summary"]) == 1_024

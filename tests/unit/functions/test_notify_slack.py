@@ -25,7 +25,12 @@ def test_the_alerts_of_a_finding_are_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{token: /t, channel: C1}", "{webhook: /w}", "{owner: a-*, severities: [critical], webhook: /w}"]
+    "text",
+    [
+        "{token: /t, channel: C1}",
+        "{webhook: /w}",
+        "{owner: a-*, severities: [critical], webhook: /w}",
+    ],
 )
 def test_a_route_names_a_channel_or_a_webhook(text: str) -> None:
     assert len(parse_entries(f"[{text}]", Channel, "here").usable) == 1
@@ -47,7 +52,9 @@ def test_any_other_is_a_fault(text: str) -> None:
 
 
 def test_a_route_takes_owners_and_severities() -> None:
-    (route,) = parse_entries("[{owner: pay*, severities: [critical], webhook: /w}]", Channel, "here").usable
+    (route,) = parse_entries(
+        "[{owner: pay*, severities: [critical], webhook: /w}]", Channel, "here"
+    ).usable
     assert route.takes(SAMPLE)
     assert not route.takes(alert(owner="search"))
     assert not route.takes(alert(severity=Severity.WARNING))

@@ -10,7 +10,8 @@ from fleet.errors import Permanent
 from fleet.sinks import fitted
 
 OLD, NEW, OTHER = (
-    f"whsec_{key}" for key in ("b2xkIGtleSBvZiB0aGUgZmxlZXQ=", "bmV3IGtleSBvZiB0aGUgZmxlZXQ=", "b3RoZXI=")
+    f"whsec_{key}"
+    for key in ("b2xkIGtleSBvZiB0aGUgZmxlZXQ=", "bmV3IGtleSBvZiB0aGUgZmxlZXQ=", "b3RoZXI=")
 )
 
 
@@ -28,7 +29,9 @@ def test_the_signature_is_that_of_the_specification() -> None:
     """The example that the specification gives."""
     body = b'{"test": 2432232314}'
     at = datetime.fromtimestamp(1614265330, UTC)
-    headers = signed("msg_p5jXN8AQM9LWM0D4loKWxJek", at, body, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    headers = signed(
+        "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    )
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert headers["webhook-timestamp"] == "1614265330"
 
@@ -41,12 +44,16 @@ def test_a_key_that_is_none_is_permanent_and_not_shown(keys: str) -> None:
 
 
 def test_a_large_alert_fits() -> None:
-    body = fitted(alert(detail={f"fact {number}": "é" * 2_000 for number in range(200)}), content, BODY_BYTES)
+    body = fitted(
+        alert(detail={f"fact {number}": "é" * 2_000 for number in range(200)}), content, BODY_BYTES
+    )
     assert 5_000 < len(body) < 20_001
     assert "facts, too large" in json.loads(body)["data"]["detail"]["left out"]
 
 
-def test_the_alert_about_an_endpoint_does_not_show_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_alert_about_an_endpoint_does_not_show_its_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "notify_webhook")
     endpoint = Endpoint(url="https://hooks.example.com/hunter2?token=hunter3", keys="/k")
     told = about(endpoint, SAMPLE.first_seen)

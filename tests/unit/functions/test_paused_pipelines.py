@@ -44,7 +44,9 @@ def judged(*stages: PausedStage) -> list[Finding]:
     [(-timedelta(seconds=1), 0), (timedelta(0), 0), (timedelta(seconds=1), 1)],
     ids=["a second less", "exactly", "a second more"],
 )
-def test_a_stage_is_forgotten_when_paused_for_longer_than_the_limit(beyond: timedelta, found: int) -> None:
+def test_a_stage_is_forgotten_when_paused_for_longer_than_the_limit(
+    beyond: timedelta, found: int
+) -> None:
     assert len(judged(paused(for_=LIMIT + beyond))) == found
 
 
@@ -67,7 +69,9 @@ def test_a_pause_without_a_reason_says_so() -> None:
 
 def test_stages_of_one_pipeline_are_one_finding_oldest_first() -> None:
     days = {"Deploy": 2, "Test": 4, "Approve": 3}
-    (finding,) = judged(*(paused(stage=stage, for_=timedelta(days=count)) for stage, count in days.items()))
+    (finding,) = judged(
+        *(paused(stage=stage, for_=timedelta(days=count)) for stage, count in days.items())
+    )
     assert finding.title == "web has been paused before Test, Approve, Deploy for 4 d 0 h"
     assert list(finding.detail) == ["Test", "Approve", "Deploy"]
 
@@ -78,7 +82,9 @@ def test_only_the_forgotten_stages_are_named() -> None:
 
 
 def test_each_forgotten_pipeline_is_a_finding_however_their_stages_are_mixed() -> None:
-    found = judged(paused("web", "Test"), paused("api"), paused("web", "Deploy"), paused("new", for_=LIMIT))
+    found = judged(
+        paused("web", "Test"), paused("api"), paused("web", "Deploy"), paused("new", for_=LIMIT)
+    )
     assert [(finding.subject, len(finding.detail)) for finding in found] == [("api", 1), ("web", 2)]
 
 
@@ -100,14 +106,20 @@ def test_a_pipeline_that_cannot_be_read_bears_the_pipelines_own_subject() -> Non
     [
         ("eu-west-1", "web-1.2_x", "https://eu-west-1.console.aws.amazon.com/.../web-1.2_x/view"),
         ("eu-west-1", "team@web", "https://eu-west-1.console.aws.amazon.com/.../team%40web/view"),
-        ("eu-west-1", "a/b?c#d e", "https://eu-west-1.console.aws.amazon.com/.../a%2Fb%3Fc%23d%20e/view"),
+        (
+            "eu-west-1",
+            "a/b?c#d e",
+            "https://eu-west-1.console.aws.amazon.com/.../a%2Fb%3Fc%23d%20e/view",
+        ),
         ("eu-west-1", "übung", "https://eu-west-1.console.aws.amazon.com/.../%C3%BCbung/view"),
         ("cn-north-1", "web", "https://cn-north-1.console.amazonaws.cn/.../web/view"),
         ("us-gov-east-1", "web", "https://us-gov-east-1.console.amazonaws-us-gov.com/.../web/view"),
     ],
     ids=["plain", "at sign", "reserved", "not ASCII", "China", "GovCloud"],
 )
-def test_the_link_leads_to_the_pipeline(region: str, name: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_link_leads_to_the_pipeline(
+    region: str, name: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_REGION", region)
     assert console(name) == address.replace("...", "codesuite/codepipeline/pipelines")
 
@@ -141,7 +153,12 @@ def test_paused_stages_are_read_with_who_paused_them_and_why() -> None:
     codepipeline.add_pipeline("web")
     codepipeline.pause("web", "Deploy", "release freeze", NOW)
     (stage,) = paused_stages(aws.client("codepipeline"), "web")
-    assert (stage.pipeline, stage.stage, stage.since, stage.reason) == ("web", "Deploy", NOW, "release freeze")
+    assert (stage.pipeline, stage.stage, stage.since, stage.reason) == (
+        "web",
+        "Deploy",
+        NOW,
+        "release freeze",
+    )
     assert stage.by.endswith(":user/operator")
 
 
@@ -195,13 +212,25 @@ def job(pipelines: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        pytest.param(lambda: failing("AccessDeniedException"), "AccessDeniedException", id="denied"),
-        pytest.param(lambda: ReadTimeoutError(endpoint_url="https://x"), "Read timeout", id="read time-out"),
-        pytest.param(lambda: ConnectTimeoutError(endpoint_url="https://x"), "Connect timeout", id="connect time-out"),
+        pytest.param(
+            lambda: failing("AccessDeniedException"), "AccessDeniedException", id="denied"
+        ),
+        pytest.param(
+            lambda: ReadTimeoutError(endpoint_url="https://x"), "Read timeout", id="read time-out"
+        ),
+        pytest.param(
+            lambda: ConnectTimeoutError(endpoint_url="https://x"),
+            "Connect timeout",
+            id="connect time-out",
+        ),
     ],
 )
 def test_the_job_reports_forgotten_pipelines_and_those_it_cannot_read(
-    error: Callable[[], Exception], told: str, context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+    error: Callable[[], Exception],
+    told: str,
+    context: Context,
+    published: Published,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("forgotten", "fresh", "running", "secret", "zombie"):
         codepipeline.add_pipeline(name)
@@ -237,7 +266,9 @@ def test_a_pipeline_on_two_pages_is_one_finding(
 ) -> None:
     codepipeline.add_pipeline("web")
     codepipeline.pause("web", "Deploy", "", NOW - timedelta(days=2))
-    monkeypatch.setattr(aws.client("codepipeline"), "get_paginator", lambda _: Pages(["web"], ["web"]))
+    monkeypatch.setattr(
+        aws.client("codepipeline"), "get_paginator", lambda _: Pages(["web"], ["web"])
+    )
     handler(EVENT, context)
     (event,) = published()
     (finding,) = event["detail"]["findings"]
@@ -246,7 +277,9 @@ def test_a_pipeline_on_two_pages_is_one_finding(
 
 
 @pytest.mark.usefixtures("job")
-def test_the_limit_is_a_setting(context: Context, published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limit_is_a_setting(
+    context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
     codepipeline.add_pipeline("fresh")
     codepipeline.pause("fresh", "Deploy", "", NOW - timedelta(hours=2))
     monkeypatch.setenv("PAUSED_HOURS", "1")
@@ -272,7 +305,9 @@ def test_a_limit_is_an_hour_to_a_year(hours: int) -> None:
 
 @pytest.mark.parametrize("hours", [-1, 0, 8_761, 10**12])
 def test_a_limit_beyond_that_stops_the_job(hours: int) -> None:
-    with pytest.raises(SettingsError, match=f"the environment: paused_hours must be 1 to 8760, got {hours}"):
+    with pytest.raises(
+        SettingsError, match=f"the environment: paused_hours must be 1 to 8760, got {hours}"
+    ):
         load(Settings, {"PAUSED_HOURS": str(hours)})
 
 

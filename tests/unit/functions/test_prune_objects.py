@@ -63,11 +63,15 @@ def test_surplus_must_be_older_than_the_limit(age: timedelta, expected: list[str
 
 
 @given(
-    st.lists(st.builds(stored, st.text(max_size=3), st.integers(0, 5)), unique_by=lambda one: one.key),
+    st.lists(
+        st.builds(stored, st.text(max_size=3), st.integers(0, 5)), unique_by=lambda one: one.key
+    ),
     st.integers(1, 8),
     st.integers(0, 5),
 )
-def test_surplus_is_everything_old_enough_but_the_newest(objects: list[Stored], keep: int, days: int) -> None:
+def test_surplus_is_everything_old_enough_but_the_newest(
+    objects: list[Stored], keep: int, days: int
+) -> None:
     before = NOW - timedelta(days=days)
     rest = sorted(objects)[:-keep]
     assert sorted(surplus(objects, keep, before)) == [one for one in rest if one.modified < before]
@@ -86,12 +90,19 @@ class Endless:
     def paginate(self, **_: str) -> Iterator[Json]:
         for page in range(30):
             numbers = range(page * 1_000, (page + 1) * 1_000)
-            yield {"Contents": [{"Key": f"k{n}", "LastModified": NOW - timedelta(days=1), "Size": 1} for n in numbers]}
+            yield {
+                "Contents": [
+                    {"Key": f"k{n}", "LastModified": NOW - timedelta(days=1), "Size": 1}
+                    for n in numbers
+                ]
+            }
 
     def delete_objects(self, Delete: Json, **_: str) -> Json:  # noqa: N803 - botocore's name
         assert 0 < len(Delete["Objects"]) <= 1_000  # S3 takes no more
         if self.refuses:
-            return {"Errors": [{"Key": one["Key"], "Code": "AccessDenied"} for one in Delete["Objects"]]}
+            return {
+                "Errors": [{"Key": one["Key"], "Code": "AccessDenied"} for one in Delete["Objects"]]
+            }
         self.deleted += len(Delete["Objects"])
         return {}
 
@@ -108,7 +119,9 @@ def test_30_000_objects_are_pruned_in_bounded_memory(
     dry_run: bool, refuses: bool, deleted: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3, pruned, logged = Endless(refuses), Pruned(), list[int]()
-    monkeypatch.setattr(logger, "error", lambda *_, **__: logged.append(1))  # pytest would keep the lines
+    monkeypatch.setattr(
+        logger, "error", lambda *_, **__: logged.append(1)
+    )  # pytest would keep the lines
     tracemalloc.start()
     try:
         prune(cast(S3Client, s3), Entry("b", "", 10, dry_run=dry_run), NOW, 1_000_000, pruned)
@@ -124,20 +137,30 @@ def test_30_000_objects_are_pruned_in_bounded_memory(
 def test_a_dry_run_says_what_it_would_delete() -> None:
     (finding,) = judged(Entry("caches", "web/a b/", 5), Pruned(objects=12, bytes=3_400_000))
     assert finding.subject == "s3://caches/web/a b/"
-    assert finding.title == "s3://caches/web/a b/ would lose 12 objects (3.4 MB) if dry_run were false"
+    assert (
+        finding.title == "s3://caches/web/a b/ would lose 12 objects (3.4 MB) if dry_run were false"
+    )
     assert finding.severity is Severity.INFO
     assert finding.detail == {"objects": 12, "bytes": 3_400_000, "keep_newest": 5}
-    assert finding.link == f"https://{REGION}.console.aws.amazon.com/s3/buckets/caches?prefix=web/a%20b/"
+    assert (
+        finding.link
+        == f"https://{REGION}.console.aws.amazon.com/s3/buckets/caches?prefix=web/a%20b/"
+    )
 
 
 def test_a_reached_cap_is_a_warning() -> None:
     (finding,) = judged(Entry("caches", "web/", 5, dry_run=False), Pruned(objects=7, capped=True))
-    assert finding.title == "s3://caches/web/ has more to delete: the run's cap stopped it after 7 objects"
+    assert (
+        finding.title
+        == "s3://caches/web/ has more to delete: the run's cap stopped it after 7 objects"
+    )
     assert finding.severity is Severity.WARNING
 
 
 @pytest.mark.parametrize(
-    ("dry_run", "objects"), [(True, 0), (False, 0), (False, 12)], ids=["dry, nothing", "nothing", "all deleted"]
+    ("dry_run", "objects"),
+    [(True, 0), (False, 0), (False, 12)],
+    ids=["dry, nothing", "nothing", "all deleted"],
 )
 def test_there_is_nothing_to_say_of_an_entry_that_is_pruned(dry_run: bool, objects: int) -> None:
     assert list(judged(Entry("caches", "web/", 5, dry_run=dry_run), Pruned(objects=objects))) == []
@@ -146,19 +169,49 @@ def test_there_is_nothing_to_say_of_an_entry_that_is_pruned(dry_run: bool, objec
 @pytest.mark.parametrize(
     ("entry", "fault"),
     [
-        pytest.param("{bucket: b, prefix: p}", "keep_newest: required field missing", id="no number to keep"),
-        pytest.param("{bucket: b, prefix: p, keep_newest: 0}", "keep_newest must be 1 to 10000, got 0", id="keep none"),
-        pytest.param("{bucket: b, prefix: p, keep_newest: 10001}", "1 to 10000, got 10001", id="keep too many"),
-        pytest.param("{bucket: b, prefix: p, keep_newest: 1, dryrun: false}", "unknown: dryrun", id="misspelt"),
         pytest.param(
-            "{bucket: b, prefix: p, keep_newest: 1, dry_run: 'no'}", "expected true or false", id="no boolean"
+            "{bucket: b, prefix: p}", "keep_newest: required field missing", id="no number to keep"
         ),
-        pytest.param("{bucket: b, prefix: p, keep_newest: 1, older_than: 30}", "such as 12h or 30d", id="no duration"),
-        pytest.param("{bucket: b, prefix: p, keep_newest: 1, older_than: 999999w}", "older_than", id="before all time"),
         pytest.param(
-            f"{{bucket: b, prefix: {'p' * 1_025}, keep_newest: 1}}", "prefix", id="prefix longer than any key"
+            "{bucket: b, prefix: p, keep_newest: 0}",
+            "keep_newest must be 1 to 10000, got 0",
+            id="keep none",
         ),
-        pytest.param("{bucket: b, prefix: null, keep_newest: 1}", "prefix: expected text, got None", id="prefix null"),
+        pytest.param(
+            "{bucket: b, prefix: p, keep_newest: 10001}",
+            "1 to 10000, got 10001",
+            id="keep too many",
+        ),
+        pytest.param(
+            "{bucket: b, prefix: p, keep_newest: 1, dryrun: false}",
+            "unknown: dryrun",
+            id="misspelt",
+        ),
+        pytest.param(
+            "{bucket: b, prefix: p, keep_newest: 1, dry_run: 'no'}",
+            "expected true or false",
+            id="no boolean",
+        ),
+        pytest.param(
+            "{bucket: b, prefix: p, keep_newest: 1, older_than: 30}",
+            "such as 12h or 30d",
+            id="no duration",
+        ),
+        pytest.param(
+            "{bucket: b, prefix: p, keep_newest: 1, older_than: 999999w}",
+            "older_than",
+            id="before all time",
+        ),
+        pytest.param(
+            f"{{bucket: b, prefix: {'p' * 1_025}, keep_newest: 1}}",
+            "prefix",
+            id="prefix longer than any key",
+        ),
+        pytest.param(
+            "{bucket: b, prefix: null, keep_newest: 1}",
+            "prefix: expected text, got None",
+            id="prefix null",
+        ),
     ],
 )
 def test_an_entry_that_cannot_be_used_is_a_fault(entry: str, fault: str) -> None:
@@ -185,7 +238,9 @@ def fill(bucket: str, ages: Mapping[str, float], versioned: bool = False) -> Non
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     backend = s3_backends[ACCOUNT]["aws"]
     for key, days in ages.items():
-        backend.put_object(bucket, key, b"x").last_modified = (NOW - timedelta(days=days)).replace(tzinfo=None)
+        backend.put_object(bucket, key, b"x").last_modified = (NOW - timedelta(days=days)).replace(
+            tzinfo=None
+        )
 
 
 def keys(bucket: str) -> list[str]:
@@ -257,7 +312,16 @@ AWKWARD = [
 
 
 def test_keys_of_any_characters_are_deleted_and_no_others(s3: S3Client) -> None:
-    lookalikes = ["line break", "return\n", "return", "tab", "&", "plus and%20percent%", "b", "two+words"]
+    lookalikes = [
+        "line break",
+        "return\n",
+        "return",
+        "tab",
+        "&",
+        "plus and%20percent%",
+        "b",
+        "two+words",
+    ]
     fill("caches", dict.fromkeys(AWKWARD, 2) | dict.fromkeys(lookalikes, 1))
     pruned = run(s3, Entry("caches", "", len(lookalikes), dry_run=False))
     assert keys("caches") == sorted(lookalikes)
@@ -291,7 +355,9 @@ Job = Callable[..., None]
 
 
 def entry(bucket: str, **changes: object) -> str:
-    return json.dumps({"bucket": bucket, "prefix": "", "keep_newest": 1, "dry_run": False} | changes)
+    return json.dumps(
+        {"bucket": bucket, "prefix": "", "keep_newest": 1, "dry_run": False} | changes
+    )
 
 
 def found(published: Published) -> dict[str, Json]:
@@ -299,7 +365,9 @@ def found(published: Published) -> dict[str, Json]:
     return {finding["subject"]: finding for finding in event["detail"]["findings"]}
 
 
-def test_a_run_prunes_each_entry_and_has_nothing_to_report(job: Job, context: Context, published: Published) -> None:
+def test_a_run_prunes_each_entry_and_has_nothing_to_report(
+    job: Job, context: Context, published: Published
+) -> None:
     for bucket in ("one", "two"):
         fill(bucket, {"a": 1, "b": 2})
     job(entry("one"), entry("two"))
@@ -318,7 +386,9 @@ def deny(bucket: str, operation: str) -> None:
 
     def refuse(params: Json, **_: Any) -> None:
         if params["Bucket"] == bucket:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, operation)
+            raise ClientError(
+                {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, operation
+            )
 
     aws.client("s3").meta.events.register(f"before-parameter-build.s3.{operation}", refuse)
 
@@ -353,9 +423,14 @@ def test_malformed_entries_are_findings_and_the_others_are_pruned(
     fill("caches", {"a": 1, "b": 2})
     job("oops", entry("caches"), entry("caches", keep_newest="5", prefix="x"))
     handler(EVENT, context)
-    reasons = {subject: finding["detail"]["reason"] for subject, finding in found(published).items()}
+    reasons = {
+        subject: finding["detail"]["reason"] for subject, finding in found(published).items()
+    }
     assert list(reasons) == [f"entry 1 of {ENTRIES}", f"entry 3 of {ENTRIES}"]
-    assert "expected a mapping with bucket, prefix, keep_newest, got 'oops'" in reasons[f"entry 1 of {ENTRIES}"]
+    assert (
+        "expected a mapping with bucket, prefix, keep_newest, got 'oops'"
+        in reasons[f"entry 1 of {ENTRIES}"]
+    )
     assert "keep_newest: expected a whole number, got '5'" in reasons[f"entry 3 of {ENTRIES}"]
     assert keys("caches") == ["a"]
 
@@ -365,18 +440,27 @@ def test_an_entry_written_twice_does_not_stop_the_run(
     dry_run: bool, job: Job, context: Context, published: Published
 ) -> None:
     fill("caches", {"a": 1, "b": 2, "c": 3})
-    job(entry("caches", dry_run=dry_run), entry("caches", dry_run=True, keep_newest=2), entry("gone"), entry("gone"))
+    job(
+        entry("caches", dry_run=dry_run),
+        entry("caches", dry_run=True, keep_newest=2),
+        entry("gone"),
+        entry("gone"),
+    )
     handler(EVENT, context)
     findings = found(published)
     second, fourth = (f"entry {number} of {ENTRIES}" for number in (2, 4))
-    assert set(findings) == {"s3://gone/", second, fourth} | ({"s3://caches/"} if dry_run else set())
+    assert set(findings) == {"s3://gone/", second, fourth} | (
+        {"s3://caches/"} if dry_run else set()
+    )
     assert findings[second]["title"] == f"{second} cannot be used"
     assert findings[second]["severity"] == "warning"
     assert findings[second]["detail"]["reason"].endswith("repeats entry 1: s3://caches/")
     assert len(keys("caches")) == (3 if dry_run else 1)
 
 
-def test_a_dry_run_is_reported_and_deletes_nothing(job: Job, context: Context, published: Published) -> None:
+def test_a_dry_run_is_reported_and_deletes_nothing(
+    job: Job, context: Context, published: Published
+) -> None:
     fill("caches", {"a": 1, "b": 2})
     job('{"bucket": "caches", "prefix": "", "keep_newest": 1}')
     handler(EVENT, context)
@@ -419,7 +503,12 @@ TIMED_OUT = ReadTimeoutError(endpoint_url="https://s3")
 
 @pytest.mark.parametrize(("error", "told"), [(DENIED, "AccessDenied"), (TIMED_OUT, "Read timeout")])
 def test_a_deletion_that_may_have_happened_counts_towards_the_cap(
-    error: Exception, told: str, job: Job, context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+    error: Exception,
+    told: str,
+    job: Job,
+    context: Context,
+    published: Published,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MAX_DELETIONS", "4")
     for bucket in ("one", "two"):
@@ -428,7 +517,10 @@ def test_a_deletion_that_may_have_happened_counts_towards_the_cap(
     job(entry("one"), entry("two"))
     handler(EVENT, context)
     titles = {subject: finding["title"] for subject, finding in found(published).items()}
-    assert titles == {f"s3://{bucket}/": f"s3://{bucket}/ cannot be pruned to the end" for bucket in ("one", "two")}
+    assert titles == {
+        f"s3://{bucket}/": f"s3://{bucket}/ cannot be pruned to the end"
+        for bucket in ("one", "two")
+    }
 
 
 @pytest.mark.parametrize(("cap", "left"), [("3", 4), ("4", 3), ("5", 2)])
@@ -445,16 +537,25 @@ def test_what_a_failed_deletion_leaves_of_the_cap_goes_to_the_next_entry(
 
 
 def test_an_entry_that_breaks_off_midway_says_so_and_keeps_what_it_did(
-    job: Job, context: Context, published: Published, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    job: Job,
+    context: Context,
+    published: Published,
+    log: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fill("caches", {f"{number:04}": number for number in range(2_203)})
     break_off(monkeypatch, TIMED_OUT, after=1)
     job(entry("caches", keep_newest=3))
     handler(EVENT, context)
     (finding,) = found(published).values()
-    assert (finding["subject"], finding["title"]) == ("s3://caches/", "s3://caches/ cannot be pruned to the end")
+    assert (finding["subject"], finding["title"]) == (
+        "s3://caches/",
+        "s3://caches/ cannot be pruned to the end",
+    )
     assert len(keys("caches")) == 1_203
-    (line,) = (line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "pruned")
+    (line,) = (
+        line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "pruned"
+    )
     assert (line["entry"], line["objects"], line["kept"]) == ("s3://caches/", 2_000, 0)
 
 
@@ -465,10 +566,14 @@ def keep_back(monkeypatch: pytest.MonkeyPatch, *keys: str) -> None:
 
     def partly(Bucket: str, Delete: Json) -> Json:  # noqa: N803 - botocore's names
         wanted = [one["Key"] for one in Delete["Objects"]]
-        errors = [{"Key": key, "Code": "AccessDenied", "Message": "no"} for key in keys if key in wanted]
+        errors = [
+            {"Key": key, "Code": "AccessDenied", "Message": "no"} for key in keys if key in wanted
+        ]
         Delete["Objects"] = [one for one in Delete["Objects"] if one["Key"] not in keys]
         return {
-            **(delete_objects(Bucket=Bucket, Delete=cast(Any, Delete)) if Delete["Objects"] else {}),
+            **(
+                delete_objects(Bucket=Bucket, Delete=cast(Any, Delete)) if Delete["Objects"] else {}
+            ),
             "Errors": errors,
         }
 
@@ -500,7 +605,11 @@ def test_every_key_that_s3_keeps_is_logged(
     job(entry("caches"))
     with pytest.raises(RuntimeError):
         handler(EVENT, context)
-    lines = [line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "not deleted"]
+    lines = [
+        line
+        for line in map(json.loads, log.getvalue().splitlines())
+        if line["message"] == "not deleted"
+    ]
     assert {(line["level"], line["bucket"]) for line in lines} == {("ERROR", "caches")}
     assert sorted(line["object"] for line in lines) == [f"'{key}' (AccessDenied)" for key in kept]
 
@@ -521,7 +630,9 @@ def test_ten_keys_of_each_entry_are_named_and_all_are_counted(
     )
 
 
-def test_keys_kept_in_several_batches_are_counted_together(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_kept_in_several_batches_are_counted_together(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     numbered = [f"{number:04}" for number in range(1, 1_501)]
     fill("caches", {"newest": 0} | dict.fromkeys(numbered, 1))
     keep_back(monkeypatch, *numbered[:6], *numbered[-6:])
@@ -529,7 +640,9 @@ def test_keys_kept_in_several_batches_are_counted_together(s3: S3Client, monkeyp
     assert (pruned.objects, pruned.kept, len(pruned.examples)) == (1_500, 12, 10)
 
 
-def test_an_error_that_names_long_keys_is_cut(job: Job, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_names_long_keys_is_cut(
+    job: Job, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = [f"{number:0>900}" for number in range(100)]
     fill("caches", {"newest": 0} | dict.fromkeys(kept, 1))
     keep_back(monkeypatch, *kept)
@@ -540,7 +653,9 @@ def test_an_error_that_names_long_keys_is_cut(job: Job, context: Context, monkey
     assert len(str(raised.value)) == 2_000
 
 
-def test_a_key_that_is_deleted_by_itself_and_refused_is_named_too(job: Job, context: Context) -> None:
+def test_a_key_that_is_deleted_by_itself_and_refused_is_named_too(
+    job: Job, context: Context
+) -> None:
     fill("caches", {"new": 1, "odd\x01": 2})
     deny("caches", "DeleteObject")
     job(entry("caches"))

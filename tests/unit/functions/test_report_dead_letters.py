@@ -5,7 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from functions.report_dead_letters.app import LETTERS, MOST_CAUSES, Group, Settings, findings, grouped, handler, named
+from functions.report_dead_letters.app import (
+    LETTERS,
+    MOST_CAUSES,
+    Group,
+    Settings,
+    findings,
+    grouped,
+    handler,
+    named,
+)
 from tests.conftest import Context, Event
 
 from fleet import aws
@@ -86,7 +95,9 @@ def words(number: int) -> str:
 def test_a_job_has_so_many_findings_and_no_more(differ: dict[str, int], subjects: int) -> None:
     letters = [LETTER]
     for name, number in differ.items():
-        letters = [replace(letter, **{name: words(each)}) for letter in letters for each in range(number)]  # type: ignore[arg-type]
+        letters = [
+            replace(letter, **{name: words(each)}) for letter in letters for each in range(number)
+        ]  # type: ignore[arg-type]
     found = named(grouped([*letters, replace(LETTER, job="other")]))
     assert len(found) == subjects + 1
     assert sum(group.letters for group in found.values()) == len(letters) + 1
@@ -108,7 +119,10 @@ def test_a_group_keeps_no_body() -> None:
 
 @pytest.fixture
 def run(
-    dead_letters: Callable[[], list[Event]], published: Any, context: Context, monkeypatch: pytest.MonkeyPatch
+    dead_letters: Callable[[], list[Event]],
+    published: Any,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[], list[Event]]:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "report_dead_letters")
     monkeypatch.setattr("fleet.dead_letters.looking.POLL_SECONDS", 0)
@@ -121,8 +135,12 @@ def run(
 
 
 def park(url: str, number: int) -> None:
-    parked = Parked(f"{{{number}", "start_pipeline", f"no pipeline {number}", "Permanent", 1, NOW, LETTER.source)
-    aws.client("sqs").send_message(QueueUrl=url, MessageBody=parked.body, MessageAttributes=parked.attributes())
+    parked = Parked(
+        f"{{{number}", "start_pipeline", f"no pipeline {number}", "Permanent", 1, NOW, LETTER.source
+    )
+    aws.client("sqs").send_message(
+        QueueUrl=url, MessageBody=parked.body, MessageAttributes=parked.attributes()
+    )
 
 
 def test_what_is_in_the_queue_is_reported_and_left_there(
@@ -132,10 +150,13 @@ def test_what_is_in_the_queue_is_reported_and_left_there(
     for number in range(12):
         park(url, number)
     (report,) = run()
-    assert [(each["subject"].split("/")[1], each["detail"]["dead letters"]) for each in report["findings"]] == [
-        ("start_pipeline", 12)
-    ]
-    assert len(dead_letters()) == 10  # which hides them for a while, so the next look cannot see all
+    assert [
+        (each["subject"].split("/")[1], each["detail"]["dead letters"])
+        for each in report["findings"]
+    ] == [("start_pipeline", 12)]
+    assert (
+        len(dead_letters()) == 10
+    )  # which hides them for a while, so the next look cannot see all
     before, after = run()
     assert (before["through"], after["after"] > before["through"]) == (f"{LETTERS}/", True)
     (finding,) = before["findings"] + after["findings"]
@@ -144,6 +165,8 @@ def test_what_is_in_the_queue_is_reported_and_left_there(
     assert list(finding["detail"].values()) == ["2: no pipeline 10"]
 
 
-def test_an_empty_queue_is_a_complete_report_without_findings(run: Callable[[], list[Event]]) -> None:
+def test_an_empty_queue_is_a_complete_report_without_findings(
+    run: Callable[[], list[Event]],
+) -> None:
     (report,) = run()
     assert (report["findings"], report["after"], report["through"]) == ([], None, None)

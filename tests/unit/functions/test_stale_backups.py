@@ -44,7 +44,9 @@ def point(age: timedelta, outcome: str = "COMPLETED", state: str = "") -> Seen:
 )
 def test_a_backup_is_stale_when_older_than_allowed(beyond: timedelta, found: int) -> None:
     assert len(told(point(ALLOWED + beyond))) == found
-    assert len(list(judged(TABLE, [Seen(created=NOW - ALLOWED - beyond)], ALLOWED, NOW))) == found  # just created
+    assert (
+        len(list(judged(TABLE, [Seen(created=NOW - ALLOWED - beyond)], ALLOWED, NOW))) == found
+    )  # just created
 
 
 def test_a_stale_backup_is_a_finding_with_what_was_tried_since() -> None:
@@ -65,7 +67,18 @@ def test_a_stale_backup_is_a_finding_with_what_was_tried_since() -> None:
 
 
 @pytest.mark.parametrize(
-    "outcome", ["PARTIAL", "EXPIRED", "STOPPED", "CREATING", "DELETING", "failed", "pending", "error", "only 3 bytes"]
+    "outcome",
+    [
+        "PARTIAL",
+        "EXPIRED",
+        "STOPPED",
+        "CREATING",
+        "DELETING",
+        "failed",
+        "pending",
+        "error",
+        "only 3 bytes",
+    ],
 )
 def test_a_recovery_point_that_did_not_end_in_success_does_not_count(outcome: str) -> None:
     (finding,) = told(point(HOUR, outcome))
@@ -113,7 +126,10 @@ def test_what_cannot_be_read_is_a_finding_only_when_nothing_else_shows_a_recent_
 
 def test_a_path_is_expected_to_hold_a_dump_from_the_beginning() -> None:
     (finding,) = told(subject="s3://dumps/orders/", existing=False)
-    assert (finding.subject, finding.title) == ("s3://dumps/orders/", "s3://dumps/orders/ has no good backup")
+    assert (finding.subject, finding.title) == (
+        "s3://dumps/orders/",
+        "s3://dumps/orders/ has no good backup",
+    )
 
 
 def test_an_age_beyond_all_time_is_no_error() -> None:
@@ -144,7 +160,9 @@ class Account:
 
 
 class Client:
-    def __init__(self, account: Account, operation: str = "", request: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, account: Account, operation: str = "", request: dict[str, Any] | None = None
+    ) -> None:
         self.account, self.operation, self.request = account, operation, request or {}
 
     def get_paginator(self, operation: str) -> "Client":
@@ -156,7 +174,9 @@ class Client:
     def search(self, query: str) -> Iterator[Any]:
         for page in self.account.answer(self.operation, self.request):
             found = jmespath.search(query, page)
-            yield from found if isinstance(found, list) else [found]  # as botocore's PageIterator does
+            yield from (
+                found if isinstance(found, list) else [found]
+            )  # as botocore's PageIterator does
 
     def put_events(self, Entries: list[Any]) -> Any:  # noqa: N803 - boto3's name
         self.account.published += [json.loads(entry["Detail"]) for entry in Entries]
@@ -175,14 +195,19 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setattr(aws, "client", lambda _: Client(made))
     monkeypatch.setattr(app, "sleep", lambda _: None)
     monkeypatch.setattr(aws, "parameter", lambda *_, **__: made.pages.get("dumps", "[]"))
-    for name, value in {"ACCOUNT": "123456789012", "DUMPS_PARAMETER": "/fleet/stale_backups/dumps"}.items():
+    for name, value in {
+        "ACCOUNT": "123456789012",
+        "DUMPS_PARAMETER": "/fleet/stale_backups/dumps",
+    }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "stale_backups")
     return made
 
 
 def tagged(account: Account, **ages: str) -> None:
-    found = [{"ResourceARN": arn, "Tags": [{"Key": TAG, "Value": age}]} for arn, age in ages.items()]
+    found = [
+        {"ResourceARN": arn, "Tags": [{"Key": TAG, "Value": age}]} for arn, age in ages.items()
+    ]
     account.has("resourcegroupstaggingapi", "GetResources", {"ResourceTagMappingList": found})
 
 
@@ -212,7 +237,11 @@ def test_all_is_looked_at_without_a_tag_to_select(
     old, new = NOW - timedelta(days=3), NOW - HOUR
 
     def instance(name: str, latest: datetime | None = None, **facts: Any) -> dict[str, Any]:
-        found = {"DBInstanceIdentifier": name, "DBInstanceStatus": "available", "InstanceCreateTime": LONG_AGO}
+        found = {
+            "DBInstanceIdentifier": name,
+            "DBInstanceStatus": "available",
+            "InstanceCreateTime": LONG_AGO,
+        }
         return found | ({"LatestRestorableTime": latest} if latest else {}) | facts
 
     instances = [
@@ -236,19 +265,36 @@ def test_all_is_looked_at_without_a_tag_to_select(
         {"DBInstanceIdentifier": "gone", "SnapshotCreateTime": old, "Status": "available"},
     ]
     account.has("rds", "DescribeDBSnapshots", {"DBSnapshots": shots})
-    cluster = {"DBClusterIdentifier": "aurora", "ClusterCreateTime": LONG_AGO, "Status": "available"}
-    account.has("rds", "DescribeDBClusters", {"DBClusters": [cluster | {"LatestRestorableTime": old}]})
-    volumes = [{"VolumeId": f"vol-{name}", "State": "in-use", "CreateTime": LONG_AGO} for name in ("kept", "late")]
+    cluster = {
+        "DBClusterIdentifier": "aurora",
+        "ClusterCreateTime": LONG_AGO,
+        "Status": "available",
+    }
+    account.has(
+        "rds", "DescribeDBClusters", {"DBClusters": [cluster | {"LatestRestorableTime": old}]}
+    )
+    volumes = [
+        {"VolumeId": f"vol-{name}", "State": "in-use", "CreateTime": LONG_AGO}
+        for name in ("kept", "late")
+    ]
     account.has("ec2", "DescribeVolumes", {"Volumes": volumes})
     kept = {"VolumeId": "vol-kept", "StartTime": new, "State": "completed"}
     late = {"VolumeId": "vol-late", "StartTime": new, "State": "pending"}
     account.has("ec2", "DescribeSnapshots", {"Snapshots": [kept]})
     account.has("ec2", "DescribeSnapshots", {"Snapshots": [late]})
-    system = {"OwnerId": "1", "CreationToken": "x", "NumberOfMountTargets": 0, "PerformanceMode": "maxIO", "Tags": []}
+    system = {
+        "OwnerId": "1",
+        "CreationToken": "x",
+        "NumberOfMountTargets": 0,
+        "PerformanceMode": "maxIO",
+        "Tags": [],
+    }
     system |= {"SizeInBytes": {"Value": 1}, "CreationTime": LONG_AGO, "LifeCycleState": "available"}
     systems = [system | {"FileSystemId": f"fs-{name}"} for name in ("kept", "never")]
     account.has("efs", "DescribeFileSystems", {"FileSystems": systems})
-    buckets = [{"Name": name, "CreationDate": LONG_AGO} for name in ("continuous", "excepted", "never")]
+    buckets = [
+        {"Name": name, "CreationDate": LONG_AGO} for name in ("continuous", "excepted", "never")
+    ]
     account.has("s3", "ListBuckets", {"Buckets": buckets})
     on_demand = {"TableName": "orders", "BackupCreationDateTime": new, "BackupStatus": "AVAILABLE"}
     account.has("dynamodb", "ListBackups", {"BackupSummaries": [on_demand]})
@@ -256,9 +302,19 @@ def test_all_is_looked_at_without_a_tag_to_select(
     tagged(account, **{"arn:aws:s3:::excepted": "none"})
     account.has("backup", "ListBackupVaults", {"BackupVaultList": [{"BackupVaultName": "Default"}]})
     points = [
-        {"ResourceArn": arn, "CreationDate": at, "Status": status, "RecoveryPointArn": f"arn:aws:backup:{HERE}:{of}"}
+        {
+            "ResourceArn": arn,
+            "CreationDate": at,
+            "Status": status,
+            "RecoveryPointArn": f"arn:aws:backup:{HERE}:{of}",
+        }
         for arn, at, status, of in (
-            (f"arn:aws:elasticfilesystem:{HERE}:file-system/fs-kept", new, "COMPLETED", "recovery-point:1"),
+            (
+                f"arn:aws:elasticfilesystem:{HERE}:file-system/fs-kept",
+                new,
+                "COMPLETED",
+                "recovery-point:1",
+            ),
             ("arn:aws:s3:::continuous", old, "AVAILABLE", "recovery-point:continuous:continuous-1"),
             (f"arn:aws:rds:{HERE}:cluster:aurora", new, "PARTIAL", "recovery-point:2"),
             (f"arn:aws:fsx:{HERE}:volume/other", old, "COMPLETED", "recovery-point:3"),
@@ -275,7 +331,10 @@ def test_all_is_looked_at_without_a_tag_to_select(
         "s3 never has no good backup",
     }
     requests = dict(account.requests)
-    assert requests["describe_snapshots"] == {"OwnerIds": ["self"], "PaginationConfig": {"PageSize": 1_000}}
+    assert requests["describe_snapshots"] == {
+        "OwnerIds": ["self"],
+        "PaginationConfig": {"PageSize": 1_000},
+    }
     assert requests["list_buckets"] == {"BucketRegion": "eu-west-1"}
     assert requests["get_resources"]["TagFilters"] == []
 
@@ -302,20 +361,31 @@ def test_a_tag_selects_what_is_looked_at(
     tagged(account, **{TABLE: "", f"arn:aws:dynamodb:{HERE}:table/gone": "1h"})
     assert set(reported(account, context)) == {TABLE}
     requests = account.requests
-    assert next(request for name, request in requests if name == "get_resources")["TagFilters"] == filters
-    assert [request for name, request in requests if name == "describe_table"] == [{"TableName": "orders"}]
+    assert (
+        next(request for name, request in requests if name == "get_resources")["TagFilters"]
+        == filters
+    )
+    assert [request for name, request in requests if name == "describe_table"] == [
+        {"TableName": "orders"}
+    ]
 
 
 @pytest.mark.parametrize(
-    ("age", "found"), [("", 1), ("4h", 1), ("2d", 0), ("none", 0)], ids=["the default", "shorter", "longer", "excepted"]
+    ("age", "found"),
+    [("", 1), ("4h", 1), ("2d", 0), ("none", 0)],
+    ids=["the default", "shorter", "longer", "excepted"],
 )
-def test_a_resource_says_how_old_its_backup_may_be(age: str, found: int, account: Account, context: Context) -> None:
+def test_a_resource_says_how_old_its_backup_may_be(
+    age: str, found: int, account: Account, context: Context
+) -> None:
     table(account, "orders", latest=NOW - 30 * HOUR)
     tagged(account, **{TABLE: age})
     assert len(reported(account, context)) == found
 
 
-def test_a_tag_that_is_mistyped_is_a_finding_about_its_resource(account: Account, context: Context) -> None:
+def test_a_tag_that_is_mistyped_is_a_finding_about_its_resource(
+    account: Account, context: Context
+) -> None:
     table(account, "orders", latest=NOW)
     tagged(account, **{TABLE: "daily"})
     (finding,) = reported(account, context).values()
@@ -324,7 +394,9 @@ def test_a_tag_that_is_mistyped_is_a_finding_about_its_resource(account: Account
     assert "'daily'" in finding["detail"]["reason"]
 
 
-@pytest.mark.parametrize("error", [denied(), ReadTimeoutError(endpoint_url="https://x")], ids=["denied", "time-out"])
+@pytest.mark.parametrize(
+    "error", [denied(), ReadTimeoutError(endpoint_url="https://x")], ids=["denied", "time-out"]
+)
 @pytest.mark.parametrize("operation", ["describe_table", "describe_continuous_backups"])
 def test_a_table_that_cannot_be_read_bears_its_own_subject(
     operation: str, error: Exception, account: Account, context: Context
@@ -338,7 +410,9 @@ def test_a_table_that_cannot_be_read_bears_its_own_subject(
     assert str(error) in finding["detail"]["unread"]
 
 
-def test_a_table_that_is_deleted_meanwhile_is_no_finding(account: Account, context: Context) -> None:
+def test_a_table_that_is_deleted_meanwhile_is_no_finding(
+    account: Account, context: Context
+) -> None:
     table(account, "orders")
     account.pages["describe_table"] = [denied("ResourceNotFoundException")]
     tagged(account, **{TABLE: ""})
@@ -354,7 +428,12 @@ def test_a_vault_that_cannot_be_read_leaves_only_those_in_doubt_whose_backups_no
     tagged(account, **{TABLE: "", system: "", good: ""})
     vaults = [{"BackupVaultName": "locked"}, {"BackupVaultName": "open"}]
     account.has("backup", "ListBackupVaults", {"BackupVaultList": vaults})
-    point = {"ResourceArn": good, "CreationDate": NOW, "Status": "COMPLETED", "RecoveryPointArn": "arn:aws:backup:x"}
+    point = {
+        "ResourceArn": good,
+        "CreationDate": NOW,
+        "Status": "COMPLETED",
+        "RecoveryPointArn": "arn:aws:backup:x",
+    }
 
     def points(request: dict[str, Any]) -> Any:
         if request["BackupVaultName"] == "locked":
@@ -373,12 +452,26 @@ def test_a_vault_that_cannot_be_read_leaves_only_those_in_doubt_whose_backups_no
 @pytest.mark.parametrize(
     "operation",
     [
-        *("get_resources", "describe_db_instances", "describe_db_snapshots", "describe_db_clusters", "list_backups"),
-        *("describe_volumes", "describe_snapshots", "describe_file_systems", "list_buckets", "list_tables"),
+        *(
+            "get_resources",
+            "describe_db_instances",
+            "describe_db_snapshots",
+            "describe_db_clusters",
+            "list_backups",
+        ),
+        *(
+            "describe_volumes",
+            "describe_snapshots",
+            "describe_file_systems",
+            "list_buckets",
+            "list_tables",
+        ),
         "list_backup_vaults",
     ],
 )
-def test_a_service_that_cannot_be_listed_fails_the_run(operation: str, account: Account, context: Context) -> None:
+def test_a_service_that_cannot_be_listed_fails_the_run(
+    operation: str, account: Account, context: Context
+) -> None:
     table(account, "orders")
     tagged(account, **{TABLE: ""})
     account.pages[operation] = [denied()]
@@ -398,7 +491,9 @@ DUMPS = """
 """
 
 
-def test_a_path_without_a_new_and_large_dump_is_a_finding(account: Account, context: Context) -> None:
+def test_a_path_without_a_new_and_large_dump_is_a_finding(
+    account: Account, context: Context
+) -> None:
     account.has("s3", "ListObjectsV2", {})
     ages = {"new/": [HOUR, 3 * ALLOWED], "old/": [30 * HOUR], "small/": [HOUR, 50 * HOUR]}
 
@@ -407,7 +502,11 @@ def test_a_path_without_a_new_and_large_dump_is_a_finding(account: Account, cont
             raise denied("NoSuchBucket")
         assert request["Bucket"] == "dumps"
         found = ages.get(request["Prefix"], [])
-        return {"Contents": [{"LastModified": NOW - age, "Size": 100} for age in found]} if found else {}
+        return (
+            {"Contents": [{"LastModified": NOW - age, "Size": 100} for age in found]}
+            if found
+            else {}
+        )
 
     account.pages["list_objects_v2"] = [listed]
     account.pages["dumps"] = DUMPS
@@ -422,9 +521,13 @@ def test_a_path_without_a_new_and_large_dump_is_a_finding(account: Account, cont
     }
 
 
-def test_a_malformed_setting_stops_the_job(account: Account, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_setting_stops_the_job(
+    account: Account, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MAX_AGE", "a day")
-    with pytest.raises(SettingsError, match="MAX_AGE: expected a duration such as 12h or 30d, got 'a day'"):
+    with pytest.raises(
+        SettingsError, match="MAX_AGE: expected a duration such as 12h or 30d, got 'a day'"
+    ):
         handler(EVENT, context)
     assert account.published == []
 
@@ -433,7 +536,9 @@ def test_never_is_before_all_times() -> None:
     assert NEVER < LONG_AGO
 
 
-@pytest.mark.parametrize("path", ["", "dumps/orders/", "s3://", "s3://Dumps/", f"s3://dumps/{'x' * 1_000}"])
+@pytest.mark.parametrize(
+    "path", ["", "dumps/orders/", "s3://", "s3://Dumps/", f"s3://dumps/{'x' * 1_000}"]
+)
 def test_a_path_that_is_none_is_a_fault_of_the_list(path: str) -> None:
     listed = parse_entries(f"[{{path: '{path}', max_age: 26h}}]", app.Dump, "the list")
     assert not listed.usable

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from functions.stale_secrets.app import Settings, handler, of_parameter, of_secret, parameters, secrets
+from functions.stale_secrets.app import (
+    Settings,
+    handler,
+    of_parameter,
+    of_secret,
+    parameters,
+    secrets,
+)
 from tests.conftest import Context
 
 from fleet import aws
@@ -24,7 +31,12 @@ Published = Callable[[], list[dict[str, Any]]]
 
 def secret(name: str = "crm", **entry: Any) -> Stale:
     """Judge a secret that was read today, but for what `entry` says."""
-    made = {"Name": name, "CreatedDate": NOW - 400 * DAY, "LastChangedDate": NOW - 40 * DAY, "LastAccessedDate": NOW}
+    made = {
+        "Name": name,
+        "CreatedDate": NOW - 400 * DAY,
+        "LastChangedDate": NOW - 40 * DAY,
+        "LastAccessedDate": NOW,
+    }
     return of_secret(made | entry, Settings(), NOW)  # type: ignore[arg-type] # the stubs ask for keys that AWS may omit
 
 
@@ -33,7 +45,11 @@ def rotated(**entry: Any) -> dict[str, Severity]:
 
 
 def parameter(expires: str, name: str = "/crm/key") -> Stale:
-    written: Any = {"Name": name, "LastModifiedDate": NOW - 9 * DAY, "LastModifiedUser": "arn:aws:iam::1:user/ann"}
+    written: Any = {
+        "Name": name,
+        "LastModifiedDate": NOW - 9 * DAY,
+        "LastModifiedUser": "arn:aws:iam::1:user/ann",
+    }
     return of_parameter(written, {"fleet:expires": expires}, Settings(), NOW)
 
 
@@ -44,16 +60,30 @@ def test_a_secret_that_is_read_and_rotated_has_no_faults() -> None:
 
 @pytest.mark.parametrize(
     ("late", "severity"),
-    [(timedelta(seconds=1), WARNING), (7 * DAY, WARNING), (7 * DAY + timedelta(seconds=1), CRITICAL)],
+    [
+        (timedelta(seconds=1), WARNING),
+        (7 * DAY, WARNING),
+        (7 * DAY + timedelta(seconds=1), CRITICAL),
+    ],
     ids=["a second late", "a week", "longer"],
 )
 def test_a_rotation_is_late_from_its_moment_on(late: timedelta, severity: Severity) -> None:
-    assert rotated(NextRotationDate=NOW - late) == {f"should have been rotated {late.days} d ago": severity}
+    assert rotated(NextRotationDate=NOW - late) == {
+        f"should have been rotated {late.days} d ago": severity
+    }
 
 
 def test_a_rotation_that_is_off_is_never_late() -> None:
-    assert secret(RotationEnabled=False, NextRotationDate=NOW - 90 * DAY, SecretVersionsToStages=PENDING).faults == {}
-    assert secret(LastRotatedDate=NOW - 400 * DAY, RotationRules={"AutomaticallyAfterDays": 30}).faults == {}
+    assert (
+        secret(
+            RotationEnabled=False, NextRotationDate=NOW - 90 * DAY, SecretVersionsToStages=PENDING
+        ).faults
+        == {}
+    )
+    assert (
+        secret(LastRotatedDate=NOW - 400 * DAY, RotationRules={"AutomaticallyAfterDays": 30}).faults
+        == {}
+    )
 
 
 def test_a_failed_rotation_is_late_though_the_next_one_was_put_off() -> None:
@@ -89,9 +119,15 @@ def test_a_secret_that_nobody_reads_is_a_fault() -> None:
 
 def test_a_secret_is_told_with_its_dates_its_owner_and_its_page() -> None:
     found = secret(
-        "prod/rds!db", OwningService="rds", LastRotatedDate=NOW - DAY, Tags=[{"Key": "team", "Value": "data"}]
+        "prod/rds!db",
+        OwningService="rds",
+        LastRotatedDate=NOW - DAY,
+        Tags=[{"Key": "team", "Value": "data"}],
     )
-    assert (found.subject, found.page) == ("secret/prod/rds!db", "secretsmanager/secret?name=prod%2Frds%21db")
+    assert (found.subject, found.page) == (
+        "secret/prod/rds!db",
+        "secretsmanager/secret?name=prod%2Frds%21db",
+    )
     assert found.detail == {
         "created": "2025-10-16",
         "last read": "2026-11-20",
@@ -113,13 +149,18 @@ def test_a_secret_is_told_with_its_dates_its_owner_and_its_page() -> None:
     ],
     ids=["today", "later", "yesterday", "over a week ago", "no day", "empty"],
 )
-def test_a_parameter_expires_with_the_day_in_its_tag(expires: str, faults: dict[str, Severity]) -> None:
+def test_a_parameter_expires_with_the_day_in_its_tag(
+    expires: str, faults: dict[str, Severity]
+) -> None:
     assert parameter(expires).faults == faults
 
 
 def test_a_parameter_is_told_with_who_wrote_it_and_its_page() -> None:
     found = parameter("2026-11-12")
-    assert (found.subject, found.page) == ("parameter//crm/key", "systems-manager/parameters/crm/key/description")
+    assert (found.subject, found.page) == (
+        "parameter//crm/key",
+        "systems-manager/parameters/crm/key/description",
+    )
     assert found.detail == {"written": "2026-11-11 06:00:00+00:00", "by": "arn:aws:iam::1:user/ann"}
 
 
@@ -140,13 +181,17 @@ def test_every_page_of_secure_strings_with_an_expiry_is_read_and_nothing_else() 
 
 @pytest.mark.usefixtures("moto")
 @pytest.mark.parametrize("deleted", [True, False], ids=["deleted", "tag removed"])
-def test_a_parameter_that_was_changed_meanwhile_is_left_out(deleted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parameter_that_was_changed_meanwhile_is_left_out(
+    deleted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put("/gone", **{"fleet:expires": "2026-11-12"})
     ssm = aws.client("ssm")
 
     def list_tags_for_resource(**_: str) -> dict[str, Any]:
         if deleted:
-            raise ssm.exceptions.InvalidResourceId({"Error": {"Code": "InvalidResourceId"}}, "ListTagsForResource")
+            raise ssm.exceptions.InvalidResourceId(
+                {"Error": {"Code": "InvalidResourceId"}}, "ListTagsForResource"
+            )
         return {"TagList": [{"Key": "team", "Value": "data"}]}
 
     monkeypatch.setattr(ssm, "list_tags_for_resource", list_tags_for_resource)
@@ -169,7 +214,10 @@ def entry(name: str, read: timedelta = 100 * DAY, **more: Any) -> dict[str, Any]
 
 
 def test_every_page_of_secrets_is_read_but_no_replicas(monkeypatch: pytest.MonkeyPatch) -> None:
-    replica, primary = entry("replica", PrimaryRegion="us-east-1"), entry("primary", PrimaryRegion="eu-west-1")
+    replica, primary = (
+        entry("replica", PrimaryRegion="us-east-1"),
+        entry("primary", PrimaryRegion="eu-west-1"),
+    )
     pages_of_secrets(monkeypatch, [entry("a"), replica], [], [primary])
     assert [found.subject for found in secrets(Settings(), NOW)] == ["secret/a", "secret/primary"]
 
@@ -204,13 +252,20 @@ def test_the_job_reports_what_is_stale_and_not_excepted(
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListSecrets"), "AccessDeniedException"),
+        (
+            ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListSecrets"),
+            "AccessDeniedException",
+        ),
         (ReadTimeoutError(endpoint_url="https://x"), "Read timeout"),
     ],
     ids=["denied", "read time-out"],
 )
 def test_a_service_that_cannot_be_read_on_a_later_page_resolves_nothing_of_it(
-    error: Exception, told: str, context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
+    error: Exception,
+    told: str,
+    context: Context,
+    published: Published,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Paginator:
         def paginate(self) -> Any:
@@ -220,7 +275,9 @@ def test_a_service_that_cannot_be_read_on_a_later_page_resolves_nothing_of_it(
     monkeypatch.setattr(aws.client("secretsmanager"), "get_paginator", lambda _: Paginator())
     put("/expired", **{"fleet:expires": "2026-11-18"})
     handler(EVENT, context)
-    reports = sorted((event["detail"] for event in published()), key=lambda detail: detail["after"] or "")
+    reports = sorted(
+        (event["detail"] for event in published()), key=lambda detail: detail["after"] or ""
+    )
     found = [[finding["subject"] for finding in each["findings"]] for each in reports]
     assert found == [["parameter//expired", "secret"], []]
     assert [(each["after"], each["through"]) for each in reports] == [

@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from functions.start_pipeline.app import Revision, Route, Start, handler, misrouted, plan, push_facts, routed, start
+from functions.start_pipeline.app import (
+    Revision,
+    Route,
+    Start,
+    handler,
+    misrouted,
+    plan,
+    push_facts,
+    routed,
+    start,
+)
 from tests.conftest import Context
 from tools.local import codepipeline
 
@@ -21,7 +31,9 @@ ROUTES = "/fleet/start_pipeline/routes"
 Json = dict[str, Any]
 
 
-def push(tag: str | None = "v1", repository: str = "shop-web", region: str = "eu-west-2", id: str = "e1") -> Event:  # noqa: A002 - the event's word
+def push(
+    tag: str | None = "v1", repository: str = "shop-web", region: str = "eu-west-2", id: str = "e1"
+) -> Event:  # noqa: A002 - the event's word
     tagged = {} if tag is None else {"image-tag": tag}
     detail = {
         "result": "SUCCESS",
@@ -56,7 +68,12 @@ def started_by(event: Event, *routes: Route) -> list[Start]:
     ],
 )
 def test_a_push_names_its_image(event: Event, uri: str, tag: str) -> None:
-    assert push_facts(event) == {"image_uri": uri, "repository": "shop-web", "tag": tag, "digest": DIGEST}
+    assert push_facts(event) == {
+        "image_uri": uri,
+        "repository": "shop-web",
+        "tag": tag,
+        "digest": DIGEST,
+    }
 
 
 @pytest.mark.parametrize(
@@ -80,7 +97,9 @@ def test_a_push_of_another_shape_is_permanent(detail: Json) -> None:
     [
         pytest.param("shop-web", "v1", push("v1"), True, id="by name"),
         pytest.param("shop-*", "v?", push("v1"), True, id="by globs"),
-        pytest.param("team/*", "?*", push(repository="team/a/b"), True, id="a star crosses slashes"),
+        pytest.param(
+            "team/*", "?*", push(repository="team/a/b"), True, id="a star crosses slashes"
+        ),
         pytest.param("shop-[aw]*", "?*", push(), True, id="by choice"),
         pytest.param("shop", "?*", push(), False, id="no part of a name"),
         pytest.param("SHOP-WEB", "?*", push(), False, id="case counts"),
@@ -92,8 +111,12 @@ def test_a_push_of_another_shape_is_permanent(detail: Json) -> None:
         pytest.param("shop-web", "", push("v1"), False, id="tagged is not untagged"),
     ],
 )
-def test_a_route_matches_by_repository_and_tag(repository: str, tag: str, event: Event, matches: bool) -> None:
-    assert started_by(event, Route(repository, "deploy", tag)) == ([Start("deploy")] if matches else [])
+def test_a_route_matches_by_repository_and_tag(
+    repository: str, tag: str, event: Event, matches: bool
+) -> None:
+    assert started_by(event, Route(repository, "deploy", tag)) == (
+        [Start("deploy")] if matches else []
+    )
 
 
 def test_a_route_that_names_no_tag_takes_any_but_none() -> None:
@@ -102,9 +125,19 @@ def test_a_route_that_names_no_tag_takes_any_but_none() -> None:
 
 
 def test_variables_are_filled_from_the_push() -> None:
-    variables = {"URI": "$image_uri", "TEXT": "${repository}:$tag is new", "DIGEST": "$digest", "PRICE": "$$5"}
+    variables = {
+        "URI": "$image_uri",
+        "TEXT": "${repository}:$tag is new",
+        "DIGEST": "$digest",
+        "PRICE": "$$5",
+    }
     (wanted,) = started_by(push("v1"), Route("*", "deploy", variables=variables))
-    assert wanted.variables == {"URI": f"{IMAGE}:v1", "TEXT": "shop-web:v1 is new", "DIGEST": DIGEST, "PRICE": "$5"}
+    assert wanted.variables == {
+        "URI": f"{IMAGE}:v1",
+        "TEXT": "shop-web:v1 is new",
+        "DIGEST": DIGEST,
+        "PRICE": "$5",
+    }
 
 
 def test_what_a_tag_says_is_never_a_variable_itself() -> None:
@@ -138,7 +171,10 @@ def test_a_variable_that_cannot_be_filled_makes_the_route_unusable(variable: str
     text = json.dumps([{"repository": "*", "pipeline": "deploy", "variables": {"URI": variable}}])
     routes = parse_entries(text, Route, "routes")
     assert routes.usable == ()
-    assert "the variable URI may use $image_uri, $repository, $tag, $digest; got" in routes.faults[0].reason
+    assert (
+        "the variable URI may use $image_uri, $repository, $tag, $digest; got"
+        in routes.faults[0].reason
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,23 +183,33 @@ def test_a_variable_that_cannot_be_filled_makes_the_route_unusable(variable: str
         pytest.param("{repository: shop-web}", True, id="this repository"),
         pytest.param("{repository: 'shop-*', pipelin: x}", True, id="a glob of this repository"),
         pytest.param("{repository: other, pipelin: x}", False, id="another repository"),
-        pytest.param("{repository: shop-web, tag: 'release-*', pipelin: x}", False, id="another tag"),
-        pytest.param("{repository: shop-web, tag: 5, pipelin: x}", True, id="a tag that cannot be read"),
+        pytest.param(
+            "{repository: shop-web, tag: 'release-*', pipelin: x}", False, id="another tag"
+        ),
+        pytest.param(
+            "{repository: shop-web, tag: 5, pipelin: x}", True, id="a tag that cannot be read"
+        ),
         pytest.param("{repository: 5}", True, id="a repository that cannot be read"),
         pytest.param("{pipeline: deploy}", True, id="no repository"),
         pytest.param("just text", True, id="no mapping"),
     ],
 )
-def test_an_unusable_route_matters_only_to_pushes_it_might_be_meant_for(route: str, matters: bool) -> None:
+def test_an_unusable_route_matters_only_to_pushes_it_might_be_meant_for(
+    route: str, matters: bool
+) -> None:
     faults = parse_entries(f"- {route}", Route, "routes").faults
     assert misrouted(push_facts(push("v1")), faults) == ([faults[0].reason] if matters else [])
 
 
 def test_a_push_starts_what_the_usable_routes_say_and_tells_of_the_unusable() -> None:
-    routes = parse_entries("[{repository: '*'}, {repository: '*', pipeline: deploy}, oops]", Route, "routes")
+    routes = parse_entries(
+        "[{repository: '*'}, {repository: '*', pipeline: deploy}, oops]", Route, "routes"
+    )
     starts = plan(push(), lambda: routes)
     assert next(starts) == Start("deploy")
-    with pytest.raises(Permanent, match="entry 1 of routes: pipeline: required field missing; entry 3 of routes: "):
+    with pytest.raises(
+        Permanent, match="entry 1 of routes: pipeline: required field missing; entry 3 of routes: "
+    ):
         next(starts)
 
 
@@ -174,7 +220,9 @@ def unread() -> Any:
 def test_a_request_starts_what_it_says_without_routes() -> None:
     revision = {"action": "Source", "type": "COMMIT_ID", "value": "5e1f"}
     event = request(pipeline="deploy", variables={"A": "1"}, source_revisions=[revision])
-    assert list(plan(event, unread)) == [Start("deploy", {"A": "1"}, (Revision("Source", "COMMIT_ID", "5e1f"),))]
+    assert list(plan(event, unread)) == [
+        Start("deploy", {"A": "1"}, (Revision("Source", "COMMIT_ID", "5e1f"),))
+    ]
     assert list(plan(request(pipeline="deploy"), unread)) == [Start("deploy")]
 
 
@@ -184,9 +232,17 @@ def test_a_request_starts_what_it_says_without_routes() -> None:
         pytest.param({}, "pipeline: required field missing", id="empty"),
         pytest.param({"pipeline": 5}, "pipeline: expected text, got 5", id="name a number"),
         pytest.param({"pipeline": "x", "variable": {}}, "unknown: variable", id="extra key"),
-        pytest.param({"pipeline": "x", "variables": {"A": 1}}, "expected text, got 1", id="variable a number"),
-        pytest.param({"pipeline": "x", "variables": "A=1"}, "variables: expected a mapping", id="variables text"),
-        pytest.param({"pipeline": "x", "source_revisions": [{}]}, "action: required", id="empty revision"),
+        pytest.param(
+            {"pipeline": "x", "variables": {"A": 1}}, "expected text, got 1", id="variable a number"
+        ),
+        pytest.param(
+            {"pipeline": "x", "variables": "A=1"},
+            "variables: expected a mapping",
+            id="variables text",
+        ),
+        pytest.param(
+            {"pipeline": "x", "source_revisions": [{}]}, "action: required", id="empty revision"
+        ),
         pytest.param(
             {"pipeline": "x", "source_revisions": [{"action": "a", "type": "TAG", "value": "v"}]},
             "TAG",
@@ -211,7 +267,9 @@ def test_a_request_of_another_shape_is_permanent(detail: Json, message: str) -> 
     ids=["S3", "SNS", "another source", "another type"],
 )
 def test_any_other_event_is_permanent(event: Event) -> None:
-    with pytest.raises(Permanent, match=f"an event of {event.source} / {event.type} starts no pipeline"):
+    with pytest.raises(
+        Permanent, match=f"an event of {event.source} / {event.type} starts no pipeline"
+    ):
         list(plan(event, unread))
 
 
@@ -225,16 +283,26 @@ def pipelines(moto: None) -> None:
 @pytest.mark.usefixtures("pipelines")
 def test_an_execution_is_started_with_its_variables_and_revisions() -> None:
     start(
-        aws.client("codepipeline"), Start("deploy", {"TAG": "v1"}, (Revision("Image", "IMAGE_DIGEST", DIGEST),)), "e1"
+        aws.client("codepipeline"),
+        Start("deploy", {"TAG": "v1"}, (Revision("Image", "IMAGE_DIGEST", DIGEST),)),
+        "e1",
     )
     (call,) = codepipeline.starts("deploy")
     assert call.variables == {"TAG": "v1"}
-    assert call.source_revisions == [{"actionName": "Image", "revisionType": "IMAGE_DIGEST", "revisionValue": DIGEST}]
+    assert call.source_revisions == [
+        {"actionName": "Image", "revisionType": "IMAGE_DIGEST", "revisionValue": DIGEST}
+    ]
 
 
 @pytest.mark.usefixtures("pipelines")
 def test_the_same_event_and_pipeline_always_bear_the_same_token_and_no_others_do() -> None:
-    for pipeline, event_id in [("deploy", "e1"), ("deploy", "e1"), ("deploy", "e2"), ("scan", "e1"), ("scan", "e2")]:
+    for pipeline, event_id in [
+        ("deploy", "e1"),
+        ("deploy", "e1"),
+        ("deploy", "e2"),
+        ("scan", "e1"),
+        ("scan", "e2"),
+    ]:
         start(aws.client("codepipeline"), Start(pipeline), event_id)
     tokens = [call.token for name in ("deploy", "scan") for call in codepipeline.starts(name)]
     assert tokens[0] == tokens[1] == "c16c63a4-67a3-5c75-b889-5c3444f2c09b"
@@ -254,7 +322,9 @@ def test_the_same_event_and_pipeline_always_bear_the_same_token_and_no_others_do
         ("InternalFailure", Transient),
     ],
 )
-def test_a_refused_start_is_hopeless_or_not(code: str, kind: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_start_is_hopeless_or_not(
+    code: str, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     client = aws.client("codepipeline")
     stub = Stubber(client)
@@ -314,7 +384,9 @@ def reasons(dead_letters: DeadLetters) -> list[str]:
 
 
 def test_a_pushed_image_starts_its_pipeline(job: Job, context: Context) -> None:
-    job("[{repository: shop-*, tag: v*, pipeline: deploy, variables: {URI: $image_uri}, source_action: Image}]")
+    job(
+        "[{repository: shop-*, tag: v*, pipeline: deploy, variables: {URI: $image_uri}, source_action: Image}]"
+    )
     assert failed(handler(json.loads(PUSHED.read_text()), context)) == []
     (call,) = codepipeline.executions("deploy")
     assert call.variables == {"URI": f"{IMAGE}:v1.4.2"}
@@ -332,13 +404,17 @@ def test_an_event_delivered_again_starts_its_pipeline_once(job: Job, context: Co
     assert len(codepipeline.executions("deploy")) == 1
 
 
-def test_a_push_without_a_route_is_done(job: Job, context: Context, dead_letters: DeadLetters) -> None:
+def test_a_push_without_a_route_is_done(
+    job: Job, context: Context, dead_letters: DeadLetters
+) -> None:
     job("[]")
     assert failed(handler(json.loads(PUSHED.read_text()), context)) == []
     assert dead_letters() == []
 
 
-def test_a_request_starts_its_pipeline_without_any_routes(job: Job, context: Context, sqs_event: SqsEvent) -> None:
+def test_a_request_starts_its_pipeline_without_any_routes(
+    job: Job, context: Context, sqs_event: SqsEvent
+) -> None:
     assert failed(handler(sqs_event(eventbridge(request(pipeline="deploy"))), context)) == []
     assert len(codepipeline.executions("deploy")) == 1
 
@@ -347,7 +423,9 @@ def test_an_event_without_an_id_is_parked(
     job: Job, context: Context, sqs_event: SqsEvent, dead_letters: DeadLetters
 ) -> None:
     """Its token would be that of every such event, so that only the first would start anything."""
-    body = json.dumps({"source": "fleet", "detail-type": "Start Pipeline", "detail": {"pipeline": "deploy"}})
+    body = json.dumps(
+        {"source": "fleet", "detail-type": "Start Pipeline", "detail": {"pipeline": "deploy"}}
+    )
     assert failed(handler(sqs_event(body), context)) == []
     assert codepipeline.starts("deploy") == []
     assert len(dead_letters()) == 1
@@ -356,7 +434,9 @@ def test_an_event_without_an_id_is_parked(
 def test_an_unknown_pipeline_among_several_is_parked_and_the_others_are_started(
     job: Job, context: Context, dead_letters: DeadLetters
 ) -> None:
-    job("[{repository: '*', pipeline: deploy}, {repository: '*', pipeline: gone}, {repository: '*', pipeline: scan}]")
+    job(
+        "[{repository: '*', pipeline: deploy}, {repository: '*', pipeline: gone}, {repository: '*', pipeline: scan}]"
+    )
     assert failed(handler(json.loads(PUSHED.read_text()), context)) == []
     assert [len(codepipeline.executions(name)) for name in ("deploy", "scan")] == [1, 1]
     (reason,) = reasons(dead_letters)
@@ -392,7 +472,9 @@ def test_an_unusable_route_parks_the_push_after_the_others_were_followed(
 def test_one_wrong_event_in_a_message_does_not_stop_the_others(
     job: Job, context: Context, sqs_event: SqsEvent, dead_letters: DeadLetters
 ) -> None:
-    wrong, right = (eventbridge(request(**detail)) for detail in ({"pipline": "scan"}, {"pipeline": "deploy"}))
+    wrong, right = (
+        eventbridge(request(**detail)) for detail in ({"pipline": "scan"}, {"pipeline": "deploy"})
+    )
     records = [{"eventSource": "aws:sqs", "body": body} for body in (wrong, right)]
     assert failed(handler(sqs_event(json.dumps({"Records": records})), context)) == []
     assert len(codepipeline.executions("deploy")) == 1
@@ -414,7 +496,11 @@ def test_routes_that_cannot_be_read_leave_the_push_in_its_queue(
 
 
 def test_a_missing_setting_is_named(
-    job: Job, context: Context, sqs_event: SqsEvent, dead_letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
+    job: Job,
+    context: Context,
+    sqs_event: SqsEvent,
+    dead_letters: DeadLetters,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("ROUTES_PARAMETER")
     handler(sqs_event(eventbridge(push()), attempts=5), context)

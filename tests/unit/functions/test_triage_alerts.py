@@ -32,14 +32,33 @@ class Killed(BaseException):
     """The process died."""
 
 
-def report(*subjects: str, minutes_ago: int = 10, severity: str = "warning", job: str = "paused_pipelines") -> str:
+def report(
+    *subjects: str, minutes_ago: int = 10, severity: str = "warning", job: str = "paused_pipelines"
+) -> str:
     at = NOW - timedelta(minutes=minutes_ago)
     findings = [
-        {"subject": each, "title": f"{each} is wrong", "severity": severity, "detail": {}, "link": ""}
+        {
+            "subject": each,
+            "title": f"{each} is wrong",
+            "severity": severity,
+            "detail": {},
+            "link": "",
+        }
         for each in subjects
     ]
-    detail = {"job": job, "scheduled_at": at.isoformat(), "findings": findings, "after": None, "through": None}
-    event = {"id": f"e{minutes_ago}", "source": "fleet", "detail-type": "Job Report", "detail": detail}
+    detail = {
+        "job": job,
+        "scheduled_at": at.isoformat(),
+        "findings": findings,
+        "after": None,
+        "through": None,
+    }
+    event = {
+        "id": f"e{minutes_ago}",
+        "source": "fleet",
+        "detail-type": "Job Report",
+        "detail": detail,
+    }
     return json.dumps(event)
 
 
@@ -48,7 +67,9 @@ def table(dead_letters: Any, monkeypatch: pytest.MonkeyPatch) -> Table:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "triage_alerts")
     monkeypatch.setenv("LEDGER_TABLE", "ledger")
     monkeypatch.setenv("OWNERS_PARAMETER", OWNERS)
-    aws.client("ssm").put_parameter(Name=OWNERS, Type="String", Value='[{pattern: "subject:web*", owner: web}, {}]')
+    aws.client("ssm").put_parameter(
+        Name=OWNERS, Type="String", Value='[{pattern: "subject:web*", owner: web}, {}]'
+    )
     return make_table("ledger")
 
 
@@ -57,7 +78,11 @@ def alerts(published: Callable[[], list[Json]]) -> Callable[[], list[Alert]]:
     """Call it to read the alerts on the bus."""
 
     def read() -> list[Alert]:
-        return [Alert.from_json(event["detail"]) for event in published() if event["detail-type"] == "Alert"]
+        return [
+            Alert.from_json(event["detail"])
+            for event in published()
+            if event["detail-type"] == "Alert"
+        ]
 
     return read
 
@@ -75,12 +100,23 @@ def told(alerts: list[Alert]) -> list[tuple[str, str, str]]:
 def test_a_finding_is_told_of_when_it_comes_and_when_it_has_gone(triage: Any, alerts: Any) -> None:
     assert triage(report("web", minutes_ago=30)) == {"batchItemFailures": []}
     (opened,) = alerts()
-    assert (opened.status, opened.owner, opened.count, opened.source) == ("opened", "web", 1, "paused_pipelines")
-    triage(report("web", minutes_ago=20), report("web", minutes_ago=20), report("web", minutes_ago=30))
+    assert (opened.status, opened.owner, opened.count, opened.source) == (
+        "opened",
+        "web",
+        1,
+        "paused_pipelines",
+    )
+    triage(
+        report("web", minutes_ago=20), report("web", minutes_ago=20), report("web", minutes_ago=30)
+    )
     assert alerts() == []
     triage(report(minutes_ago=10))
     (resolved,) = alerts()
-    assert (resolved.status, resolved.dedup_key, resolved.count) == ("resolved", opened.dedup_key, 2)
+    assert (resolved.status, resolved.dedup_key, resolved.count) == (
+        "resolved",
+        opened.dedup_key,
+        2,
+    )
     assert resolved.last_seen == NOW - timedelta(minutes=20)
     triage(report("web", minutes_ago=15))
     assert alerts() == []
@@ -90,14 +126,24 @@ def test_what_a_job_could_not_read_stays_as_it_was(triage: Any, alerts: Any) -> 
     def told_of(minutes_ago: int, *findings: Finding) -> list[tuple[str, str, str]]:
         made = reports("stale_secrets", NOW - timedelta(minutes=minutes_ago), findings)
         for number, each in enumerate(made):
-            event = {"id": f"{minutes_ago}-{number}", "source": "fleet", "detail-type": "Job Report"}
+            event = {
+                "id": f"{minutes_ago}-{number}",
+                "source": "fleet",
+                "detail-type": "Job Report",
+            }
             triage(json.dumps({**event, "detail": json.loads(each.as_json())}))
         return sorted(told(alerts()))
 
     both = [Finding("secret/crm", "is late"), Finding("parameter/crm", "has expired")]
-    assert told_of(30, *both) == [("opened", "warning", "parameter/crm"), ("opened", "warning", "secret/crm")]
+    assert told_of(30, *both) == [
+        ("opened", "warning", "parameter/crm"),
+        ("opened", "warning", "secret/crm"),
+    ]
     denied = Unread("secret", "cannot be read")
-    assert told_of(20, denied) == [("opened", "warning", "secret"), ("resolved", "warning", "parameter/crm")]
+    assert told_of(20, denied) == [
+        ("opened", "warning", "secret"),
+        ("resolved", "warning", "parameter/crm"),
+    ]
     assert told_of(10) == [("resolved", "warning", "secret"), ("resolved", "warning", "secret/crm")]
 
 
@@ -146,12 +192,16 @@ def test_a_report_is_read_whole() -> None:
         report_of(Event("fleet", "Job Report", "e1"), NOW)
 
 
-@pytest.mark.parametrize("body", ["text", "[]", "5", '{"source": "aws.ecr", "detail-type": "Sweep", "detail": {}}'])
+@pytest.mark.parametrize(
+    "body", ["text", "[]", "5", '{"source": "aws.ecr", "detail-type": "Sweep", "detail": {}}']
+)
 def test_only_the_fleets_own_events_are_its_own(body: str) -> None:
     assert own_event(body) is None
 
 
-def test_a_sweep_pays_what_is_owed_and_reminds(triage: Any, alerts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_pays_what_is_owed_and_reminds(
+    triage: Any, alerts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     triage(report("web", minutes_ago=60 * 26))
     assert told(alerts()) == [("opened", "warning", "web")]
     triage(SWEEP)
@@ -168,7 +218,14 @@ def test_a_mute_withholds_and_its_end_tells(triage: Any, alerts: Any, table: Tab
     assert [each.alert.subject for each in table.query(Withheld, withheld_by("m1"))] == ["web"]
     stored = table.get(Mute, mute.key)
     assert stored
-    table.commit([Mute(**{name: getattr(stored, name) for name in Mute.__dataclass_fields__} | {"until": NOW})])
+    table.commit(
+        [
+            Mute(
+                **{name: getattr(stored, name) for name in Mute.__dataclass_fields__}
+                | {"until": NOW}
+            )
+        ]
+    )
     triage(SWEEP)
     (end,) = alerts()
     assert end.title == "The mute of owner:web has ended: it withheld 1 alerts about 1 findings"
@@ -190,7 +247,9 @@ def test_a_storm_is_one_alert(triage: Any, alerts: Any, table: Table) -> None:
     assert [row.subject for row in rows if row.state is State.CLOSED] == ["s119"]
 
 
-def test_an_owners_list_that_cannot_be_read_delays_no_alert(triage: Any, alerts: Any, log: StringIO) -> None:
+def test_an_owners_list_that_cannot_be_read_delays_no_alert(
+    triage: Any, alerts: Any, log: StringIO
+) -> None:
     aws.client("ssm").put_parameter(Name=OWNERS, Type="String", Value="{", Overwrite=True)
     triage(report("web"))
     assert [alert.owner for alert in alerts()] == [""]
@@ -244,7 +303,12 @@ KNOWN = ["opened", "opened", "escalated", "escalated", "resolved"]
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", range(len(STORY)))
 def test_killed_at_any_call_it_loses_nothing(
-    triage: Any, published: Any, monkeypatch: pytest.MonkeyPatch, table: Table, number: int, when: str
+    triage: Any,
+    published: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    table: Table,
+    number: int,
+    when: str,
 ) -> None:
     wanted: set[str] = set()
     died = 0
@@ -266,9 +330,9 @@ def test_killed_at_any_call_it_loses_nothing(
         found: dict[str, str] = {}
         while events := published():
             for event in events:
-                assert found.setdefault(event["detail"]["id"], json.dumps(event["detail"])) == json.dumps(
-                    event["detail"]
-                )
+                assert found.setdefault(
+                    event["detail"]["id"], json.dumps(event["detail"])
+                ) == json.dumps(event["detail"])
         assert sorted(json.loads(text)["status"] for text in found.values()) == sorted(KNOWN)
         assert not any(row.owed for row in table.query(Row, findings_of("paused_pipelines")))
         wanted = wanted or set(found)

@@ -22,7 +22,9 @@ def test_a_client_is_made_once_for_each_service() -> None:
 def test_every_client_has_short_time_outs_and_bounded_retries() -> None:
     configs: list[Any] = [aws.client("sqs").meta.config, aws.client("events").meta.config]
     assert [(config.connect_timeout, config.read_timeout) for config in configs] == [(2, 10)] * 2
-    assert [config.retries for config in configs] == [{"mode": "standard", "total_max_attempts": 3}] * 2
+    assert [config.retries for config in configs] == [
+        {"mode": "standard", "total_max_attempts": 3}
+    ] * 2
 
 
 def keep(value: str, kind: Literal["String", "SecureString"] = "String") -> None:
@@ -41,7 +43,9 @@ class Clock(datetime):
 
 @pytest.mark.usefixtures("moto")
 @pytest.mark.parametrize(("passed", "value"), [(0, "old"), (299, "old"), (301, "new")])
-def test_a_parameter_is_at_most_300_seconds_old(passed: float, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parameter_is_at_most_300_seconds_old(
+    passed: float, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(base, "datetime", Clock)
     keep("old")
     assert aws.parameter("/fleet/list") == "old"
@@ -55,7 +59,11 @@ def test_a_parameter_may_be_read_anew_and_is_then_kept() -> None:
     keep("old")
     aws.parameter("/fleet/list")
     keep("new")
-    assert [aws.parameter("/fleet/list", anew=anew) for anew in (False, True, False)] == ["old", "new", "new"]
+    assert [aws.parameter("/fleet/list", anew=anew) for anew in (False, True, False)] == [
+        "old",
+        "new",
+        "new",
+    ]
 
 
 @pytest.mark.usefixtures("moto")
@@ -98,10 +106,17 @@ def test_an_error_is_named_by_its_code() -> None:
     [
         ("eu-west-2", "aws", "amazonaws.com", "https://eu-west-2.console.aws.amazon.com/s3"),
         ("cn-north-1", "aws-cn", "amazonaws.com.cn", "https://cn-north-1.console.amazonaws.cn/s3"),
-        ("us-gov-west-1", "aws-us-gov", "amazonaws.com", "https://us-gov-west-1.console.amazonaws-us-gov.com/s3"),
+        (
+            "us-gov-west-1",
+            "aws-us-gov",
+            "amazonaws.com",
+            "https://us-gov-west-1.console.amazonaws-us-gov.com/s3",
+        ),
     ],
 )
-def test_each_partition_has_its_own_console_and_domain(region: str, partition: str, domain: str, address: str) -> None:
+def test_each_partition_has_its_own_console_and_domain(
+    region: str, partition: str, domain: str, address: str
+) -> None:
     assert (aws.partition(region), aws.domain(region)) == (partition, domain)
     assert aws.console_url("s3", region) == address
 

@@ -67,7 +67,9 @@ def test_a_repeat_does_nothing(webhook: Destination) -> None:
     assert sent == ["sent"]
 
 
-def test_what_a_sink_remembers_comes_back_with_the_next_alert_of_the_thread(webhook: Destination) -> None:
+def test_what_a_sink_remembers_comes_back_with_the_next_alert_of_the_thread(
+    webhook: Destination,
+) -> None:
     seen: list[Memory] = []
 
     def look(memory: Memory) -> Memory:
@@ -88,7 +90,9 @@ def test_what_failed_is_tried_again_at_once(error: BaseException, webhook: Desti
     assert once(webhook, "finding", "a1", send([]))
 
 
-def test_two_alerts_of_a_thread_are_not_delivered_at_once(webhook: Destination, clock: Clock) -> None:
+def test_two_alerts_of_a_thread_are_not_delivered_at_once(
+    webhook: Destination, clock: Clock
+) -> None:
     def meanwhile(memory: Memory) -> Memory:
         clock.now += 20
         with pytest.raises(Transient) as raised:
@@ -118,7 +122,9 @@ def test_whoever_dies_leaves_a_lock_that_expires(
     assert sent == ["sent", "sent"]
 
 
-def test_whoever_outlives_its_lock_does_not_write_over_its_successor(webhook: Destination, clock: Clock) -> None:
+def test_whoever_outlives_its_lock_does_not_write_over_its_successor(
+    webhook: Destination, clock: Clock
+) -> None:
     def outlive(memory: Memory) -> Memory:
         clock.now += 61
         assert once(webhook, "finding", "a2", send([], "two"))
@@ -136,10 +142,14 @@ def test_items_expire_and_bear_the_sink_in_their_key(channel: Destination, clock
         ("slack#C1", "pace"),
         ("slack#C1#finding", "thread"),
     ]
-    assert {round(float(item["expires"]["N"]) - clock.now) for item in items} == {deliveries.KEPT_SECONDS}
+    assert {round(float(item["expires"]["N"]) - clock.now) for item in items} == {
+        deliveries.KEPT_SECONDS
+    }
 
 
-def test_the_first_goes_at_once_and_the_next_waits_for_its_own_time(channel: Destination, clock: Clock) -> None:
+def test_the_first_goes_at_once_and_the_next_waits_for_its_own_time(
+    channel: Destination, clock: Clock
+) -> None:
     sent: Sent = []
     assert once(channel, "f1", "a1", send(sent))
     waits = []
@@ -171,7 +181,9 @@ def test_other_destinations_have_turns_of_their_own(ledger: str, clock: Clock) -
         assert once(Destination(ledger, "slack", name, 1.0), "f", "a1", send([]))
 
 
-def test_when_the_destination_asks_for_a_wait_everybody_waits(channel: Destination, clock: Clock) -> None:
+def test_when_the_destination_asks_for_a_wait_everybody_waits(
+    channel: Destination, clock: Clock
+) -> None:
     """Those whose time falls into it get another, a second apart, after it."""
     once(channel, "f1", "a1", send([]))
     for number in (2, 3):

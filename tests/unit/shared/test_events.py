@@ -107,7 +107,13 @@ def test_what_is_no_text_is_missing() -> None:
         "resources": [None, "arn:aws:s3:::a", 1],
     }
     assert list(unwrap(eventbridge(**odd))) == [
-        Event(source="aws.ecr", type="ECR Image Action", id="", resources=("arn:aws:s3:::a",), detail={"number": 1})
+        Event(
+            source="aws.ecr",
+            type="ECR Image Action",
+            id="",
+            resources=("arn:aws:s3:::a",),
+            detail={"number": 1},
+        )
     ]
 
 
@@ -166,9 +172,12 @@ def test_an_s3_record_reads_like_s3s_event_in_eventbridge() -> None:
     ]
 
 
-def test_an_s3_record_bears_the_same_id_when_it_comes_again_and_another_for_the_next_write() -> None:
+def test_an_s3_record_bears_the_same_id_when_it_comes_again_and_another_for_the_next_write() -> (
+    None
+):
     first, again, later = (
-        unwrapped({"Records": [s3_record("k", sequencer=sequencer)]})[0].id for sequencer in ("01", "01", "02")
+        unwrapped({"Records": [s3_record("k", sequencer=sequencer)]})[0].id
+        for sequencer in ("01", "01", "02")
     )
     assert first == again != later
 
@@ -190,13 +199,22 @@ def test_s3s_own_notifications_encode_their_keys(written: str, key: str) -> None
 
 @pytest.mark.parametrize("key", ["my+report.csv", "a%2Bb", "café 🚀"])
 def test_s3_events_of_eventbridge_do_not_encode_their_keys(key: str) -> None:
-    event = eventbridge(source="aws.s3", detail={"bucket": {"name": "reports"}, "object": {"key": key}})
+    event = eventbridge(
+        source="aws.s3", detail={"bucket": {"name": "reports"}, "object": {"key": key}}
+    )
     assert key_of(unwrapped(in_sns(event))[0]) == key
 
 
-@pytest.mark.parametrize("wrap", [dict, in_sns, in_sqs_records], ids=["raw delivery", "SNS", "SQS records"])
+@pytest.mark.parametrize(
+    "wrap", [dict, in_sns, in_sqs_records], ids=["raw delivery", "SNS", "SQS records"]
+)
 def test_s3s_test_message_holds_no_event(wrap: Callable[[Json], Json]) -> None:
-    message = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "reports", "RequestId": "5582815E1AEA5ADF"}
+    message = {
+        "Service": "Amazon S3",
+        "Event": "s3:TestEvent",
+        "Bucket": "reports",
+        "RequestId": "5582815E1AEA5ADF",
+    }
     assert unwrapped(json.dumps(wrap(message))) == []
 
 
@@ -236,21 +254,41 @@ def test_a_notification_need_not_have_a_subject() -> None:
         pytest.param("", "not JSON", id="empty"),
         pytest.param("hello", "not JSON .*: text of 5 characters", id="plain text"),
         pytest.param('{"detail-type": ', "not JSON", id="torn JSON"),
-        pytest.param("9" * 5_000, "not JSON .*: text of 5000 characters", id="a number too long to read"),
+        pytest.param(
+            "9" * 5_000, "not JSON .*: text of 5000 characters", id="a number too long to read"
+        ),
         pytest.param("[" * 100_000, "not JSON", id="lists too deep to read"),
-        pytest.param("5", "no event of EventBridge, SNS, S3 or SQS: a value of type int", id="number"),
+        pytest.param(
+            "5", "no event of EventBridge, SNS, S3 or SQS: a value of type int", id="number"
+        ),
         pytest.param("null", "no event", id="null"),
         pytest.param('"text"', "no event", id="text"),
         pytest.param("[]", "no event", id="list"),
         pytest.param("{}", "no event", id="mapping"),
-        pytest.param('{"detail-type": "x", "source": "y", "detail": "z"}', "no event", id="detail is text"),
-        pytest.param('{"Records": [{"eventSource": "aws:s3"}]}', "no known shape", id="S3 without object"),
-        pytest.param('{"Records": [7]}', "no known shape: a value of type int", id="record is a number"),
-        pytest.param('{"Records": [{"eventSource": "aws:sqs", "body": "x"}]}', "not JSON", id="SQS body not JSON"),
-        pytest.param('{"Records": [{"EventSource": "aws:sns", "Sns": {}}]}', "no event", id="SNS without message"),
+        pytest.param(
+            '{"detail-type": "x", "source": "y", "detail": "z"}', "no event", id="detail is text"
+        ),
+        pytest.param(
+            '{"Records": [{"eventSource": "aws:s3"}]}', "no known shape", id="S3 without object"
+        ),
+        pytest.param(
+            '{"Records": [7]}', "no known shape: a value of type int", id="record is a number"
+        ),
+        pytest.param(
+            '{"Records": [{"eventSource": "aws:sqs", "body": "x"}]}',
+            "not JSON",
+            id="SQS body not JSON",
+        ),
+        pytest.param(
+            '{"Records": [{"EventSource": "aws:sns", "Sns": {}}]}',
+            "no event",
+            id="SNS without message",
+        ),
     ],
 )
-def test_a_body_that_holds_no_event_is_permanent_and_its_shape_is_said(body: str, message: str) -> None:
+def test_a_body_that_holds_no_event_is_permanent_and_its_shape_is_said(
+    body: str, message: str
+) -> None:
     with pytest.raises(Permanent, match=message):
         unwrapped(body)
 
@@ -270,11 +308,16 @@ def test_a_shape_says_nothing_of_what_a_value_holds(value: object, said: str) ->
 
 
 @pytest.mark.parametrize("wrap", [dict, in_sns, in_sns_records, in_sqs_records])
-def test_what_stands_beside_malformed_records_comes_out_before_they_are_permanent(wrap: Wrap) -> None:
-    body = {"Records": [s3_record("a"), 7, s3_record("b"), {"eventSource": "aws:s3"}, s3_record("c")]}
+def test_what_stands_beside_malformed_records_comes_out_before_they_are_permanent(
+    wrap: Wrap,
+) -> None:
+    body = {
+        "Records": [s3_record("a"), 7, s3_record("b"), {"eventSource": "aws:s3"}, s3_record("c")]
+    }
     found: list[Event] = []
     with pytest.raises(
-        Permanent, match=r"no known shape: a value of type int; .* no known shape: an object of eventSource"
+        Permanent,
+        match=r"no known shape: a value of type int; .* no known shape: an object of eventSource",
     ):
         found.extend(unwrap(json.dumps(wrap(body))))
     assert [key_of(event) for event in found] == ["a", "b", "c"]
@@ -285,7 +328,11 @@ def test_envelopes_beside_a_malformed_one_are_opened() -> None:
     found: list[Event] = []
     with pytest.raises(Permanent, match="no known shape: a value of type int"):
         found.extend(unwrap(body))
-    assert [event.type for event in found] == ["ECR Image Action", "ObjectCreated:Put", "Notification"]
+    assert [event.type for event in found] == [
+        "ECR Image Action",
+        "ObjectCreated:Put",
+        "Notification",
+    ]
 
 
 @pytest.mark.parametrize("wrap", [in_sns, in_sns_records])
@@ -324,7 +371,9 @@ def test_envelopes_may_nest_only_so_deep() -> None:
 @pytest.mark.parametrize(
     "shape",
     [
-        pytest.param('{"detail-type": "x", "source": "y", "detail": {}, "resources": %s}', id="resources"),
+        pytest.param(
+            '{"detail-type": "x", "source": "y", "detail": {}, "resources": %s}', id="resources"
+        ),
         pytest.param('{"detail-type": "x", "source": "y", "detail": {}, "id": %s}', id="id"),
         pytest.param('{"Records": [{"eventSource": %s}]}', id="record"),
         pytest.param("%s", id="body"),
@@ -342,7 +391,9 @@ anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["Records", "Message", "detail", "s3", "x"]), inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["Records", "Message", "detail", "s3", "x"]), inner, max_size=3
+        )
     ),
     max_leaves=6,
 )
@@ -351,7 +402,9 @@ anything = st.recursive(
 def distorted(shape: Json) -> st.SearchStrategy[Json]:
     """The shape with one field missing, or holding anything at all."""
     names = st.sampled_from(sorted(shape))
-    missing = names.map(lambda missing: {name: value for name, value in shape.items() if name != missing})
+    missing = names.map(
+        lambda missing: {name: value for name, value in shape.items() if name != missing}
+    )
     return missing | st.builds(lambda name, value: {**shape, name: value}, names, anything)
 
 
@@ -362,7 +415,9 @@ almost_events = (
     | distorted(s3_record()).map(lambda record: {"Records": [record]})
     | distorted(s3_record()["s3"]).map(lambda part: {"Records": [{**s3_record(), "s3": part}]})
     | distorted(s3_record()["s3"]["object"]).map(
-        lambda part: {"Records": [{**s3_record(), "s3": {"bucket": {"name": "reports"}, "object": part}}]}
+        lambda part: {
+            "Records": [{**s3_record(), "s3": {"bucket": {"name": "reports"}, "object": part}}]
+        }
     )
     | distorted(in_sns("x")).map(lambda sns: {"Records": [{"EventSource": "aws:sns", "Sns": sns}]})
 )

@@ -69,7 +69,11 @@ def test_a_finding_keeps_its_facts_when_the_callers_mapping_changes() -> None:
 
 def test_a_report_is_the_json_that_triage_reads() -> None:
     finding = Finding(
-        "web", "web is paused", Severity.CRITICAL, {"stage": "Déploy", "days": 3, "old": True}, "https://x"
+        "web",
+        "web is paused",
+        Severity.CRITICAL,
+        {"stage": "Déploy", "days": 3, "old": True},
+        "https://x",
     )
     assert json.loads(Report("paused_pipelines", NOW, (finding,), "api", "web").as_json()) == {
         "job": "paused_pipelines",
@@ -95,7 +99,11 @@ def test_a_run_without_findings_makes_one_report_that_is_empty_and_complete() ->
 def test_a_few_findings_make_one_report_in_the_order_of_their_subjects() -> None:
     found = [Finding(subject, "title") for subject in ("b", "é", "a", "🚀", "B")]
     (report,) = reports("job", NOW, iter(found))
-    assert (subjects([report]), report.after, report.through) == (["B", "a", "b", "é", "🚀"], None, None)
+    assert (subjects([report]), report.after, report.through) == (
+        ["B", "a", "b", "é", "🚀"],
+        None,
+        None,
+    )
 
 
 def test_two_findings_of_one_subject_are_refused() -> None:
@@ -122,7 +130,9 @@ def test_no_report_speaks_of_what_is_unread() -> None:
 
 
 def test_the_ranges_between_what_is_unread_are_split_where_an_event_is_full() -> None:
-    found = [Finding(f"{letter}{number:04}", "x" * 200) for letter in "ac" for number in range(1_000)]
+    found = [
+        Finding(f"{letter}{number:04}", "x" * 200) for letter in "ac" for number in range(1_000)
+    ]
     made = reports("job", NOW, [*found, Unread("b", "cannot be read")])
     assert subjects(made) == sorted([*(finding.subject for finding in found), "b"])
     edges = [(one.through, other.after) for one, other in pairwise(made)]
@@ -136,13 +146,17 @@ def test_the_ranges_between_what_is_unread_are_split_where_an_event_is_full() ->
     ids=["finding", "unread", "edge"],
 )
 def test_a_finding_in_what_is_unread_is_refused(within: Finding) -> None:
-    with pytest.raises(ValueError, match=f"job found {within.subject!r} in what it reports as unread"):
+    with pytest.raises(
+        ValueError, match=f"job found {within.subject!r} in what it reports as unread"
+    ):
         reports("job", NOW, [within, Unread("a", "title")])
 
 
 LIMIT = 40_000
 texts = st.sampled_from(["x", "é", "🚀", '"', "\\", "\n"])
-long_texts = st.builds(lambda character, length: character * length, texts, st.integers(1, FACT_CHARACTERS))
+long_texts = st.builds(
+    lambda character, length: character * length, texts, st.integers(1, FACT_CHARACTERS)
+)
 found = st.lists(
     st.builds(
         lambda subject, padding, title, facts: Finding(
@@ -166,7 +180,9 @@ def enumerate_names(facts: list[str]) -> Mapping[str, str]:
 
 @settings(max_examples=60)
 @given(found)
-def test_reports_hold_every_finding_once_within_the_limit_and_their_ranges_meet(found: list[Finding]) -> None:
+def test_reports_hold_every_finding_once_within_the_limit_and_their_ranges_meet(
+    found: list[Finding],
+) -> None:
     made = reports("job", NOW, found, LIMIT)
     assert subjects(made) == sorted(finding.subject for finding in found)
     assert max(len(report.as_json().encode()) for report in made) <= LIMIT
@@ -183,7 +199,11 @@ def test_reports_hold_every_finding_once_within_the_limit_and_their_ranges_meet(
 def test_reports_of_the_longest_subjects_stay_within_the_limit(character: str) -> None:
     """Each is full to the brim: the facts fill what subjects, whatever they are made of, leave."""
     found = [
-        Finding(f"{number:05}{character * LONGEST}", character * TITLE_CHARACTERS, detail={"fact": "x" * size})
+        Finding(
+            f"{number:05}{character * LONGEST}",
+            character * TITLE_CHARACTERS,
+            detail={"fact": "x" * size},
+        )
         for number, size in enumerate(range(1, FACT_CHARACTERS, 12))
     ]
     made = reports("job", NOW, found)
@@ -192,13 +212,20 @@ def test_reports_of_the_longest_subjects_stay_within_the_limit(character: str) -
 
 
 def test_as_few_reports_are_made_as_are_needed() -> None:
-    found = [Finding(f"{number:05}", "x" * 200, detail={"fact": "y" * 700}) for number in range(1_000)]
+    found = [
+        Finding(f"{number:05}", "x" * 200, detail={"fact": "y" * 700}) for number in range(1_000)
+    ]
     total = sum(len(json.dumps(finding.as_json())) for finding in found)
     assert len(reports("job", NOW, found)) <= total // (REPORT_BYTES - 40_000) + 1
 
 
 def test_a_finding_too_large_for_a_report_is_published_and_says_what_it_leaves_out() -> None:
-    huge = Finding("b", "huge", detail={f"fact {number:03}": "🚀" * FACT_CHARACTERS for number in range(100)}, link="l")
+    huge = Finding(
+        "b",
+        "huge",
+        detail={f"fact {number:03}": "🚀" * FACT_CHARACTERS for number in range(100)},
+        link="l",
+    )
     made = reports("job", NOW, [Finding("a", "before"), huge, Finding("c", "after")])
     published = next(f for report in made for f in report.findings if f.subject == "b")
     kept = len(published.detail) - 1
@@ -222,21 +249,31 @@ def test_no_link_makes_a_report_too_large() -> None:
         (Range("a", "m"), ["b", "m"], [("a", "m", ["b", "m"])]),
         (Range(None, "m"), [Unread("c", "x")], [(None, "c/", ["c"]), (f"c/{LAST}", "m", [])]),
         (Range("a", "c/5"), [Unread("c", "x")], [("a", "c/", ["c"])]),
-        (Range("b", None), [Unread("c", "x"), "d"], [("b", "c/", ["c"]), (f"c/{LAST}", None, ["d"])]),
+        (
+            Range("b", None),
+            [Unread("c", "x"), "d"],
+            [("b", "c/", ["c"]), (f"c/{LAST}", None, ["d"])],
+        ),
     ],
     ids=["nothing", "both ends", "unread within", "unread beyond its end", "no end"],
 )
 def test_a_part_reports_its_range_and_nothing_of_what_is_unread(
-    about: Range, found: list[str | Unread], expected: list[tuple[str | None, str | None, list[str]]]
+    about: Range,
+    found: list[str | Unread],
+    expected: list[tuple[str | None, str | None, list[str]]],
 ) -> None:
     findings = [each if isinstance(each, Unread) else Finding(each, "title") for each in found]
     made = reports("job", NOW, findings, about=about)
-    assert [(each.after, each.through, [finding.subject for finding in each.findings]) for each in made] == expected
+    assert [
+        (each.after, each.through, [finding.subject for finding in each.findings]) for each in made
+    ] == expected
 
 
 @pytest.mark.parametrize("subject", ["a", "n"])
 def test_a_part_says_nothing_of_what_is_outside(subject: str) -> None:
-    with pytest.raises(ValueError, match=f"found something about '{subject}', which is not its part"):
+    with pytest.raises(
+        ValueError, match=f"found something about '{subject}', which is not its part"
+    ):
         reports("job", NOW, [Finding(subject, "title")], about=Range("a", "m"))
 
 

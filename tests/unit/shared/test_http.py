@@ -100,7 +100,10 @@ def test_plain_http_needs_the_allow_list() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *((status, Permanent) for status in (300, 301, 302, 304, 307, 308, 400, 402, 404, 405, 409, 413, 418, 422)),
+        *(
+            (status, Permanent)
+            for status in (300, 301, 302, 304, 307, 308, 400, 402, 404, 405, 409, 413, 418, 422)
+        ),
         *((status, Refused) for status in (401, 403)),
         *((status, Transient) for status in (408, 429, 500, 501, 502, 503, 504, 599)),
         *((status, Permanent) for status in (100, 199, 0)),
@@ -108,7 +111,9 @@ def test_plain_http_needs_the_allow_list() -> None:
     ],
 )
 def test_what_is_no_success_raises(status: int, kind: type[Exception]) -> None:
-    with pytest.raises(kind, match=rf"^https://hooks.example.com:443 answered {status}: no$") as raised:
+    with pytest.raises(
+        kind, match=rf"^https://hooks.example.com:443 answered {status}: no$"
+    ) as raised:
         judge(PLACE, status, {}, b"no")
     assert type(raised.value) is kind
 
@@ -157,5 +162,7 @@ def test_an_error_shows_neither_the_path_nor_a_secret() -> None:
     secrets._fetched.add("whsec_abc")
     with pytest.raises(Permanent) as raised:
         judge(PLACE, 404, {}, b"nothing at /services/T0/B0/hunter2 for\nwhsec_abc " + b"x" * 1_000)
-    assert str(raised.value).startswith("https://hooks.example.com:443 answered 404: nothing at [path] for [secret] x")
+    assert str(raised.value).startswith(
+        "https://hooks.example.com:443 answered 404: nothing at [path] for [secret] x"
+    )
     assert len(str(raised.value)) < 300

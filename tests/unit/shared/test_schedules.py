@@ -27,13 +27,25 @@ def due(schedule: Schedule, after: str, most: int = 3) -> list[str]:
         pytest.param("L * ? *", "2026-11-30 2026-12-31 2027-01-31", id="last day"),
         pytest.param("LW * ? *", "2026-11-30 2026-12-31 2027-01-29", id="last weekday"),
         pytest.param("1W * ? *", "2026-12-01 2027-01-01 2027-02-01", id="weekday by itself"),
-        pytest.param("1W 5,8 ? *", "2027-05-03 2027-08-02 2028-05-01", id="Saturday the 1st gives Monday, Sunday too"),
+        pytest.param(
+            "1W 5,8 ? *",
+            "2027-05-03 2027-08-02 2028-05-01",
+            id="Saturday the 1st gives Monday, Sunday too",
+        ),
         pytest.param("15W * ? 2027", "2027-01-15 2027-02-15 2027-03-15", id="15W"),
         pytest.param("14W 8,11 ? 2027", "2027-08-13 2027-11-15", id="Friday before, Monday after"),
-        pytest.param("28W 2 ? 2027-2028", "2027-02-26 2028-02-28", id="Sunday that ends the month gives Friday"),
-        pytest.param("31W * ? *", "2026-12-31 2027-01-29 2027-03-31", id="months without a 31st are left out"),
+        pytest.param(
+            "28W 2 ? 2027-2028",
+            "2027-02-26 2028-02-28",
+            id="Sunday that ends the month gives Friday",
+        ),
+        pytest.param(
+            "31W * ? *", "2026-12-31 2027-01-29 2027-03-31", id="months without a 31st are left out"
+        ),
         pytest.param("? * 2 *", "2026-11-23 2026-11-30 2026-12-07", id="2 is Monday"),
-        pytest.param("? * 1,7 *", "2026-11-22 2026-11-28 2026-11-29", id="1 is Sunday and 7 Saturday"),
+        pytest.param(
+            "? * 1,7 *", "2026-11-22 2026-11-28 2026-11-29", id="1 is Sunday and 7 Saturday"
+        ),
         pytest.param("? * MON-FRI *", "2026-11-23 2026-11-24 2026-11-25", id="names"),
         pytest.param("? * 4/2 *", "2026-11-25 2026-11-27 2026-12-02", id="step ends with the week"),
         pytest.param("? * 2-6/2 *", "2026-11-23 2026-11-25 2026-11-27", id="step in a range"),
@@ -41,16 +53,24 @@ def due(schedule: Schedule, after: str, most: int = 3) -> list[str]:
         pytest.param("? * 6L *", "2026-11-27 2026-12-25 2027-01-29", id="last Friday"),
         pytest.param("? * THUL *", "2026-11-26 2026-12-31 2027-01-28", id="last Thursday by name"),
         pytest.param("? * 3#2 *", "2026-12-08 2027-01-12 2027-02-09", id="second Tuesday"),
-        pytest.param("? * TUE#5 *", "2026-12-29 2027-03-30 2027-06-29", id="months without a fifth are left out"),
+        pytest.param(
+            "? * TUE#5 *",
+            "2026-12-29 2027-03-30 2027-06-29",
+            id="months without a fifth are left out",
+        ),
         pytest.param("29 2 ? *", "2028-02-29 2032-02-29 2036-02-29", id="leap days"),
-        pytest.param("1/15 FEB,APR ? *", "2027-02-01 2027-02-16 2027-04-01", id="steps from a start"),
+        pytest.param(
+            "1/15 FEB,APR ? *", "2027-02-01 2027-02-16 2027-04-01", id="steps from a start"
+        ),
         pytest.param("1 1 ? 2025/4", "2029-01-01 2033-01-01 2037-01-01", id="years from a start"),
         pytest.param("1 1 ? 2030,2027,2026-2027", "2027-01-01 2030-01-01", id="years"),
         pytest.param("1 1 ? 2020-2025", "", id="years that are over"),
     ],
 )
 def test_a_cron_is_due_on_the_days_that_aws_means(fields: str, days: str) -> None:
-    assert due(Schedule(f"cron(0 8 {fields})"), "2026-11-21T22:00:00") == [f"{day}T08:00:00" for day in days.split()]
+    assert due(Schedule(f"cron(0 8 {fields})"), "2026-11-21T22:00:00") == [
+        f"{day}T08:00:00" for day in days.split()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -72,20 +92,30 @@ def test_a_time_that_the_clocks_skip_is_not_due() -> None:
 
 
 def test_a_time_that_the_clocks_show_twice_is_due_the_first_time() -> None:
-    nightly, often = Schedule("cron(30 2 * * ? *)", BERLIN), Schedule("cron(0/30 * * * ? *)", BERLIN)
+    nightly, often = (
+        Schedule("cron(30 2 * * ? *)", BERLIN),
+        Schedule("cron(0/30 * * * ? *)", BERLIN),
+    )
 
     assert due(nightly, "2026-10-24T00:30:00") == [
         *("2026-10-25T00:30:00", "2026-10-26T01:30:00", "2026-10-27T01:30:00"),
     ]
     assert due(nightly, "2026-10-25T01:00:00", 1) == ["2026-10-26T01:30:00"]
-    assert due(often, "2026-10-25T00:00:00") == ["2026-10-25T00:30:00", "2026-10-25T02:00:00", "2026-10-25T02:30:00"]
+    assert due(often, "2026-10-25T00:00:00") == [
+        "2026-10-25T00:30:00",
+        "2026-10-25T02:00:00",
+        "2026-10-25T02:30:00",
+    ]
 
 
 def test_a_rate_counts_from_the_last_run_and_knows_no_clocks() -> None:
     assert due(Schedule("rate(1 day)", BERLIN), "2026-10-24T12:00:07", 2) == [
         *("2026-10-25T12:00:07", "2026-10-26T12:00:07"),
     ]
-    assert due(Schedule("rate(90 minutes)"), "2026-11-21T00:00:00", 2) == ["2026-11-21T01:30:00", "2026-11-21T03:00:00"]
+    assert due(Schedule("rate(90 minutes)"), "2026-11-21T00:00:00", 2) == [
+        "2026-11-21T01:30:00",
+        "2026-11-21T03:00:00",
+    ]
 
 
 def test_nothing_is_due_before_the_start_and_after_the_end() -> None:
@@ -98,7 +128,9 @@ def test_nothing_is_due_before_the_start_and_after_the_end() -> None:
 
 
 def test_what_runs_once_is_due_once_on_the_clocks_of_its_zone() -> None:
-    once = Schedule("at(2026-11-22T09:00:00)", BERLIN, start=at("2027-01-01T00:00:00"))  # AWS reads no start here
+    once = Schedule(
+        "at(2026-11-22T09:00:00)", BERLIN, start=at("2027-01-01T00:00:00")
+    )  # AWS reads no start here
 
     assert due(once, "2026-11-22T07:59:59") == ["2026-11-22T08:00:00"]
     assert due(once, "2026-11-22T08:00:00") == []
@@ -148,7 +180,9 @@ def test_a_schedule_is_read_from_what_scheduler_answers() -> None:
         "FlexibleTimeWindow": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 20},
     }
 
-    assert Schedule.of(answer) == Schedule("rate(1 hour)", BERLIN, start, end, timedelta(minutes=20))
+    assert Schedule.of(answer) == Schedule(
+        "rate(1 hour)", BERLIN, start, end, timedelta(minutes=20)
+    )
     off = {"ScheduleExpression": "rate(1 hour)", "FlexibleTimeWindow": {"Mode": "OFF"}}
     assert Schedule.of(off) == Schedule("rate(1 hour)")
 
@@ -172,17 +206,27 @@ class Cron(dict[str, set[int]]):
 def field(least: int, most: int) -> st.SearchStrategy[tuple[str, set[int]]]:
     every = set(range(least, most + 1))
     number = st.integers(least, most)
-    lists = st.sets(number, min_size=1, max_size=3).map(lambda some: (",".join(map(str, sorted(some))), some))
-    ranges = (
-        st.tuples(number, number).map(sorted).map(lambda ends: (f"{ends[0]}-{ends[1]}", {*range(ends[0], ends[1] + 1)}))
+    lists = st.sets(number, min_size=1, max_size=3).map(
+        lambda some: (",".join(map(str, sorted(some))), some)
     )
-    steps = st.tuples(number, st.integers(1, 20)).map(lambda s: (f"{s[0]}/{s[1]}", {*range(s[0], most + 1, s[1])}))
+    ranges = (
+        st.tuples(number, number)
+        .map(sorted)
+        .map(lambda ends: (f"{ends[0]}-{ends[1]}", {*range(ends[0], ends[1] + 1)}))
+    )
+    steps = st.tuples(number, st.integers(1, 20)).map(
+        lambda s: (f"{s[0]}/{s[1]}", {*range(s[0], most + 1, s[1])})
+    )
     return st.one_of(st.just(("*", every)), lists, ranges, steps)
 
 
 @st.composite
 def crons(draw: st.DrawFn) -> tuple[str, Cron]:
-    minute, hour, month = draw(field(0, 59)), draw(field(0, 23)), draw(st.just(("*", {*range(1, 13)})) | field(3, 11))
+    minute, hour, month = (
+        draw(field(0, 59)),
+        draw(field(0, 23)),
+        draw(st.just(("*", {*range(1, 13)})) | field(3, 11)),
+    )
     year = draw(st.sampled_from([("*", {2026, 2027}), ("2026", {2026}), ("2025/2", {2027})]))
     if draw(st.booleans()):
         name, wanted = "day", draw(field(1, 31))

@@ -79,7 +79,9 @@ AWKWARD = [
 
 @pytest.mark.parametrize("ascii_only", [True, False], ids=["ASCII JSON", "UTF-8 JSON"])
 @pytest.mark.parametrize("value", AWKWARD)
-def test_every_secret_fetched_is_redacted_as_it_is_and_as_json_writes_it(value: str, ascii_only: bool) -> None:
+def test_every_secret_fetched_is_redacted_as_it_is_and_as_json_writes_it(
+    value: str, ascii_only: bool
+) -> None:
     keep(value)
     secrets.using(NAME, lambda _: None)
     written = json.dumps({"error": f"wrong: {value}"}, ensure_ascii=ascii_only)

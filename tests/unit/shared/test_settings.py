@@ -5,7 +5,17 @@ from typing import Any, Literal
 import pytest
 
 from fleet import aws, settings
-from fleet.settings import SettingsError, duration, entries, load, parse_entries, required, structure, within, written
+from fleet.settings import (
+    SettingsError,
+    duration,
+    entries,
+    load,
+    parse_entries,
+    required,
+    structure,
+    within,
+    written,
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +66,16 @@ def test_a_variable_of_every_function_is_read(monkeypatch: pytest.MonkeyPatch) -
     assert required("STAGE") == "prod"
 
 
-def test_a_variable_that_every_function_should_have_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_every_function_should_have_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("STAGE")
     with pytest.raises(SettingsError) as raised:
         required("STAGE")
-    assert str(raised.value) == "the environment has no STAGE; template.yaml sets it for every function"
+    assert (
+        str(raised.value)
+        == "the environment has no STAGE; template.yaml sets it for every function"
+    )
 
 
 def test_fields_are_read_from_variables_of_their_name() -> None:
@@ -79,7 +94,8 @@ def test_settings_come_from_the_functions_environment(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("true", True), ("True", True), ("TRUE", True), ("false", False), ("False", False)]
+    ("text", "value"),
+    [("true", True), ("True", True), ("TRUE", True), ("false", False), ("False", False)],
 )
 def test_a_boolean_is_true_or_false(text: str, value: bool) -> None:
     assert load(Job, NEEDED | {"DRY_RUN": text}).dry_run is value
@@ -112,15 +128,25 @@ def test_anything_else_is_no_duration(text: str) -> None:
 @pytest.mark.parametrize(
     ("variables", "fault"),
     [
-        pytest.param({"MAX_DELETIONS": "many"}, "MAX_DELETIONS: expected a whole number, got 'many'", id="int"),
         pytest.param(
-            {"MAX_DELETIONS": "5.0"}, "MAX_DELETIONS: expected a whole number, got '5.0'", id="no whole number"
+            {"MAX_DELETIONS": "many"},
+            "MAX_DELETIONS: expected a whole number, got 'many'",
+            id="int",
         ),
-        pytest.param({"MAX_DELETIONS": ""}, "MAX_DELETIONS: expected a whole number, got ''", id="empty"),
+        pytest.param(
+            {"MAX_DELETIONS": "5.0"},
+            "MAX_DELETIONS: expected a whole number, got '5.0'",
+            id="no whole number",
+        ),
+        pytest.param(
+            {"MAX_DELETIONS": ""}, "MAX_DELETIONS: expected a whole number, got ''", id="empty"
+        ),
         pytest.param({"RATIO": "half"}, "RATIO: expected a number, got 'half'", id="float"),
         pytest.param({"DRY_RUN": "yes"}, "DRY_RUN: expected true or false, got 'yes'", id="bool"),
         pytest.param(
-            {"OLDER_THAN": "soon"}, "OLDER_THAN: expected a duration such as 12h or 30d, got 'soon'", id="timedelta"
+            {"OLDER_THAN": "soon"},
+            "OLDER_THAN: expected a duration such as 12h or 30d, got 'soon'",
+            id="timedelta",
         ),
     ],
 )
@@ -166,15 +192,39 @@ def test_an_empty_list_has_no_entries(text: str) -> None:
     [
         pytest.param("a: [", "the list is not YAML: ", id="torn"),
         pytest.param("- a\n- b: c: d", "the list is not YAML: ", id="misplaced colon"),
-        pytest.param("- {bucket: b, keep: 1, tags: {day: 2026-13-45}}", "the list is not YAML: ", id="no such day"),
+        pytest.param(
+            "- {bucket: b, keep: 1, tags: {day: 2026-13-45}}",
+            "the list is not YAML: ",
+            id="no such day",
+        ),
         pytest.param("- !!python/name:os.system x", "the list is not YAML: ", id="unsafe tag"),
         pytest.param("[" * 3_000, "the list is not YAML: ", id="too deep"),
-        pytest.param("- {bucket: b, keep: 1, keep: 2}", "the list is not YAML: 'keep' stands twice", id="key twice"),
-        pytest.param("- bucket: b\n  bucket: b", "the list is not YAML: 'bucket' stands twice", id="twice the same"),
-        pytest.param("- {tags: {a: x, b: y, a: z}}", "the list is not YAML: 'a' stands twice", id="key twice inside"),
-        pytest.param("- {1: x, true: y}", "the list is not YAML: True stands twice", id="keys that are equal"),
-        pytest.param("{a: [], a: []}", "the list is not YAML: 'a' stands twice", id="key twice, no list"),
-        pytest.param("bucket: b", "the list must be a YAML list, and is a dict: {'bucket': 'b'}", id="mapping"),
+        pytest.param(
+            "- {bucket: b, keep: 1, keep: 2}",
+            "the list is not YAML: 'keep' stands twice",
+            id="key twice",
+        ),
+        pytest.param(
+            "- bucket: b\n  bucket: b",
+            "the list is not YAML: 'bucket' stands twice",
+            id="twice the same",
+        ),
+        pytest.param(
+            "- {tags: {a: x, b: y, a: z}}",
+            "the list is not YAML: 'a' stands twice",
+            id="key twice inside",
+        ),
+        pytest.param(
+            "- {1: x, true: y}", "the list is not YAML: True stands twice", id="keys that are equal"
+        ),
+        pytest.param(
+            "{a: [], a: []}", "the list is not YAML: 'a' stands twice", id="key twice, no list"
+        ),
+        pytest.param(
+            "bucket: b",
+            "the list must be a YAML list, and is a dict: {'bucket': 'b'}",
+            id="mapping",
+        ),
         pytest.param("bucket", "the list must be a YAML list, and is a str: 'bucket'", id="text"),
         pytest.param("5", "the list must be a YAML list, and is a int: 5", id="number"),
     ],
@@ -191,33 +241,75 @@ def test_a_text_that_is_no_list_is_refused(text: str, message: str) -> None:
         pytest.param("- b", "expected a mapping with bucket, keep, got 'b'", id="text"),
         pytest.param("- null", "expected a mapping with bucket, keep, got None", id="null"),
         pytest.param("- [b, 1]", "expected a mapping with bucket, keep, got ['b', 1]", id="list"),
-        pytest.param("- {}", "bucket: required field missing; keep: required field missing", id="empty mapping"),
+        pytest.param(
+            "- {}",
+            "bucket: required field missing; keep: required field missing",
+            id="empty mapping",
+        ),
         pytest.param("- {bucket: b}", "keep: required field missing", id="missing key"),
-        pytest.param("- {bucket: b, keep: '5'}", "keep: expected a whole number, got '5'", id="text for int"),
-        pytest.param("- {bucket: b, keep: true}", "keep: expected a whole number, got True", id="bool for int"),
-        pytest.param("- {bucket: b, keep: 5.5}", "keep: expected a whole number, got 5.5", id="float for int"),
-        pytest.param("- {bucket: b, keep: null}", "keep: expected a whole number, got None", id="null for int"),
+        pytest.param(
+            "- {bucket: b, keep: '5'}", "keep: expected a whole number, got '5'", id="text for int"
+        ),
+        pytest.param(
+            "- {bucket: b, keep: true}",
+            "keep: expected a whole number, got True",
+            id="bool for int",
+        ),
+        pytest.param(
+            "- {bucket: b, keep: 5.5}", "keep: expected a whole number, got 5.5", id="float for int"
+        ),
+        pytest.param(
+            "- {bucket: b, keep: null}",
+            "keep: expected a whole number, got None",
+            id="null for int",
+        ),
         pytest.param("- {bucket: 5, keep: 1}", "bucket: expected text, got 5", id="int for text"),
-        pytest.param("- {bucket: on, keep: 1}", "bucket: expected text, got True", id="YAML's on for text"),
-        pytest.param("- {bucket: b, keep: 1, ratio: '1'}", "ratio: expected a number, got '1'", id="text for float"),
-        pytest.param("- {bucket: b, keep: 1, ratio: true}", "ratio: expected a number, got True", id="bool for float"),
+        pytest.param(
+            "- {bucket: on, keep: 1}", "bucket: expected text, got True", id="YAML's on for text"
+        ),
+        pytest.param(
+            "- {bucket: b, keep: 1, ratio: '1'}",
+            "ratio: expected a number, got '1'",
+            id="text for float",
+        ),
+        pytest.param(
+            "- {bucket: b, keep: 1, ratio: true}",
+            "ratio: expected a number, got True",
+            id="bool for float",
+        ),
         pytest.param(
             "- {bucket: b, keep: 1, dry_run: 'false'}",
             "dry_run: expected true or false, got 'false'",
             id="text for bool",
         ),
-        pytest.param("- {bucket: b, keep: 1, dry_run: 0}", "dry_run: expected true or false, got 0", id="int for bool"),
+        pytest.param(
+            "- {bucket: b, keep: 1, dry_run: 0}",
+            "dry_run: expected true or false, got 0",
+            id="int for bool",
+        ),
         pytest.param(
             "- {bucket: b, keep: 1, older_than: 30}",
             "older_than: expected a duration such as 12h or 30d, got '30'",
             id="duration without unit",
         ),
-        pytest.param("- {bucket: b, keep: 1, tags: {a: 5}}", "tags['a']: expected text, got 5", id="inside a mapping"),
-        pytest.param("- {bucket: b, keep: 1, tags: [a]}", "tags: expected a mapping", id="list for mapping"),
         pytest.param(
-            "- {bucket: b, keep: 1, parts: [{}]}", "parts[0].name: required field missing", id="inside a list"
+            "- {bucket: b, keep: 1, tags: {a: 5}}",
+            "tags['a']: expected text, got 5",
+            id="inside a mapping",
         ),
-        pytest.param("- {bucket: b, keep: 0}", "keep must be 1 or more, got 0", id="refused by the entry itself"),
+        pytest.param(
+            "- {bucket: b, keep: 1, tags: [a]}", "tags: expected a mapping", id="list for mapping"
+        ),
+        pytest.param(
+            "- {bucket: b, keep: 1, parts: [{}]}",
+            "parts[0].name: required field missing",
+            id="inside a list",
+        ),
+        pytest.param(
+            "- {bucket: b, keep: 0}",
+            "keep must be 1 or more, got 0",
+            id="refused by the entry itself",
+        ),
     ],
 )
 def test_a_wrong_entry_is_a_fault_that_says_what_was_expected(text: str, fault: str) -> None:
@@ -235,7 +327,9 @@ KNOWN = "known: bucket, keep, ratio, dry_run, older_than, tags, parts"
         pytest.param("on: push", f"unknown: True ({KNOWN})", id="YAML's on"),
         pytest.param("5: x, a: y", f"unknown: 5, a ({KNOWN})", id="number and text"),
         pytest.param(
-            "parts: [{name: x, size: 1}]", "parts[0]: unknown: size (known: name, kind)", id="inside, with its own keys"
+            "parts: [{name: x, size: 1}]",
+            "parts[0]: unknown: size (known: name, kind)",
+            id="inside, with its own keys",
         ),
     ],
 )
@@ -247,9 +341,13 @@ def test_an_unknown_key_is_refused_with_those_that_are_known(keys: str, fault: s
     ("keys", "words"),
     [
         pytest.param(
-            "parts: [{name: a, kind: HUGE}]", ["parts[0].kind", "HUGE", "LARGE", "SMALL"], id="not in a choice"
+            "parts: [{name: a, kind: HUGE}]",
+            ["parts[0].kind", "HUGE", "LARGE", "SMALL"],
+            id="not in a choice",
         ),
-        pytest.param("parts: [a]", ["parts[0]", "expected a mapping"], id="text for a mapping in a list"),
+        pytest.param(
+            "parts: [a]", ["parts[0]", "expected a mapping"], id="text for a mapping in a list"
+        ),
         pytest.param("parts: 5", ["parts", "expected"], id="number for a list"),
     ],
 )
@@ -265,23 +363,34 @@ def test_a_key_that_stands_twice_is_shown_where_it_stands() -> None:
 
 
 def test_an_entry_may_take_over_what_another_says() -> None:
-    listed = parse_entries("[&first {bucket: a, keep: 1}, {<<: *first, keep: 2}]", Entry, "the list")
+    listed = parse_entries(
+        "[&first {bucket: a, keep: 1}, {<<: *first, keep: 2}]", Entry, "the list"
+    )
     assert listed.usable == (Entry("a", 1), Entry("a", 2))
 
 
 def test_a_key_may_stand_once_in_each_mapping() -> None:
-    listed = parse_entries("[{bucket: a, keep: 1, tags: {keep: x}}, {bucket: b, keep: 1}]", Entry, "the list")
+    listed = parse_entries(
+        "[{bucket: a, keep: 1, tags: {keep: x}}, {bucket: b, keep: 1}]", Entry, "the list"
+    )
     assert listed.usable == (Entry("a", 1, tags={"keep": "x"}), Entry("b", 1))
 
 
 def test_faults_are_numbered_and_leave_the_other_entries_usable() -> None:
-    listed = parse_entries("[{bucket: a, keep: 1}, oops, {bucket: b, keep: 2}, {bucket: c}]", Entry, "the list")
+    listed = parse_entries(
+        "[{bucket: a, keep: 1}, oops, {bucket: b, keep: 2}, {bucket: c}]", Entry, "the list"
+    )
     assert listed.usable == (Entry("a", 1), Entry("b", 2))
-    assert [(fault.number, fault.entry) for fault in listed.faults] == [(2, "oops"), (4, {"bucket": "c"})]
+    assert [(fault.number, fault.entry) for fault in listed.faults] == [
+        (2, "oops"),
+        (4, {"bucket": "c"}),
+    ]
 
 
 def test_an_entry_that_repeats_the_key_of_an_earlier_one_is_a_fault() -> None:
-    text = "[{bucket: a, keep: 1}, {bucket: b, keep: 1}, {bucket: a, keep: 2}, {bucket: a, keep: 3}]"
+    text = (
+        "[{bucket: a, keep: 1}, {bucket: b, keep: 1}, {bucket: a, keep: 2}, {bucket: a, keep: 3}]"
+    )
     listed = parse_entries(text, Entry, "the list", key=lambda entry: entry.bucket)
     assert listed.usable == (Entry("a", 1), Entry("b", 1))
     assert [(fault.number, fault.reason) for fault in listed.faults] == [
@@ -291,7 +400,10 @@ def test_an_entry_that_repeats_the_key_of_an_earlier_one_is_a_fault() -> None:
 
 
 def test_entries_may_repeat_where_no_key_tells_them_apart() -> None:
-    assert len(parse_entries("[{bucket: a, keep: 1}, {bucket: a, keep: 1}]", Entry, "the list").usable) == 2
+    assert (
+        len(parse_entries("[{bucket: a, keep: 1}, {bucket: a, keep: 1}]", Entry, "the list").usable)
+        == 2
+    )
 
 
 @pytest.mark.parametrize("value", [1, 5], ids=["least", "most"])
@@ -312,17 +424,23 @@ def test_all_faults_of_an_entry_are_said_at_once() -> None:
     )
 
 
-@pytest.mark.parametrize("value", [{"bucket": "b", "keep": 1}, {"keep": 1, "bucket": "b"}], ids=repr)
+@pytest.mark.parametrize(
+    "value", [{"bucket": "b", "keep": 1}, {"keep": 1, "bucket": "b"}], ids=repr
+)
 def test_a_decoded_mapping_is_structured(value: Any) -> None:
     assert structure(value, Entry, "the detail") == Entry("b", 1)
 
 
 @pytest.mark.usefixtures("moto")
 def test_a_list_is_read_from_its_parameter() -> None:
-    aws.client("ssm").put_parameter(Name="/fleet/list", Type="String", Value="[{bucket: b, keep: 1}, oops]")
+    aws.client("ssm").put_parameter(
+        Name="/fleet/list", Type="String", Value="[{bucket: b, keep: 1}, oops]"
+    )
     listed = entries("/fleet/list", Entry)
     assert listed.usable == (Entry("b", 1),)
-    assert listed.faults[0].reason.startswith("entry 2 of the SSM parameter /fleet/list: expected a mapping")
+    assert listed.faults[0].reason.startswith(
+        "entry 2 of the SSM parameter /fleet/list: expected a mapping"
+    )
 
 
 @pytest.mark.usefixtures("moto")
@@ -340,7 +458,9 @@ def test_a_list_that_was_mended_is_read_anew_at_once() -> None:
     ssm.put_parameter(Name="/fleet/list", Type="String", Value="[{bucket: b")
     with pytest.raises(SettingsError, match="is not YAML"):
         entries("/fleet/list", Entry)
-    ssm.put_parameter(Name="/fleet/list", Type="String", Value="[{bucket: b, keep: 1}]", Overwrite=True)
+    ssm.put_parameter(
+        Name="/fleet/list", Type="String", Value="[{bucket: b, keep: 1}]", Overwrite=True
+    )
     assert entries("/fleet/list", Entry).usable == (Entry("b", 1),)
 
 
@@ -358,7 +478,9 @@ def test_an_optional_list_that_is_wrong_is_refused_all_the_same() -> None:
 
 @pytest.mark.usefixtures("moto")
 def test_a_parameter_that_does_not_exist_is_named() -> None:
-    with pytest.raises(SettingsError, match=r"the SSM parameter /fleet/list cannot be read: .*ParameterNotFound"):
+    with pytest.raises(
+        SettingsError, match=r"the SSM parameter /fleet/list cannot be read: .*ParameterNotFound"
+    ):
         entries("/fleet/list", Entry)
 
 
@@ -398,7 +520,9 @@ def test_a_key_may_be_one_that_python_cannot_name() -> None:
 
 
 def test_a_list_may_stand_under_a_key_and_what_is_beside_it_is_named() -> None:
-    listed = parse_entries("{ui: {}, parts: [{name: a}, {}], 1: x}", Part, "the list", under="parts")
+    listed = parse_entries(
+        "{ui: {}, parts: [{name: a}, {}], 1: x}", Part, "the list", under="parts"
+    )
     assert listed.usable == (Part("a"),)
     assert [(fault.number, fault.reason) for fault in listed.faults] == [
         (0, "the list: 1, ui has no effect here: only the list counts"),

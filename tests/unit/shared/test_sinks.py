@@ -50,7 +50,9 @@ def test_without_routes_a_sink_is_not_in_use() -> None:
 
 def test_an_alert_that_no_route_takes_is_permanent_and_names_the_unusable_ones() -> None:
     known = Entries((Route(owner="search"),), (Fault(2, "entry 2 is wrong", {}),))
-    with pytest.raises(Permanent, match="owner 'payments' and the severity critical; entry 2 is wrong"):
+    with pytest.raises(
+        Permanent, match="owner 'payments' and the severity critical; entry 2 is wrong"
+    ):
         sinks.first(known, SAMPLE)
 
 
@@ -58,17 +60,25 @@ def written(about: Alert) -> bytes:
     return about.as_json().encode()
 
 
-@given(st.dictionaries(st.text(max_size=30), st.text(max_size=300), max_size=60), st.integers(700, 8_000))
+@given(
+    st.dictionaries(st.text(max_size=30), st.text(max_size=300), max_size=60),
+    st.integers(700, 8_000),
+)
 def test_an_alert_keeps_the_facts_that_there_is_room_for(facts: dict[str, str], limit: int) -> None:
     made = alert(detail=facts)
     try:
         body = sinks.fitted(made, written, limit)
     except Permanent:
-        assert len(written(alert(detail={sinks.LEFT_OUT: "1 facts, too large to deliver"}))) + 2 > limit
+        assert (
+            len(written(alert(detail={sinks.LEFT_OUT: "1 facts, too large to deliver"}))) + 2
+            > limit
+        )
         return
     assert len(body) <= limit
     detail = json.loads(body)["detail"]
     if len(written(made)) <= limit:
         assert detail == facts
     else:
-        assert detail[sinks.LEFT_OUT] == f"{len(facts) - len(detail) + 1} facts, too large to deliver"
+        assert (
+            detail[sinks.LEFT_OUT] == f"{len(facts) - len(detail) + 1} facts, too large to deliver"
+        )

@@ -22,7 +22,9 @@ class Settings(Ladders):
     late_critical_days: int = 7
 
 
-def found(faults: dict[str, Severity] | None = None, tags: dict[str, str] | None = None) -> list[Finding]:
+def found(
+    faults: dict[str, Severity] | None = None, tags: dict[str, str] | None = None
+) -> list[Finding]:
     faults = {"is old": WARNING} if faults is None else faults
     thing = Stale("box/a b", "the box", faults, "boxes/a%20b", {"made": "long ago"}, tags or {})
     return list(judged(thing, "stale_things", NOW))
@@ -46,7 +48,9 @@ def excepted(text: str) -> str:
         pytest.param("late", timedelta(seconds=1), WARNING, id="due"),
     ],
 )
-def test_a_ladder_warns_and_then_is_critical(ladder: str, lasts: timedelta, severity: Severity | None) -> None:
+def test_a_ladder_warns_and_then_is_critical(
+    ladder: str, lasts: timedelta, severity: Severity | None
+) -> None:
     assert Settings().faults(ladder, "is old", lasts) == ({"is old": severity} if severity else {})
 
 
@@ -61,7 +65,9 @@ def test_every_ladder_that_does_not_rise_is_named_at_once() -> None:
 
 
 def test_a_ladder_may_have_one_rung() -> None:
-    assert load(Settings, {"OLD_DAYS": "365"}).faults("old", "x", timedelta(days=366)) == {"x": CRITICAL}
+    assert load(Settings, {"OLD_DAYS": "365"}).faults("old", "x", timedelta(days=366)) == {
+        "x": CRITICAL
+    }
 
 
 def test_a_thing_with_faults_is_a_finding_as_bad_as_the_worst() -> None:
@@ -92,9 +98,21 @@ def test_a_thing_without_faults_is_none_whatever_its_exception() -> None:
         pytest.param("9999-12-31", "ends in more than 366 days: '9999-12-31'", id="for ever"),
         pytest.param("", "does not begin with a day such as 2026-11-20: ''", id="empty"),
         pytest.param("yes", "does not begin with a day such as 2026-11-20: 'yes'", id="no day"),
-        pytest.param("31.01.2027", "does not begin with a day such as 2026-11-20: '31.01.2027'", id="another form"),
-        pytest.param("2027-02-30", "does not begin with a day such as 2026-11-20: '2027-02-30'", id="no such day"),
-        pytest.param("2027-01-311", "does not begin with a day such as 2026-11-20: '2027-01-311'", id="a digit more"),
+        pytest.param(
+            "31.01.2027",
+            "does not begin with a day such as 2026-11-20: '31.01.2027'",
+            id="another form",
+        ),
+        pytest.param(
+            "2027-02-30",
+            "does not begin with a day such as 2026-11-20: '2027-02-30'",
+            id="no such day",
+        ),
+        pytest.param(
+            "2027-01-311",
+            "does not begin with a day such as 2026-11-20: '2027-01-311'",
+            id="a digit more",
+        ),
         pytest.param("\n", "does not begin with a day such as 2026-11-20: '\\n'", id="a line"),
     ],
 )
@@ -102,7 +120,9 @@ def test_an_exception_holds_through_its_day_and_says_why_it_does_not(text: str, 
     assert excepted(text) == said
 
 
-@given(st.one_of(st.text(), st.dates().map(str), st.from_regex(r"\d{4}-\d\d-\d\d.?", fullmatch=True)))
+@given(
+    st.one_of(st.text(), st.dates().map(str), st.from_regex(r"\d{4}-\d\d-\d\d.?", fullmatch=True))
+)
 def test_whatever_an_exception_says_it_holds_or_is_told(text: str) -> None:
     findings = found(tags={TAG: text})
     day = text.split(" ", maxsplit=1)[0]

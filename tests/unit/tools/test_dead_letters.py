@@ -20,12 +20,24 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def queues(moto: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setattr("fleet.dead_letters.looking.POLL_SECONDS", 0)
-    urls = {name: aws.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("dead", "f-start_pipeline")}
+    urls = {
+        name: aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+        for name in ("dead", "f-start_pipeline")
+    }
     monkeypatch.setattr(deployed, "enter", lambda _: Stack("f", {"DeadLettersUrl": urls["dead"]}))
     for number, reason in enumerate(["no pipeline 1", "no pipeline 2", "refused"]):
         seen = datetime.now(UTC) - timedelta(hours=number)
         source = f"arn:aws:sqs:{REGION}:{ACCOUNT}:f-start_pipeline"
-        letter = Parked(f'{{"n": {number}}}', "start_pipeline", reason, "Permanent", 1, seen, source, f"m{number}")
+        letter = Parked(
+            f'{{"n": {number}}}',
+            "start_pipeline",
+            reason,
+            "Permanent",
+            1,
+            seen,
+            source,
+            f"m{number}",
+        )
         aws.client("sqs").send_message(
             QueueUrl=urls["dead"], MessageBody=letter.body, MessageAttributes=letter.attributes()
         )
@@ -42,7 +54,9 @@ def run(queues: dict[str, str], capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def bodies(url: str) -> list[str]:
-    answer = aws.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    answer = aws.client("sqs").receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0
+    )
     return sorted(message["Body"] for message in answer.get("Messages", []))
 
 
@@ -55,7 +69,11 @@ def test_it_lists_shows_and_redrives(
     assert "2 h 0 min" in text
     code, text, _ = run("list", "--json")
     letters = {letter["reason"]: letter for letter in json.loads(text)["letters"]}
-    assert letters["no pipeline 1"]["cause"] == letters["no pipeline 2"]["cause"] != letters["refused"]["cause"]
+    assert (
+        letters["no pipeline 1"]["cause"]
+        == letters["no pipeline 2"]["cause"]
+        != letters["refused"]["cause"]
+    )
 
     refused = letters["refused"]
     code, text, _ = run("show", refused["id"][:8])
@@ -76,8 +94,14 @@ def test_it_lists_shows_and_redrives(
     editor.chmod(0o755)
     monkeypatch.setenv("VISUAL", str(editor))
     assert tool.edited('{"n": 2}') == '{\n  "n": 23\n}\n'
-    code, _, _ = run("redrive", "--id", refused["id"], "--body", str(tmp_path / "body.json"), "--wait", "0s")
-    assert (code, bodies(queues["f-start_pipeline"])[-1], bodies(queues["dead"])) == (0, '{"n": 22}', [])
+    code, _, _ = run(
+        "redrive", "--id", refused["id"], "--body", str(tmp_path / "body.json"), "--wait", "0s"
+    )
+    assert (code, bodies(queues["f-start_pipeline"])[-1], bodies(queues["dead"])) == (
+        0,
+        '{"n": 22}',
+        [],
+    )
     assert run()[1] == "there are no dead letters\n"
 
 
@@ -85,7 +109,9 @@ def test_a_discard_is_kept_in_the_log_of_the_fleet(run: Run, queues: dict[str, s
     aws.client("logs").create_log_group(logGroupName="/fleet/f")
     code, text, _ = run("discard", "--older-than", "90m", "--reason", "a test", "--author", "ada")
     assert (code, text.splitlines()[-1]) == (0, "1 discarded")
-    events = aws.client("logs").get_log_events(logGroupName="/fleet/f", logStreamName="operators")["events"]
+    events = aws.client("logs").get_log_events(logGroupName="/fleet/f", logStreamName="operators")[
+        "events"
+    ]
     (line,) = [json.loads(event["message"]) for event in events]
     assert (line["message"], line["why"], line["job"]) == ("discarded", "a test", "start_pipeline")
     assert line["author"].startswith("ada (arn:aws:sts:")
@@ -94,9 +120,15 @@ def test_a_discard_is_kept_in_the_log_of_the_fleet(run: Run, queues: dict[str, s
 
 def test_what_cannot_be_done_says_the_mend(run: Run, tmp_path: Path) -> None:
     for words, said in (
-        (("redrive",), "say which letters: --id, --job, --cause, --older-than or --younger-than, or --all"),
+        (
+            ("redrive",),
+            "say which letters: --id, --job, --cause, --older-than or --younger-than, or --all",
+        ),
         (("show", "zz"), "the id zz fits no dead letter: `make dead-letters` lists them"),
-        (("redrive", "--all", "--body", "x"), "--body and --edit are for one letter: name it with --id"),
+        (
+            ("redrive", "--all", "--body", "x"),
+            "--body and --edit are for one letter: name it with --id",
+        ),
         (("discard", "--all", "--reason", "x"), "AWS refused it: "),
     ):
         code, _, error = run(*words)
@@ -106,7 +138,9 @@ def test_what_cannot_be_done_says_the_mend(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("editor", ["true", "false", "nosuch-editor"])
-def test_an_editor_that_changes_nothing_sends_nothing(editor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_editor_that_changes_nothing_sends_nothing(
+    editor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("VISUAL", editor)
     with pytest.raises(FleetError, match="nothing was sent"):
         tool.edited("text")

@@ -25,7 +25,14 @@ def asked(*words: str) -> argparse.Namespace:
 
 
 def test_without_a_stack_it_is_the_fleet_that_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    running = Running(1, 0.0, "http://127.0.0.1:1", {"AWS_ENDPOINT_URL_CODEPIPELINE": "http://x"}, "fleet-local", {})
+    running = Running(
+        1,
+        0.0,
+        "http://127.0.0.1:1",
+        {"AWS_ENDPOINT_URL_CODEPIPELINE": "http://x"},
+        "fleet-local",
+        {},
+    )
     monkeypatch.setattr(registry, "newest", lambda: running)
     monkeypatch.setattr(deployed, "_outputs", lambda name: {"LedgerTable": f"{name}-ledger"})
     monkeypatch.setenv("AWS_PROFILE", "prod")
@@ -38,8 +45,14 @@ def test_without_a_stack_it_is_the_fleet_that_runs_here(monkeypatch: pytest.Monk
     ("words", "said"),
     [
         (["--profile", "ops"], "--profile and --region are for a stack in AWS: add --stack"),
-        (["--stack", "nosuch"], "there is no stack nosuch in eu-west-1: mend --stack, --region or --profile"),
-        (["--stack", "x", "--profile", "nosuch"], "name one of `aws configure list-profiles` with --profile"),
+        (
+            ["--stack", "nosuch"],
+            "there is no stack nosuch in eu-west-1: mend --stack, --region or --profile",
+        ),
+        (
+            ["--stack", "x", "--profile", "nosuch"],
+            "name one of `aws configure list-profiles` with --profile",
+        ),
     ],
 )
 @pytest.mark.usefixtures("moto")
@@ -54,5 +67,7 @@ def test_a_stack_in_aws_tells_its_outputs() -> None:
     aws.client("cloudformation").create_stack(StackName="fleet-dev", TemplateBody=template)
     stack = deployed.enter(asked("--stack", "fleet-dev"))
     assert stack.output("DeadLettersUrl") == "https://x"
-    with pytest.raises(FleetError, match=r"has no output LedgerTable \(it has: DeadLettersUrl\): is it a fleet"):
+    with pytest.raises(
+        FleetError, match=r"has no output LedgerTable \(it has: DeadLettersUrl\): is it a fleet"
+    ):
         stack.output("LedgerTable")

@@ -7,7 +7,18 @@ from tools.mute import arguments, run
 from fleet.ledger.table import Table
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
-ADD = ["add", "--stack", "s", "--until", "4h", "--reason", "upgrade", "--author", "ada", "subject:db-*"]
+ADD = [
+    "add",
+    "--stack",
+    "s",
+    "--until",
+    "4h",
+    "--reason",
+    "upgrade",
+    "--author",
+    "ada",
+    "subject:db-*",
+]
 
 
 @pytest.fixture

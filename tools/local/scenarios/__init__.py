@@ -29,5 +29,7 @@ def scenario(job: str) -> Scenario:
     """Return the job's scenario."""
     module = f"{__name__}.{job}"
     if find_spec(module) is None:
-        raise FleetError(f"the job {job} has no scenario: write tools/local/scenarios/{job}.py, beside the others")
+        raise FleetError(
+            f"the job {job} has no scenario: write tools/local/scenarios/{job}.py, beside the others"
+        )
     return cast(Scenario, import_module(module))

@@ -11,7 +11,16 @@ from tools.local.paths import ROOT
 from tools.local.stack import STACK
 
 TRIGGER = "HTTP"
-READ = ("/v1/health", "/v1/jobs", "/v1/findings?state=all", "/v1/mutes", "/v1/causes", "/v1/letters", "/", "/findings")
+READ = (
+    "/v1/health",
+    "/v1/jobs",
+    "/v1/findings?state=all",
+    "/v1/mutes",
+    "/v1/causes",
+    "/v1/letters",
+    "/",
+    "/findings",
+)
 JOB = "start_pipeline"
 LETTERS = ROOT / "tests" / "events" / "dead_letters"
 PATTERN = "subject:console-scenario-*"
@@ -31,15 +40,29 @@ def play(fleet: Fleet) -> str:
         expect(job.get("state") not in (None, "missing"), f"/v1/jobs/{name} says {job}")
     status, said = ask(fleet, "POST", "/v1/jobs/missed_runs/runs", {})
     expect(status == 202, f"missed_runs was not run: {status}, {said:.300}")
-    status, said = ask(fleet, "POST", f"/v1/jobs/{JOB}/runs", {"event": {"hopeless": "asked for by the console"}})
+    status, said = ask(
+        fleet, "POST", f"/v1/jobs/{JOB}/runs", {"event": {"hopeless": "asked for by the console"}}
+    )
     expect(status == 202, f"{JOB} was not run: {status}, {said:.300}")
-    letter = eventually(lambda: _letter(fleet), f"no dead letter of {JOB} came of an event that it cannot read")
+    letter = eventually(
+        lambda: _letter(fleet), f"no dead letter of {JOB} came of an event that it cannot read"
+    )
     status, said = ask(fleet, "POST", "/v1/redrives", {"ids": [letter], "dry_run": True})
-    expect(status == 200 and json.loads(said)["outcomes"][0]["step"] == "would", f"the redrive says {status}, {said}")
+    expect(
+        status == 200 and json.loads(said)["outcomes"][0]["step"] == "would",
+        f"the redrive says {status}, {said}",
+    )
     redrive(fleet, undelivered(fleet), unheard(fleet))
-    status, said = ask(fleet, "POST", "/v1/discards", {"ids": [letter], "reason": "sent by the scenario"})
-    expect(status == 200 and json.loads(said)["outcomes"][0]["step"] == "discarded", f"it says {status}, {said}")
-    status, said = ask(fleet, "POST", "/v1/mutes", {"pattern": PATTERN, "reason": "scenario", "until": "1h"})
+    status, said = ask(
+        fleet, "POST", "/v1/discards", {"ids": [letter], "reason": "sent by the scenario"}
+    )
+    expect(
+        status == 200 and json.loads(said)["outcomes"][0]["step"] == "discarded",
+        f"it says {status}, {said}",
+    )
+    status, said = ask(
+        fleet, "POST", "/v1/mutes", {"pattern": PATTERN, "reason": "scenario", "until": "1h"}
+    )
     expect(status == 201, f"nothing was muted: {status}, {said:.300}")
     status, said = ask(fleet, "DELETE", f"/v1/mutes/{json.loads(said)['id']}")
     expect(status == 200, f"the mute did not end: {status}, {said:.300}")
@@ -66,13 +89,18 @@ def undelivered(fleet: Fleet) -> str:
 def unheard(fleet: Fleet) -> str:
     """Leave what SNS could not deliver in the dead letters, and return the letter's id."""
     letter = json.loads((LETTERS / "subscription.json").read_text())
-    envelope = json.loads(letter["Body"]) | {"TopicArn": fleet.outputs["AlertsTopicArn"], "Message": "the disk is odd"}
+    envelope = json.loads(letter["Body"]) | {
+        "TopicArn": fleet.outputs["AlertsTopicArn"],
+        "Message": "the disk is odd",
+    }
     return _left(fleet, json.dumps(envelope), {})
 
 
 def _left(fleet: Fleet, body: str, attributes: Any) -> str:
     url = fleet.outputs["DeadLettersUrl"]
-    return fleet.account.sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)["MessageId"]
+    return fleet.account.sqs.send_message(
+        QueueUrl=url, MessageBody=body, MessageAttributes=attributes
+    )["MessageId"]
 
 
 def redrive(fleet: Fleet, *letters: str) -> None:
@@ -82,7 +110,9 @@ def redrive(fleet: Fleet, *letters: str) -> None:
     def gone() -> bool:
         status, said = ask(fleet, "POST", "/v1/redrives", {"ids": sorted(left)})
         expect(status == 200, f"the redrive says {status}, {said:.300}")
-        left.difference_update(each["letter"] for each in json.loads(said)["outcomes"] if each["step"] == "sent")
+        left.difference_update(
+            each["letter"] for each in json.loads(said)["outcomes"] if each["step"] == "sent"
+        )
         return not left
 
     eventually(gone, f"the console did not send {letters} back")
@@ -101,7 +131,9 @@ def ask(fleet: Fleet, method: str, path: str, body: Any = None) -> tuple[int, st
     event["headers"] |= {"fleet-console": "1", "content-type": "application/json"}
     if body is not None:
         event["body"] = json.dumps(body)
-    answer = fleet.account.lambda_.invoke(FunctionName=f"{STACK}-console", Payload=json.dumps(event))
+    answer = fleet.account.lambda_.invoke(
+        FunctionName=f"{STACK}-console", Payload=json.dumps(event)
+    )
     said = json.loads(answer["Payload"].read())
     expect("FunctionError" not in answer, f"{path} failed: {said}")
     return said["statusCode"], said["body"]
@@ -109,7 +141,14 @@ def ask(fleet: Fleet, method: str, path: str, body: Any = None) -> tuple[int, st
 
 def _letter(fleet: Fleet) -> str | None:
     items = json.loads(ask(fleet, "GET", f"/v1/letters?job={JOB}")[1])["items"]
-    return next((letter["id"] for letter in items if "asked for by the console" in _body(fleet, letter["id"])), None)
+    return next(
+        (
+            letter["id"]
+            for letter in items
+            if "asked for by the console" in _body(fleet, letter["id"])
+        ),
+        None,
+    )
 
 
 def _body(fleet: Fleet, letter: str) -> str:

@@ -59,14 +59,18 @@ class Scene:
 def scene() -> Scene:
     """Start the servers, once."""
     authority = trustme.CA()
-    ending = authority.issue_cert("127.0.0.1", not_after=datetime.now(UTC) + timedelta(days=5, hours=12))
+    ending = authority.issue_cert(
+        "127.0.0.1", not_after=datetime.now(UTC) + timedelta(days=5, hours=12)
+    )
     return Scene(authority, Server(authority.issue_cert("127.0.0.1")), Server(ending))
 
 
 def seed(fleet: Fleet) -> None:
     """Start the servers and list them, with the authority that they are to be held against."""
     made = scene()
-    authority = f"{fleet.variables(JOB)['ENDPOINTS_PARAMETER'].rpartition('/')[0]}/authorities/local"
+    authority = (
+        f"{fleet.variables(JOB)['ENDPOINTS_PARAMETER'].rpartition('/')[0]}/authorities/local"
+    )
     pem = made.authority.cert_pem.bytes().decode()
     fleet.account.ssm.put_parameter(Name=authority, Value=pem, Type="String", Overwrite=True)
     listed = "\n".join(
@@ -79,14 +83,19 @@ def seed(fleet: Fleet) -> None:
 def play(fleet: Fleet) -> str:
     """Expect findings about the one server and ACM; then renew and delete, and expect people to hear of it."""
     made = scene()
-    unused = made.authority.issue_cert("old.example.com", not_after=datetime.now(UTC) + timedelta(days=20))
+    unused = made.authority.issue_cert(
+        "old.example.com", not_after=datetime.now(UTC) + timedelta(days=20)
+    )
     arn = fleet.account.acm.import_certificate(
         Certificate=unused.cert_chain_pems[0].bytes(), PrivateKey=unused.private_key_pem.bytes()
     )["CertificateArn"]
     endpoint = f"127.0.0.1:{made.ending.port}"
     findings = {finding["subject"]: finding for finding in fleet.report(JOB)}
     severities = {subject: finding["severity"] for subject, finding in findings.items()}
-    expect(severities == {endpoint: "critical", arn: "info"}, f"expected a critical and an info; reported: {findings}")
+    expect(
+        severities == {endpoint: "critical", arn: "info"},
+        f"expected a critical and an info; reported: {findings}",
+    )
     title = findings[endpoint]["title"]
     expect("expires in 5 d" in title, f"the certificate ends in 5 days; the title is: {title}")
     opened(fleet, f"{JOB}/{endpoint}", SLACK, PAGERDUTY)

@@ -83,9 +83,15 @@ def play(fleet: Fleet) -> str:
     """Expect findings about the failing page and the mistyped entry; mend both; then have the run divided."""
     findings = {finding["subject"]: finding for finding in fleet.report(JOB)}
     mistyped = f"entry 3 of {fleet.variables(JOB)['ENDPOINTS_PARAMETER']}"
-    expect(set(findings) == {FAILING, mistyped}, f"expected {FAILING} and {mistyped}; reported: {set(findings)}")
+    expect(
+        set(findings) == {FAILING, mistyped},
+        f"expected {FAILING} and {mistyped}; reported: {set(findings)}",
+    )
     detail = findings[FAILING]["detail"]
-    expect((detail["phase"], detail["got"]) == ("condition", "[STATUS] is 503"), f"the finding says {detail}")
+    expect(
+        (detail["phase"], detail["got"]) == ("condition", "[STATUS] is 503"),
+        f"the finding says {detail}",
+    )
     opened(fleet, f"{JOB}/{FAILING}", SLACK)
     opened(fleet, f"{JOB}/{mistyped}", SLACK)
     pages[-1].statuses.clear()
@@ -96,7 +102,8 @@ def play(fleet: Fleet) -> str:
     resolved(fleet, f"{JOB}/{mistyped}", SLACK)
     fleet.renew(JOB, fleet.variables(JOB) | {"ENDPOINTS_PER_RUN": "1"})
     with fleet.tap(
-        f"{JOB}-parts", {"source": ["fleet"], "detail-type": ["Job Report"], "detail": {"job": [JOB]}}
+        f"{JOB}-parts",
+        {"source": ["fleet"], "detail-type": ["Job Report"], "detail": {"job": [JOB]}},
     ) as tap:
         fleet.report(JOB)
         parts = divided(tap)

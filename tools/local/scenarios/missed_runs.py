@@ -37,7 +37,10 @@ def play(fleet: Fleet) -> str:
     (finding, *others) = fleet.report("missed_runs") or [{}]
     subjects = [each.get("subject") for each in (finding, *others)]
     expect(subjects == [SILENT], f"expected one finding, about {SILENT}; reported: {subjects}")
-    expect(finding["detail"]["last report"] == "never", f"{SILENT} never reported, and the finding says: {finding}")
+    expect(
+        finding["detail"]["last report"] == "never",
+        f"{SILENT} never reported, and the finding says: {finding}",
+    )
     opened(fleet, KEY, SLACK)
     report(fleet, SILENT)
     left = fleet.report("missed_runs")
@@ -56,6 +59,9 @@ def report(fleet: Fleet, job: str) -> None:
     fleet.publish({"source": "fleet", "detail-type": "Job Report", "detail": detail})
     key = {"pk": {"S": "reports"}, "sk": {"S": job}}
     eventually(
-        lambda: "Item" in fleet.account.dynamodb.get_item(TableName=fleet.outputs["LedgerTable"], Key=key),
+        lambda: (
+            "Item"
+            in fleet.account.dynamodb.get_item(TableName=fleet.outputs["LedgerTable"], Key=key)
+        ),
         f"triage did not note the report of {job}",
     )

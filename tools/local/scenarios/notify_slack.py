@@ -14,7 +14,9 @@ def seed(fleet: Fleet) -> None:
     """Route the alerts of each owner to a channel of their own, all others to another."""
     token = fleet.entrust(JOB, "token", SLACK_TOKEN)
     routes = [f"{{token: {token}, channel: C0{owner.upper()}, owner: {owner}}}" for owner in OWNERS]
-    fleet.configure(JOB, "ROUTES_PARAMETER", f"[{', '.join(routes)}, {{token: {token}, channel: C0FLEET}}]")
+    fleet.configure(
+        JOB, "ROUTES_PARAMETER", f"[{', '.join(routes)}, {{token: {token}, channel: C0FLEET}}]"
+    )
 
 
 def play(fleet: Fleet) -> str:
@@ -23,7 +25,9 @@ def play(fleet: Fleet) -> str:
     play_id = uuid.uuid4().hex  # `make invoke` may have shown the sample itself already
     title = f"{alert['detail']['title']} ({play_id[:6]})"
     alert["detail"] |= {"id": play_id, "dedup_key": f"aws.cloudwatch/{play_id}", "title": title}
-    fleet.destinations.misbehave(SLACK, Answer(429, headers={"Retry-After": "2"}, about=play_id[:6]))
+    fleet.destinations.misbehave(
+        SLACK, Answer(429, headers={"Retry-After": "2"}, about=play_id[:6])
+    )
     fleet.publish(alert)
     (posted,) = fleet.delivered(SLACK, title, 1)
     refused = next(delivery for delivery in fleet.destinations.of(SLACK) if not delivery.accepted)
@@ -32,6 +36,9 @@ def play(fleet: Fleet) -> str:
     resolved = {**alert["detail"], "id": f"{alert['detail']['id']}-resolved", "status": "resolved"}
     fleet.publish({**alert, "detail": resolved})
     update = fleet.delivered(SLACK, f"Resolved: {title}", 1)[-1]
-    expect(update.path.endswith("chat.update"), f"the resolution was not made in place but by {update.path}")
+    expect(
+        update.path.endswith("chat.update"),
+        f"the resolution was not made in place but by {update.path}",
+    )
     fleet.delivered(SLACK, "Resolved: since", 1)
     return f"one message, posted {waited:.0f} s after Slack asked for 2, then resolved in place and in its thread"

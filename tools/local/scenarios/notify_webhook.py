@@ -26,10 +26,18 @@ def play(fleet: Fleet) -> str:
     fleet.publish(alert)
     fleet.delivered(WEBHOOK, alert_id, 1)
     fleet.publish(alert)
-    other = {**alert["detail"], "id": f"{alert_id}-other", "dedup_key": "another", "owner": DEPARTED}
+    other = {
+        **alert["detail"],
+        "id": f"{alert_id}-other",
+        "dedup_key": "another",
+        "owner": DEPARTED,
+    }
     fleet.publish({**alert, "detail": other})
     fleet.delivered(WEBHOOK, f"{alert_id}-other", 1)
-    times = sum(delivery.body["data"]["id"] == alert_id for delivery in fleet.delivered(WEBHOOK, alert_id, 1))
+    times = sum(
+        delivery.body["data"]["id"] == alert_id
+        for delivery in fleet.delivered(WEBHOOK, alert_id, 1)
+    )
     expect(times == 1, f"the receiver accepted the alert {times} times")
     fleet.delivered(WEBHOOK, "it gets no more alerts", 1)
     fleet.publish({**alert, "detail": {**other, "id": f"{alert_id}-late", "dedup_key": "late"}})

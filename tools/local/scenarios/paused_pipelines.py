@@ -17,7 +17,12 @@ def seed(_: Fleet) -> None:
     now = datetime.now(UTC)
     for name in (FORGOTTEN, "shop-web", "search"):
         add_pipeline(name)
-    pause(FORGOTTEN, "Deploy", reason="incident 4711, wait for the fix", since=now - timedelta(days=6, hours=3))
+    pause(
+        FORGOTTEN,
+        "Deploy",
+        reason="incident 4711, wait for the fix",
+        since=now - timedelta(days=6, hours=3),
+    )
     pause("shop-web", "Deploy", reason="release at noon", since=now - timedelta(hours=1))
 
 
@@ -25,13 +30,16 @@ def play(fleet: Fleet) -> str:
     """Expect one finding, about the forgotten pipeline; then resume that, and expect people to hear that it is over."""
     findings = fleet.report("paused_pipelines")
     subjects = [finding["subject"] for finding in findings]
-    expect(subjects == [FORGOTTEN], f"expected one finding, about {FORGOTTEN}; reported: {subjects}")
-    expect("incident 4711" in str(findings[0]["detail"]), f"the finding lacks the reason: {findings[0]['detail']}")
+    expect(
+        subjects == [FORGOTTEN], f"expected one finding, about {FORGOTTEN}; reported: {subjects}"
+    )
+    expect(
+        "incident 4711" in str(findings[0]["detail"]),
+        f"the finding lacks the reason: {findings[0]['detail']}",
+    )
     opened(fleet, KEY, SLACK)
     resume(FORGOTTEN, "Deploy")
     left = fleet.report("paused_pipelines")
     expect(not left, f"nothing is paused for long any more; reported: {left}")
     resolved(fleet, KEY, SLACK)
-    return (
-        f"{findings[0]['title']}: opened at Slack and webhook; resumed, and resolved at both (a warning pages nobody)"
-    )
+    return f"{findings[0]['title']}: opened at Slack and webhook; resumed, and resolved at both (a warning pages nobody)"

@@ -38,12 +38,21 @@ def play(fleet: Fleet) -> str:
     """Expect the newest objects under the one prefix, and findings about the others until the list is mended."""
     findings = fleet.report("prune_objects")
     pruned, tried = stored(fleet, "cache/"), stored(fleet, "tried/")
-    expect(pruned == keys("cache/", KEEP), f"expected the {KEEP} newest under cache/; there are: {sorted(pruned)}")
-    expect(tried == keys("tried/", OBJECTS), f"the dry run deleted objects; {len(tried)} of {OBJECTS} are left")
+    expect(
+        pruned == keys("cache/", KEEP),
+        f"expected the {KEEP} newest under cache/; there are: {sorted(pruned)}",
+    )
+    expect(
+        tried == keys("tried/", OBJECTS),
+        f"the dry run deleted objects; {len(tried)} of {OBJECTS} are left",
+    )
     found = [(finding["subject"], finding["severity"]) for finding in findings]
     mistyped = f"entry 3 of {fleet.variables('prune_objects')['ENTRIES_PARAMETER']}"
     dry = f"s3://{BUCKET}/tried/"
-    expect(set(found) == {(mistyped, "warning"), (dry, "info")}, f"expected a warning and an info; reported: {found}")
+    expect(
+        set(found) == {(mistyped, "warning"), (dry, "info")},
+        f"expected a warning and an info; reported: {found}",
+    )
     opened(fleet, f"prune_objects/{mistyped}", SLACK)
     opened(fleet, f"prune_objects/{dry}")
     fleet.configure("prune_objects", "ENTRIES_PARAMETER", MENDED)

@@ -43,7 +43,10 @@ def play(fleet: Fleet) -> str:
     opened(fleet, f"{JOB}/{subject}", SLACK)
     while letter := own(fleet):  # one more for each time that this fleet was asked for the scenario
         (outcome,) = mended(fleet, letter["id"])
-        expect(outcome["step"] == "sent", f"the letter was not redriven: {outcome['step']}: {outcome['detail']}")
+        expect(
+            outcome["step"] == "sent",
+            f"the letter was not redriven: {outcome['step']}: {outcome['detail']}",
+        )
         expect(outcome["detail"] == letter["origin"], f"the letter was sent to {outcome['detail']}")
     eventually(lambda: gone(fleet, subject), f"{subject} is still reported")
     resolved(fleet, f"{JOB}/{subject}", SLACK)
@@ -61,7 +64,11 @@ def own(fleet: Fleet) -> dict[str, Any] | None:
 
 def mended(fleet: Fleet, letter: str) -> list[dict[str, Any]]:
     """Send the letter back with a body that triage can read, as an operator does."""
-    sweep = {**UNREADABLE, "detail-type": "Sweep", "detail": {"scheduled_at": datetime.now(UTC).isoformat()}}
+    sweep = {
+        **UNREADABLE,
+        "detail-type": "Sweep",
+        "detail": {"scheduled_at": datetime.now(UTC).isoformat()},
+    }
     with tempfile.NamedTemporaryFile("w") as file:
         Path(file.name).write_text(json.dumps(sweep))
 
@@ -93,6 +100,9 @@ def tool(fleet: Fleet, *words: str) -> dict[str, Any]:
         text=True,
         check=False,
     )
-    expect("Traceback" not in done.stderr, f"`make dead-letters {words[0]}` broke: {done.stderr[-500:]}")
+    expect(
+        "Traceback" not in done.stderr,
+        f"`make dead-letters {words[0]}` broke: {done.stderr[-500:]}",
+    )
     document: dict[str, Any] = json.loads(done.stdout or "{}")
     return document

@@ -45,7 +45,10 @@ def play(fleet: Fleet) -> str:
     """Expect the table, the old and the small dump; then protect the one, dump anew, and expect that all is over."""
     eventually(lambda: age(fleet) > timedelta(seconds=6), "the dump does not grow old")
     found = {finding["subject"]: finding["title"] for finding in fleet.report("stale_backups")}
-    expect(set(found) == {MISSED, OLD, SMALL}, f"expected the table, the old and the small dump; reported: {found}")
+    expect(
+        set(found) == {MISSED, OLD, SMALL},
+        f"expected the table, the old and the small dump; reported: {found}",
+    )
     for subject in found:
         opened(fleet, f"stale_backups/{subject}", SLACK)
     protect(fleet, "shop-orders")
@@ -63,7 +66,9 @@ def play(fleet: Fleet) -> str:
 
 def dynamodb(fleet: Fleet) -> DynamoDBClient:
     """Return a client of the operator's."""
-    return session().client("dynamodb", endpoint_url=fleet.account.environment["AWS_ENDPOINT_URL"], config=CONFIG)
+    return session().client(
+        "dynamodb", endpoint_url=fleet.account.environment["AWS_ENDPOINT_URL"], config=CONFIG
+    )
 
 
 def protect(fleet: Fleet, table: str) -> None:

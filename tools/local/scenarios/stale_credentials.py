@@ -32,14 +32,19 @@ def play(fleet: Fleet) -> str:
     """Expect the key and the password of the one user; then cure both, and expect people to hear that it is over."""
     found = {finding["subject"]: finding for finding in fleet.report("stale_credentials")}
     severities = {subject: finding["severity"] for subject, finding in found.items()}
-    expect(severities == {KEY: "critical", PASSWORD: "warning"}, f"expected an old key, no MFA; reported: {severities}")
+    expect(
+        severities == {KEY: "critical", PASSWORD: "warning"},
+        f"expected an old key, no MFA; reported: {severities}",
+    )
     (key,) = fleet.account.iam.list_access_keys(UserName=STALE)["AccessKeyMetadata"]
     title = found[KEY]["title"]
     told = f"{key['AccessKeyId'][-4:]} of {STALE} is 400 d old and has never been used"
     expect(title.endswith(told), f"expected {told!r}; the finding says: {title}")
     opened(fleet, f"stale_credentials/{KEY}", SLACK, PAGERDUTY)
     opened(fleet, f"stale_credentials/{PASSWORD}", SLACK)
-    fleet.account.iam.update_access_key(UserName=STALE, AccessKeyId=key["AccessKeyId"], Status="Inactive")
+    fleet.account.iam.update_access_key(
+        UserName=STALE, AccessKeyId=key["AccessKeyId"], Status="Inactive"
+    )
     give_mfa(fleet, STALE)
     left = fleet.report("stale_credentials")
     expect(not left, f"the key is inactive, and the user has MFA; reported: {left}")
@@ -51,7 +56,12 @@ def play(fleet: Fleet) -> str:
 def give_mfa(fleet: Fleet, user: str) -> None:
     """Enable an MFA device for the user."""
     iam = fleet.account.iam
-    serial = iam.create_virtual_mfa_device(VirtualMFADeviceName=user)["VirtualMFADevice"]["SerialNumber"]
+    serial = iam.create_virtual_mfa_device(VirtualMFADeviceName=user)["VirtualMFADevice"][
+        "SerialNumber"
+    ]
     iam.enable_mfa_device(
-        UserName=user, SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321"
+        UserName=user,
+        SerialNumber=serial,
+        AuthenticationCode1="123456",
+        AuthenticationCode2="654321",
     )

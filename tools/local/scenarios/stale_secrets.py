@@ -16,7 +16,9 @@ def seed(fleet: Fleet) -> None:
     """Create them."""
     now = datetime.now(UTC)
     for name in (UNREAD, READ):
-        fleet.account.at(now - timedelta(days=120)).secretsmanager.create_secret(Name=name, SecretString="s3cret")
+        fleet.account.at(now - timedelta(days=120)).secretsmanager.create_secret(
+            Name=name, SecretString="s3cret"
+        )
     fleet.account.secretsmanager.get_secret_value(SecretId=READ)
     write(fleet, EXPIRED, now - timedelta(days=3))
     write(fleet, VALID, now + timedelta(days=300))
@@ -27,7 +29,10 @@ def play(fleet: Fleet) -> str:
     found = {finding["subject"]: finding["title"] for finding in fleet.report("stale_secrets")}
     expect(list(found) == SUBJECTS, f"expected {SUBJECTS}; reported: {found}")
     titles = " and ".join(found.values())
-    expect("expired 2 d ago" in titles and "has never been read" in titles, f"the findings do not say what: {titles}")
+    expect(
+        "expired 2 d ago" in titles and "has never been read" in titles,
+        f"the findings do not say what: {titles}",
+    )
     for subject in SUBJECTS:
         opened(fleet, f"stale_secrets/{subject}", SLACK)
     fleet.account.secretsmanager.get_secret_value(SecretId=UNREAD)

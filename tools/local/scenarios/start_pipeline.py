@@ -37,10 +37,15 @@ def play(fleet: Fleet) -> str:
         redeliver(fleet, tap)
     docs = started("deploy-docs")
     expect(docs.variables == {"VERSION": "7"}, f"deploy-docs was started with {docs.variables}")
-    letter = eventually(lambda: fleet.dead_letters(JOB), "the request for an unknown pipeline was not parked")[0]
+    letter = eventually(
+        lambda: fleet.dead_letters(JOB), "the request for an unknown pipeline was not parked"
+    )[0]
     expect(set(letter) >= LETTER, f"the dead letter lacks {LETTER - set(letter)}")
     expect("deploy-nowhere" in letter["reason"], f"the dead letter's reason is: {letter['reason']}")
-    eventually(lambda: len(starts("deploy-shop")) > 1, "the second delivery of the push was not attended to")
+    eventually(
+        lambda: len(starts("deploy-shop")) > 1,
+        "the second delivery of the push was not attended to",
+    )
     check_push(push, started("deploy-shop"))
     busy = started("deploy-busy")
     waited = busy.at - starts("deploy-busy")[0].at
@@ -73,8 +78,19 @@ def started(pipeline: str) -> Start:
 def check_push(push: dict[str, Any], start: Start) -> None:
     """Expect the execution to know which image was pushed."""
     tag, digest = push["detail"]["image-tag"], push["detail"]["image-digest"]
-    expect(start.variables.get("IMAGE_TAG") == tag, f"deploy-shop was started with {start.variables}")
-    expect(start.variables.get("IMAGE_DIGEST") == digest, f"deploy-shop was started with {start.variables}")
-    expect(start.variables.get("IMAGE_URI", "").endswith(f":{tag}"), f"deploy-shop was started with {start.variables}")
+    expect(
+        start.variables.get("IMAGE_TAG") == tag, f"deploy-shop was started with {start.variables}"
+    )
+    expect(
+        start.variables.get("IMAGE_DIGEST") == digest,
+        f"deploy-shop was started with {start.variables}",
+    )
+    expect(
+        start.variables.get("IMAGE_URI", "").endswith(f":{tag}"),
+        f"deploy-shop was started with {start.variables}",
+    )
     revision = {"actionName": "Image", "revisionType": "IMAGE_DIGEST", "revisionValue": digest}
-    expect(start.source_revisions == [revision], f"deploy-shop was started from {start.source_revisions}")
+    expect(
+        start.source_revisions == [revision],
+        f"deploy-shop was started from {start.source_revisions}",
+    )

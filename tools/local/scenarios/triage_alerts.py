@@ -40,7 +40,11 @@ def play(fleet: Fleet) -> str:
     now = datetime.now(UTC)
     alarm = alarmed(fleet, "ALARM", "OK")
     first = report(now - timedelta(minutes=2), *SUBJECTS)
-    alerts = {"source": ["fleet"], "detail-type": ["Alert"], "detail": {"source": [SOURCE, "aws.sns"]}}
+    alerts = {
+        "source": ["fleet"],
+        "detail-type": ["Alert"],
+        "detail": {"source": [SOURCE, "aws.sns"]},
+    }
     with fleet.tap(JOB, alerts) as tap:
         fleet.publish(first)
         opened = [next_alert(tap, "opened") for _ in SUBJECTS]
@@ -55,7 +59,9 @@ def play(fleet: Fleet) -> str:
     alarmed(fleet, "OK", "ALARM")
     told_resolved(fleet, alarm, SLACK, PAGERDUTY)
     expect({each["subject"] for each in opened} == set(SUBJECTS), f"opened: {opened}")
-    expect({each["owner"] for each in opened} == {"web"}, f"the owner is not in the alerts: {opened}")
+    expect(
+        {each["owner"] for each in opened} == {"web"}, f"the owner is not in the alerts: {opened}"
+    )
     expect((resolved["subject"], resolved["count"]) == ("disk", 1), f"resolved: {resolved}")
     expect(told["source"] != SOURCE, f"expected an alert about the text, and got: {told}")
     expect("db-7" in f"{told['title']} {told['detail']}", f"the text is not in its alert: {told}")
@@ -69,13 +75,17 @@ def play(fleet: Fleet) -> str:
 def reminded(fleet: Fleet, now: datetime) -> None:
     """Report what has stood for two days without anybody looking, and have a sweep find it, as its schedule would."""
     subject = uuid.uuid4().hex
-    (sweep,) = (each["Target"] for each in fleet.account.schedules() if each["Name"].endswith(f"-{JOB}"))
+    (sweep,) = (
+        each["Target"] for each in fleet.account.schedules() if each["Name"].endswith(f"-{JOB}")
+    )
     message = sweep["Input"].replace("<aws.scheduler.scheduled-time>", f"{now:%Y-%m-%dT%H:%M:%SZ}")
     alerts = {"source": ["fleet"], "detail-type": ["Alert"], "detail": {"subject": [subject]}}
     with fleet.tap(f"{JOB}-sweep", alerts) as tap:
         fleet.publish(report(now - timedelta(days=2), subject, job=NEGLECTED, severity="warning"))
         next_alert(tap, "opened")
-        fleet.account.sqs.send_message(QueueUrl=fleet.outputs["TriageAlertsQueue"], MessageBody=message)
+        fleet.account.sqs.send_message(
+            QueueUrl=fleet.outputs["TriageAlertsQueue"], MessageBody=message
+        )
         next_alert(tap, "reminded")
 
 
@@ -86,19 +96,35 @@ def alarmed(fleet: Fleet, state: str, before: str) -> str:
     message |= {"NewStateValue": state, "OldStateValue": before, "StateChangeTime": at}
     name, region = message["AlarmName"], message["Region"]
     fleet.account.sns.publish(
-        TopicArn=fleet.outputs["AlertsTopicArn"], Subject=f'{state}: "{name}" in {region}', Message=json.dumps(message)
+        TopicArn=fleet.outputs["AlertsTopicArn"],
+        Subject=f'{state}: "{name}" in {region}',
+        Message=json.dumps(message),
     )
     _, _, _, region, account, *_ = message["AlarmArn"].split(":")
     return f"aws.cloudwatch/{account}/{region}/{name}"
 
 
-def report(at: datetime, *subjects: str, job: str = SOURCE, severity: str = "info") -> dict[str, Any]:
+def report(
+    at: datetime, *subjects: str, job: str = SOURCE, severity: str = "info"
+) -> dict[str, Any]:
     """Return the event by which a job reports that something is wrong with these."""
     findings = [
-        {"subject": each, "title": f"{each} is wrong", "severity": severity, "detail": {}, "link": ""}
+        {
+            "subject": each,
+            "title": f"{each} is wrong",
+            "severity": severity,
+            "detail": {},
+            "link": "",
+        }
         for each in subjects
     ]
-    detail = {"job": job, "scheduled_at": at.isoformat(), "findings": findings, "after": None, "through": None}
+    detail = {
+        "job": job,
+        "scheduled_at": at.isoformat(),
+        "findings": findings,
+        "after": None,
+        "through": None,
+    }
     return {"source": "fleet", "detail-type": "Job Report", "detail": detail}
 
 

@@ -99,7 +99,10 @@ EVENTS: dict[tuple[str, str], Reader] = {
     ("aws.securityhub", "Security Hub Findings - Custom Action"): securityhub.findings,
     ("aws.securityhub", "Security Hub Findings - Imported"): securityhub.findings,
     ("aws.ses", "*"): ses.feedback,
-    ("aws.trustedadvisor", "Trusted Advisor Check Item Refresh Notification"): trusted_advisor.check_item,
+    (
+        "aws.trustedadvisor",
+        "Trusted Advisor Check Item Refresh Notification",
+    ): trusted_advisor.check_item,
     ("fleet", "Alert"): jobs.alert,
     ("fleet", "Job Report"): jobs.report,
 }

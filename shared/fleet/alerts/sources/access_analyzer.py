@@ -60,4 +60,8 @@ def _judged(event: Event) -> tuple[Severity, str]:
 
 def _flat(event: Event) -> dict[str, str]:
     condition = value(event.detail, "condition")
-    return {str(name): text(meant) for name, meant in condition.items()} if isinstance(condition, dict) else {}
+    return (
+        {str(name): text(meant) for name, meant in condition.items()}
+        if isinstance(condition, dict)
+        else {}
+    )

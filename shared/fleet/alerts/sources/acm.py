@@ -27,7 +27,9 @@ def expiring(event: Event) -> list[Observation] | None:
 
 def expired(event: Event) -> list[Observation] | None:
     """`ACM Certificate Expired` and `ACM Certificate Revoked`."""
-    return _certificate(event, Status.FAILING, f"is {event.type.rpartition(' ')[2].lower()}", Severity.CRITICAL)
+    return _certificate(
+        event, Status.FAILING, f"is {event.type.rpartition(' ')[2].lower()}", Severity.CRITICAL
+    )
 
 
 def renewal_action(event: Event) -> list[Observation] | None:
@@ -40,7 +42,9 @@ def available(event: Event) -> list[Observation] | None:
     return _certificate(event, Status.OK, "is available", Severity.INFO)
 
 
-def _certificate(event: Event, status: Status, said: str, severity: Severity) -> list[Observation] | None:
+def _certificate(
+    event: Event, status: Status, said: str, severity: Severity
+) -> list[Observation] | None:
     detail = event.detail
     arn = text(event.resources, 0)
     if not (name := text(detail, "CommonName") or last(arn)):

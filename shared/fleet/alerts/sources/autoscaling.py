@@ -42,7 +42,11 @@ def _failed(event: Event, what: str) -> list[Observation] | None:
                 "zone": text(detail, "Details", "Availability Zone"),
                 "account": event.account,
             },
-            link=console(event.region, "ec2/home", f"AutoScalingGroupDetails:id={escaped(group)};view=activity"),
+            link=console(
+                event.region,
+                "ec2/home",
+                f"AutoScalingGroupDetails:id={escaped(group)};view=activity",
+            ),
             resources=[text(detail, "AutoScalingGroupARN"), *event.resources],
         )
     ]

@@ -7,7 +7,14 @@ from fleet.findings import Severity
 
 FAILED = ("FAILED", "ABORTED", "EXPIRED", "PARTIAL")
 NO_NEWS = ("CREATED", "PENDING", "RUNNING", "ABORTING")
-RESOURCES = ("resourceArn", "createdResourceArn", "recoveryPointArn", "backupJobId", "copyJobId", "restoreJobId")
+RESOURCES = (
+    "resourceArn",
+    "createdResourceArn",
+    "recoveryPointArn",
+    "backupJobId",
+    "copyJobId",
+    "restoreJobId",
+)
 
 
 def job(event: Event) -> list[Observation] | None:
@@ -25,7 +32,9 @@ def job(event: Event) -> list[Observation] | None:
     if not resource or state not in (*FAILED, "COMPLETED"):
         return None
     failing = state in FAILED or (kind == "backup" and bool(said))
-    verb = "completed with issues" if failing and state in ("COMPLETED", "PARTIAL") else state.lower()
+    verb = (
+        "completed with issues" if failing and state in ("COMPLETED", "PARTIAL") else state.lower()
+    )
     return [
         observe(
             event,

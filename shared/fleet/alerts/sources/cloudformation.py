@@ -6,7 +6,10 @@ from fleet.events import Event
 from fleet.findings import Severity
 
 DRIFT = {"DRIFTED": Status.FAILING, "IN_SYNC": Status.OK}
-FOR_GOOD = ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED")  # nothing can be deployed before somebody mends it
+FOR_GOOD = (
+    "UPDATE_ROLLBACK_FAILED",
+    "ROLLBACK_FAILED",
+)  # nothing can be deployed before somebody mends it
 
 
 def stack_status(event: Event) -> list[Observation] | None:
@@ -25,8 +28,13 @@ def stack_status(event: Event) -> list[Observation] | None:
             Status.FAILING if failed else Status.OK,
             f"{_name(stack)}: {state.lower().replace('_', ' ')}",
             Severity.CRITICAL if state in FOR_GOOD else Severity.WARNING,
-            detail={"reason": text(event.detail, "status-details", "status-reason"), "account": event.account},
-            link=console(event.region, "cloudformation/home", f"/stacks/events?stackId={escaped(stack)}"),
+            detail={
+                "reason": text(event.detail, "status-details", "status-reason"),
+                "account": event.account,
+            },
+            link=console(
+                event.region, "cloudformation/home", f"/stacks/events?stackId={escaped(stack)}"
+            ),
             resources=[stack],
         )
     ]
@@ -39,10 +47,14 @@ def drift(event: Event) -> list[Observation] | None:
     found = text(event.detail, "status-details", "stack-drift-status")
     if not stack or not detection.startswith("DETECTION_"):
         return None
-    if detection == "DETECTION_IN_PROGRESS" or (detection == "DETECTION_COMPLETE" and found not in DRIFT):
+    if detection == "DETECTION_IN_PROGRESS" or (
+        detection == "DETECTION_COMPLETE" and found not in DRIFT
+    ):
         return []
     count = number(event.detail, "drift-detection-details", "drifted-stack-resource-count")
-    said = {"DRIFTED": "differs from its template", "IN_SYNC": "is as its template says"}.get(found, "")
+    said = {"DRIFTED": "differs from its template", "IN_SYNC": "is as its template says"}.get(
+        found, ""
+    )
     return [
         observe(
             event,
@@ -55,7 +67,9 @@ def drift(event: Event) -> list[Observation] | None:
                 "detection": detection,
                 "account": event.account,
             },
-            link=console(event.region, "cloudformation/home", f"/stacks/drifts?stackId={escaped(stack)}"),
+            link=console(
+                event.region, "cloudformation/home", f"/stacks/drifts?stackId={escaped(stack)}"
+            ),
             resources=[stack],
         )
     ]

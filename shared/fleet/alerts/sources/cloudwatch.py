@@ -65,12 +65,22 @@ def _metrics(document: Any, *path: str) -> list[str]:
         measured = value(query, stat, metric)
         name = text(measured, "name") or text(measured, "MetricName")
         namespace = text(measured, "namespace") or text(measured, "Namespace")
-        found += [f"{namespace}/{name}" if name else text(query, "Expression") or text(query, "expression")]
+        found += [
+            f"{namespace}/{name}"
+            if name
+            else text(query, "Expression") or text(query, "expression")
+        ]
     return [name for name in found if name]
 
 
 def _alarm(  # noqa: PLR0913 - what both ways say of an alarm
-    event: Event, *, name: str, arn: str, state: str, at: datetime | None, detail: dict[str, Fact | None]
+    event: Event,
+    *,
+    name: str,
+    arn: str,
+    state: str,
+    at: datetime | None,
+    detail: dict[str, Fact | None],
 ) -> list[Observation] | None:
     region, account = event.region, event.account
     if found := _ARN.fullmatch(arn):
@@ -84,7 +94,9 @@ def _alarm(  # noqa: PLR0913 - what both ways say of an alarm
             event,
             f"{account}/{region}/{name}",
             STATES[state],
-            {"ALARM": f"{name} is in alarm", "OK": f"{name} is OK"}.get(state, f"{name} has too little data"),
+            {"ALARM": f"{name} is in alarm", "OK": f"{name} is OK"}.get(
+                state, f"{name} has too little data"
+            ),
             _severity(name) if state == "ALARM" else Severity.INFO,
             detail={**detail, "account": account},
             link=console(region, "cloudwatch/home", f"alarmsV2:alarm/{escaped(name)}"),

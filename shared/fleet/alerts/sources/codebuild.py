@@ -5,7 +5,12 @@ from fleet.alerts.reading import console, escaped, items, observe, text, texts, 
 from fleet.events import Event
 from fleet.findings import Severity
 
-STATES = {"FAILED": Status.FAILING, "FAULT": Status.FAILING, "TIMED_OUT": Status.FAILING, "SUCCEEDED": Status.OK}
+STATES = {
+    "FAILED": Status.FAILING,
+    "FAULT": Status.FAILING,
+    "TIMED_OUT": Status.FAILING,
+    "SUCCEEDED": Status.OK,
+}
 NO_NEWS = ("IN_PROGRESS", "STOPPED")
 
 
@@ -18,7 +23,9 @@ def build(event: Event) -> list[Observation] | None:
     if not project or state not in STATES:
         return None
     phases = items(detail, "additional-information", "phases")
-    broken = next((phase for phase in phases if text(phase, "phase-status") not in ("", "SUCCEEDED")), None)
+    broken = next(
+        (phase for phase in phases if text(phase, "phase-status") not in ("", "SUCCEEDED")), None
+    )
     identity = text(detail, "build-id").split(":build/")[-1]
     page = f"codesuite/codebuild/{escaped(event.account)}/projects/{escaped(project)}/build/{escaped(identity)}"
     return [

@@ -28,7 +28,9 @@ def execution(event: Event) -> list[Observation] | None:
             event,
             where(event, pipeline),
             Status.FAILING if failed else Status.OK,
-            f"{pipeline} failed{f' in {part}' if part else ''}" if failed else f"{pipeline} succeeded",
+            f"{pipeline} failed{f' in {part}' if part else ''}"
+            if failed
+            else f"{pipeline} succeeded",
             Severity.WARNING,
             detail={
                 "part": part,

@@ -29,8 +29,17 @@ def anomaly(event: Event) -> list[Observation] | None:
         return None
     impact = number(detail, "impact", "totalImpact")
     what = text(detail, "dimensionValue") or text(detail, "dimensionalValue")
-    monitor = next((arn for arn in (*event.resources, text(detail, "monitorArn")) if ":anomalymonitor/" in arn), "")
-    causes = [" / ".join(filter(None, map(text, _words(cause)))) for cause in items(detail, "rootCauses")]
+    monitor = next(
+        (
+            arn
+            for arn in (*event.resources, text(detail, "monitorArn"))
+            if ":anomalymonitor/" in arn
+        ),
+        "",
+    )
+    causes = [
+        " / ".join(filter(None, map(text, _words(cause)))) for cause in items(detail, "rootCauses")
+    ]
     return [
         observe(
             event,
@@ -45,7 +54,9 @@ def anomaly(event: Event) -> list[Observation] | None:
                 "causes": "; ".join(filter(None, causes)),
                 "starts": text(detail, "anomalyStartDate"),
                 "ends": text(detail, "anomalyEndDate"),
-                "account": text(detail, "accountName") or text(detail, "accountId") or event.account,
+                "account": text(detail, "accountName")
+                or text(detail, "accountId")
+                or event.account,
             },
             link=console(
                 event.region,

@@ -20,7 +20,9 @@ def state_change(event: Event) -> list[Observation] | None:
 def interruption(event: Event) -> list[Observation] | None:
     """`EC2 Spot Instance Interruption Warning`: two minutes are left."""
     action = text(event.detail, "instance-action") or "interrupt"
-    return _instance(event, "interruption", f"will be taken back in two minutes ({action})", Severity.WARNING)
+    return _instance(
+        event, "interruption", f"will be taken back in two minutes ({action})", Severity.WARNING
+    )
 
 
 def rebalance(event: Event) -> list[Observation] | None:
@@ -34,4 +36,14 @@ def _instance(event: Event, what: str, said: str, severity: Severity) -> list[Ob
     link = console(event.region, "ec2/home", f"InstanceDetails:instanceId={escaped(instance)}")
     detail = {"account": event.account}
     subject = f"{where(event, instance)} {what}"
-    return [observe(event, subject, Status.OCCURRED, f"{instance} {said}", severity, detail=detail, link=link)]
+    return [
+        observe(
+            event,
+            subject,
+            Status.OCCURRED,
+            f"{instance} {said}",
+            severity,
+            detail=detail,
+            link=link,
+        )
+    ]

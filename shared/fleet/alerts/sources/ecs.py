@@ -9,10 +9,15 @@ from fleet.events import Event
 from fleet.findings import Severity
 
 GOOD_EXITS = (None, 0, 143)  # 143 answers SIGTERM, which ECS sends to what it stops
-DEPLOYMENTS = {"SERVICE_DEPLOYMENT_FAILED": Status.FAILING, "SERVICE_DEPLOYMENT_COMPLETED": Status.OK}
+DEPLOYMENTS = {
+    "SERVICE_DEPLOYMENT_FAILED": Status.FAILING,
+    "SERVICE_DEPLOYMENT_COMPLETED": Status.OK,
+}
 TYPES = {"ERROR": Severity.CRITICAL, "WARN": Severity.WARNING}
 STEADY = ("SERVICE_STEADY_STATE", "CAPACITY_PROVIDER_STEADY_STATE")
-_BROKEN = re.compile(r"health check|OutOfMemory|CannotPull|ResourceInitializationError", re.IGNORECASE)
+_BROKEN = re.compile(
+    r"health check|OutOfMemory|CannotPull|ResourceInitializationError", re.IGNORECASE
+)
 
 
 def task(event: Event) -> list[Observation] | None:
@@ -28,7 +33,11 @@ def task(event: Event) -> list[Observation] | None:
     if state != "STOPPED" or not _faulty(text(detail, "stopCode"), reason, containers):
         return []
     cluster, group = last(text(detail, "clusterArn")), text(detail, "group")
-    name = group.partition(":")[2] or last(text(detail, "taskDefinitionArn").rpartition(":")[0]) or "a task"
+    name = (
+        group.partition(":")[2]
+        or last(text(detail, "taskDefinitionArn").rpartition(":")[0])
+        or "a task"
+    )
     arn = text(detail, "taskArn") or text(event.resources, 0)
     page = f"ecs/v2/clusters/{escaped(cluster)}/tasks/{escaped(last(arn))}"
     exits = {text(one, "name"): _exit(one) for one in containers}
@@ -83,7 +92,11 @@ def _of_service(event: Event, what: str, status: Status, severity: Severity) -> 
     cluster = cluster or last(text(detail, "clusterArn"))
     name = service or last(arn) or "a service"
     said = text(detail, "eventName").removeprefix("SERVICE_").replace("_", " ").lower()
-    page = f"ecs/v2/clusters/{escaped(cluster)}/services/{escaped(service)}" if cluster and service else "ecs/v2"
+    page = (
+        f"ecs/v2/clusters/{escaped(cluster)}/services/{escaped(service)}"
+        if cluster and service
+        else "ecs/v2"
+    )
     return observe(
         event,
         f"{arn or event.account} {what}",

@@ -31,12 +31,16 @@ def occurrence(event: Event, fault: str = "") -> Observation:
             "account": event.account,
             "not understood": fault,
         },
-        link=console(event.region, "sns/v3/home", f"/topic/{topic}") if topic.startswith("arn:") else "",
+        link=console(event.region, "sns/v3/home", f"/topic/{topic}")
+        if topic.startswith("arn:")
+        else "",
     )
 
 
 def _headline(message: Any) -> str:
     if isinstance(message, Mapping):
         said = next(filter(None, (text(message, name) for name in TITLES)), "")
-        return line(said or f"a message with {', '.join(map(str, list(message)[:5])) or 'nothing in it'}")
+        return line(
+            said or f"a message with {', '.join(map(str, list(message)[:5])) or 'nothing in it'}"
+        )
     return line(shown(message).partition("\n")[0]) or "an empty message"

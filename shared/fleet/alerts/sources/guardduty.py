@@ -29,7 +29,11 @@ def finding(event: Event) -> list[Observation] | None:
         return None
     score = number(detail, "severity")
     band, severity = next(
-        ((name, severity) for least, name, severity in BANDS if score is not None and score >= least),
+        (
+            (name, severity)
+            for least, name, severity in BANDS
+            if score is not None and score >= least
+        ),
         ("Unknown", Severity.WARNING),
     )
     archived = value(detail, "service", "archived") is True
@@ -49,7 +53,9 @@ def finding(event: Event) -> list[Observation] | None:
                 "seen": number(detail, "service", "count"),
                 "first seen": text(detail, "service", "eventFirstSeen"),
             },
-            link=console(region, "guardduty/home", f"/findings?macros=current&fId={escaped(identity)}"),
+            link=console(
+                region, "guardduty/home", f"/findings?macros=current&fId={escaped(identity)}"
+            ),
             resources=[text(detail, "arn"), *event.resources],
         )
     ]
@@ -65,7 +71,9 @@ def object_scan(event: Event) -> list[Observation] | None:
     if not bucket or result not in SCANS:
         return None
     severity, said = SCANS[result]
-    threats = (text(threat, "name") for threat in items(event.detail, "scanResultDetails", "threats"))
+    threats = (
+        text(threat, "name") for threat in items(event.detail, "scanResultDetails", "threats")
+    )
     return [
         observe(
             event,

@@ -57,7 +57,9 @@ def _status(event: Event, category: str) -> Status:
     if category == "accountNotification":
         return Status.OCCURRED
     state = text(event.detail, "statusCode")
-    ended = state == "closed" or (state not in OPEN and text(event.detail, "endTime") and category != "scheduledChange")
+    ended = state == "closed" or (
+        state not in OPEN and text(event.detail, "endTime") and category != "scheduledChange"
+    )
     return Status.OK if ended else Status.FAILING
 
 
@@ -65,7 +67,11 @@ def _severity(event: Event, category: str) -> Severity:
     if event.type == "AWS Health Abuse Event" or text(event.detail, "service") in URGENT_SERVICES:
         return Severity.CRITICAL
     if category == "issue":
-        return Severity.WARNING if text(event.detail, "eventScopeCode") == "PUBLIC" else Severity.CRITICAL
+        return (
+            Severity.WARNING
+            if text(event.detail, "eventScopeCode") == "PUBLIC"
+            else Severity.CRITICAL
+        )
     if category == "accountNotification":
         urgent = text(event.detail, "actionability") == "ACTION_REQUIRED"
         return Severity.WARNING if urgent else Severity.INFO

@@ -1,7 +1,18 @@
 """Scans of images by ECR, and Inspector's findings, which stand for ECR's enhanced scanning too."""
 
 from fleet.alerts.model import Observation, Status
-from fleet.alerts.reading import LABELS, console, escaped, items, last, number, observe, text, texts, where
+from fleet.alerts.reading import (
+    LABELS,
+    console,
+    escaped,
+    items,
+    last,
+    number,
+    observe,
+    text,
+    texts,
+    where,
+)
 from fleet.events import Event
 from fleet.findings import Severity
 
@@ -23,7 +34,8 @@ def finding(event: Event) -> list[Observation] | None:
             event,
             arn,
             FINDINGS[state],
-            text(detail, "title") or f"an Inspector finding on {', '.join(resources) or 'something'}",
+            text(detail, "title")
+            or f"an Inspector finding on {', '.join(resources) or 'something'}",
             LABELS.get(text(detail, "severity").upper(), Severity.WARNING),
             detail={
                 "severity": text(detail, "severity"),
@@ -31,7 +43,9 @@ def finding(event: Event) -> list[Observation] | None:
                 "description": text(detail, "description"),
                 "resource": ", ".join(filter(None, resources)),
                 "vulnerability": text(detail, "packageVulnerabilityDetails", "vulnerabilityId"),
-                "packages": ", ".join(filter(None, (text(package, "name") for package in packages))),
+                "packages": ", ".join(
+                    filter(None, (text(package, "name") for package in packages))
+                ),
                 "fixed in": ", ".join(sorted(filter(None, fixed))),
                 "exploit available": text(detail, "exploitAvailable"),
                 "account": text(detail, "awsAccountId"),
@@ -63,7 +77,9 @@ def scan(event: Event) -> list[Observation] | None:
             where(event, image, digest),
             Status.OCCURRED,
             f"{name} has vulnerabilities: {said}" if found else f"{name} could not be scanned",
-            max((LABELS[label] for label in found), key=[*Severity].index, default=Severity.WARNING),
+            max(
+                (LABELS[label] for label in found), key=[*Severity].index, default=Severity.WARNING
+            ),
             detail={**found, "digest": digest, "tags": ", ".join(tags), "account": event.account},
             link=_page(event, repository, digest),
         )

@@ -13,7 +13,11 @@ def report(event: Event) -> list[Observation] | None:
     job = text(event.detail, "job")
     if not job:
         return None
-    return [_finding(event, job, finding) for finding in items(event.detail, "findings") if text(finding, "subject")]
+    return [
+        _finding(event, job, finding)
+        for finding in items(event.detail, "findings")
+        if text(finding, "subject")
+    ]
 
 
 def alert(_event: Event) -> list[Observation]:

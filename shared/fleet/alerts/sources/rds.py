@@ -43,7 +43,12 @@ def database_event(event: Event) -> list[Observation] | None:
     name = text(detail, "SourceIdentifier").removeprefix("rds:")
     kind = text(detail, "SourceType").lower().replace("_", "-").removeprefix("db-")
     return _told(
-        event, kind=kind, name=name, number=text(detail, "EventID"), message=text(detail, "Message"), time="Date"
+        event,
+        kind=kind,
+        name=name,
+        number=text(detail, "EventID"),
+        message=text(detail, "Message"),
+        time="Date",
     )
 
 
@@ -78,7 +83,12 @@ def _told(  # noqa: PLR0913 - what both ways say of an event
             Status.OCCURRED,
             f"{name}: {message}",
             EVENTS.get(number, worst),
-            detail={"message": message, "event": number, "categories": ", ".join(categories), "account": event.account},
+            detail={
+                "message": message,
+                "event": number,
+                "categories": ", ".join(categories),
+                "account": event.account,
+            },
             link=console(event.region, "rds/home", f"database:id={escaped(name)}"),
             at=moment(event.detail, time),
             resources=[arn, *event.resources],

@@ -18,7 +18,9 @@ def findings(event: Event) -> list[Observation] | None:
 
 
 def _finding(event: Event, finding: Any) -> Observation:
-    label = text(finding, "Severity", "Label").upper() or _label(number(finding, "Severity", "Normalized"))
+    label = text(finding, "Severity", "Label").upper() or _label(
+        number(finding, "Severity", "Normalized")
+    )
     identity = text(finding, "Id")
     resources = [text(resource, "Id") for resource in items(finding, "Resources")]
     region = text(finding, "Region") or event.region

@@ -43,7 +43,9 @@ def feedback(event: Event) -> list[Observation] | None:
     sender = identity.partition(":identity/")[2] or text(detail, "mail", "source") or "somebody"
     recipients = items(said, RECIPIENTS.get(kind, "")) or items(detail, "mail", "destination")
     addresses = [text(one, "emailAddress") or text(one) for one in recipients]
-    domains = Counter(address.rpartition("@")[2].strip("> ") for address in addresses if "@" in address)
+    domains = Counter(
+        address.rpartition("@")[2].strip("> ") for address in addresses if "@" in address
+    )
     diagnosis = next(filter(None, (text(one, "diagnosticCode") for one in recipients)), "")
     severity = Severity.WARNING if (kind, sub) == ("bounce", PERMANENT) else SEVERITIES[kind]
     return [
@@ -57,7 +59,9 @@ def feedback(event: Event) -> list[Observation] | None:
                 "recipients": len(addresses),
                 "domains": ", ".join(domains),
                 "diagnosis": diagnosis,
-                "reason": text(said, "reason") or text(said, "errorMessage") or text(said, "bounceSubType"),
+                "reason": text(said, "reason")
+                or text(said, "errorMessage")
+                or text(said, "bounceSubType"),
                 "message": text(detail, "mail", "messageId"),
             },
             link=console(event.region, "ses/home", "/account"),

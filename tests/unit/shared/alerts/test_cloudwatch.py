@@ -10,14 +10,22 @@ def observed(name: str) -> Observation:
     return observation
 
 
-@pytest.mark.parametrize("name", ["sns_alarm", "sns_raw_delivery", "sns_no_description", "sns_no_arn", "event_in_sns"])
+@pytest.mark.parametrize(
+    "name", ["sns_alarm", "sns_raw_delivery", "sns_no_description", "sns_no_arn", "event_in_sns"]
+)
 def test_an_alarm_has_one_key_and_one_id_however_it_comes(name: str) -> None:
     alarm, event = observed(name), observed("event_alarm")
     if name == "sns_no_arn":
-        assert "EU (Ireland)" in payloads.text("cloudwatch/sns_no_arn"), "the region is a name for people"
+        assert "EU (Ireland)" in payloads.text("cloudwatch/sns_no_arn"), (
+            "the region is a name for people"
+        )
     assert alarm.dedup_key == event.dedup_key == "aws.cloudwatch/123456789012/eu-west-1/web-5xx"
     assert (alarm.at, alarm.event_id) == (event.at, event.event_id)
-    assert (alarm.status, alarm.severity, alarm.title) == (event.status, event.severity, event.title)
+    assert (alarm.status, alarm.severity, alarm.title) == (
+        event.status,
+        event.severity,
+        event.title,
+    )
 
 
 def test_its_states_are_told_apart() -> None:
@@ -28,8 +36,14 @@ def test_its_states_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("name", "detail"),
     [
-        pytest.param("sns_alarm", {"metric": "AWS/ApplicationELB/HTTPCode_Target_5XX_Count"}, id="metric"),
-        pytest.param("event_alarm", {"metric": "AWS/ApplicationELB/HTTPCode_Target_5XX_Count"}, id="metric, event"),
+        pytest.param(
+            "sns_alarm", {"metric": "AWS/ApplicationELB/HTTPCode_Target_5XX_Count"}, id="metric"
+        ),
+        pytest.param(
+            "event_alarm",
+            {"metric": "AWS/ApplicationELB/HTTPCode_Target_5XX_Count"},
+            id="metric, event",
+        ),
         pytest.param(
             "sns_metric_math",
             {"metric": "100 * errors / requests, AWS/ApplicationELB/HTTPCode_Target_5XX_Count"},

@@ -12,7 +12,11 @@ def observed(name: str) -> Observation:
 
 def test_the_copy_from_the_backup_region_is_the_same_message() -> None:
     original, copy = observed("issue_open"), observed("backup_region")
-    assert (original.dedup_key, original.event_id, original.at) == (copy.dedup_key, copy.event_id, copy.at)
+    assert (original.dedup_key, original.event_id, original.at) == (
+        copy.dedup_key,
+        copy.event_id,
+        copy.at,
+    )
 
 
 def test_pages_are_messages_of_one_subject_and_name_all_that_is_affected() -> None:
@@ -28,4 +32,7 @@ def test_its_dates_are_read_as_mail_writes_them() -> None:
 
 
 def test_its_description_is_text_for_people() -> None:
-    assert observed("issue_open").detail["description"] == "We are investigating increased error rates."
+    assert (
+        observed("issue_open").detail["description"]
+        == "We are investigating increased error rates."
+    )

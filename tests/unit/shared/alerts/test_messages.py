@@ -15,7 +15,13 @@ from tests.unit.shared.alerts import payloads
 
 from fleet.alerts import Observation, Status, from_message, sources
 from fleet.alerts.model import KEY_CHARACTERS
-from fleet.findings import FACT_CHARACTERS, LINK_CHARACTERS, SUBJECT_CHARACTERS, TITLE_CHARACTERS, Severity
+from fleet.findings import (
+    FACT_CHARACTERS,
+    LINK_CHARACTERS,
+    SUBJECT_CHARACTERS,
+    TITLE_CHARACTERS,
+    Severity,
+)
 
 NOW = datetime(2026, 11, 20, 2, 30, tzinfo=UTC)
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
@@ -38,7 +44,13 @@ ODD: tuple[Any, ...] = (
 
 def in_sns(message: Any, **changes: Any) -> dict[str, Any]:
     written = message if isinstance(message, str) else json.dumps(message)
-    return {"Type": "Notification", "MessageId": "n1", "TopicArn": TOPIC, "Message": written, **changes}
+    return {
+        "Type": "Notification",
+        "MessageId": "n1",
+        "TopicArn": TOPIC,
+        "Message": written,
+        **changes,
+    }
 
 
 def one(body: Any) -> Observation:
@@ -59,7 +71,11 @@ def sound(observations: list[Observation]) -> None:
         assert "\n" not in observation.subject + observation.title
         assert 0 < len(observation.event_id) <= SUBJECT_CHARACTERS
         assert len(observation.dedup_key) <= KEY_CHARACTERS
-        assert all(len(fact) <= FACT_CHARACTERS for fact in observation.detail.values() if isinstance(fact, str))
+        assert all(
+            len(fact) <= FACT_CHARACTERS
+            for fact in observation.detail.values()
+            if isinstance(fact, str)
+        )
         assert observation.at.utcoffset() == timedelta(0)
         assert observation.at <= NOW + timedelta(hours=1)
         assert isinstance(observation.status, Status)
@@ -119,7 +135,11 @@ def spoilt_text(written: str, data: st.DataObject) -> str:
 
 def inside(document: Any) -> list[tuple[Any, Any]]:
     pairs = (
-        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+        document.items()
+        if isinstance(document, dict)
+        else enumerate(document)
+        if isinstance(document, list)
+        else ()
     )
     return [place for key, value in list(pairs) for place in ((document, key), *inside(value))]
 
@@ -141,7 +161,9 @@ def test_every_field_may_be_missing_or_of_any_other_kind() -> None:
 SAMPLES = sorted(
     Path(__file__)
     .parents[4]
-    .glob(".venv/sam/lib/python3*/site-packages/samcli/lib/generated_sample_events/events/**/*.json")
+    .glob(
+        ".venv/sam/lib/python3*/site-packages/samcli/lib/generated_sample_events/events/**/*.json"
+    )
 )
 
 
@@ -161,9 +183,13 @@ def test_the_samples_of_aws_sam_cli_are_shown() -> None:
         pytest.param(lambda event: json.dumps(event).encode(), id="bytes"),
         pytest.param(in_sns, id="SNS"),
         pytest.param(lambda event: in_sns(in_sns(event)), id="SNS in SNS"),
-        pytest.param(lambda event: {"Records": [{"eventSource": "aws:sqs", "body": json.dumps(event)}]}, id="SQS"),
         pytest.param(
-            lambda event: {"Records": [{"EventSource": "aws:sns", "Sns": in_sns(event)}]}, id="SNS to a function"
+            lambda event: {"Records": [{"eventSource": "aws:sqs", "body": json.dumps(event)}]},
+            id="SQS",
+        ),
+        pytest.param(
+            lambda event: {"Records": [{"EventSource": "aws:sns", "Sns": in_sns(event)}]},
+            id="SNS to a function",
         ),
     ],
 )
@@ -173,8 +199,12 @@ def test_no_envelope_changes_what_is_observed(wrap: Callable[[Any], Any]) -> Non
 
 def test_the_same_message_gives_the_same_whenever_it_comes() -> None:
     for path in payloads.FILES:
-        first, second = (from_message(path.read_text(), now=NOW + timedelta(days=days)) for days in (0, 3))
-        assert [(one.subject, one.event_id) for one in first] == [(one.subject, one.event_id) for one in second]
+        first, second = (
+            from_message(path.read_text(), now=NOW + timedelta(days=days)) for days in (0, 3)
+        )
+        assert [(one.subject, one.event_id) for one in first] == [
+            (one.subject, one.event_id) for one in second
+        ]
 
 
 def test_messages_of_a_topic_are_told_apart_and_copies_are_not() -> None:
@@ -190,17 +220,24 @@ def test_a_bare_text_is_told_from_another() -> None:
 
 def test_an_unheard_event_shows_what_it_says() -> None:
     observation = one(payloads.document("generic/unknown_event"))
-    assert observation.detail == {"message": '{"job_id": "1", "status": "Failed"}', "account": "123456789012"}
+    assert observation.detail == {
+        "message": '{"job_id": "1", "status": "Failed"}',
+        "account": "123456789012",
+    }
 
 
 @pytest.mark.parametrize(
-    "body", ["x" * 300_000, in_sns({"a": "x" * 300_000}), {"a": "x" * 300_000}], ids=["text", "SNS", "JSON"]
+    "body",
+    ["x" * 300_000, in_sns({"a": "x" * 300_000}), {"a": "x" * 300_000}],
+    ids=["text", "SNS", "JSON"],
 )
 def test_a_long_message_is_cut_and_says_so(body: Any) -> None:
     assert "cut from 300" in str(one(body).detail["message"])
 
 
-@pytest.mark.parametrize("text", ['the "text" is: x', 'text: {"AlarmName": 1}', '"text"', "Budget Name is no line"])
+@pytest.mark.parametrize(
+    "text", ['the "text" is: x', 'text: {"AlarmName": 1}', '"text"', "Budget Name is no line"]
+)
 def test_plain_text_that_names_what_others_are_told_by_is_plain_text(text: str) -> None:
     for body in (text, in_sns(text)):
         observation = one(body)
@@ -210,12 +247,19 @@ def test_plain_text_that_names_what_others_are_told_by_is_plain_text(text: str) 
 
 def test_every_finding_of_a_batch_and_every_record_is_observed() -> None:
     assert len(from_message(payloads.text("securityhub/batch"))) == 4
-    assert len(from_message({"Records": [{"EventSource": "aws:sns", "Sns": in_sns(ALARM)}] * 3})) == 3
+    assert (
+        len(from_message({"Records": [{"EventSource": "aws:sns", "Sns": in_sns(ALARM)}] * 3})) == 3
+    )
 
 
 def test_a_record_that_nobody_knows_hides_no_other() -> None:
     observed = from_message(payloads.text("generic/sqs_records"), now=NOW)
-    assert [observation.source for observation in observed] == ["aws.cloudwatch", "aws.sns", "aws.guardduty", "aws.sns"]
+    assert [observation.source for observation in observed] == [
+        "aws.cloudwatch",
+        "aws.sns",
+        "aws.guardduty",
+        "aws.sns",
+    ]
 
 
 def test_a_source_that_fails_is_said_and_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +267,10 @@ def test_a_source_that_fails_is_said_and_hides_no_other(monkeypatch: pytest.Monk
         raise KeyError("detail")
 
     monkeypatch.setitem(sources.EVENTS, ("aws.guardduty", "GuardDuty Finding"), fail)
-    bodies = [{"eventSource": "aws:sqs", "body": json.dumps(event)} for event in (GUARDDUTY, in_sns(ALARM))]
+    bodies = [
+        {"eventSource": "aws:sqs", "body": json.dumps(event)}
+        for event in (GUARDDUTY, in_sns(ALARM))
+    ]
     failed, alarm = from_message({"Records": bodies}, now=NOW)
     assert failed.detail["not understood"] == "KeyError: 'detail'"
     assert "talks to Tor" in str(failed.detail["message"])
@@ -235,8 +282,14 @@ def test_a_source_that_fails_is_said_and_hides_no_other(monkeypatch: pytest.Monk
     [
         pytest.param("2026-11-20T01:00:00Z", datetime(2026, 11, 20, 1, tzinfo=UTC), id="UTC"),
         pytest.param("2026-11-20T01:00:00", datetime(2026, 11, 20, 1, tzinfo=UTC), id="no zone"),
-        pytest.param("2026-11-20T01:00:00+09:00", datetime(2026, 11, 19, 16, tzinfo=UTC), id="another zone"),
-        pytest.param("2026-11-20T03:00:00Z", datetime(2026, 11, 20, 3, tzinfo=UTC), id="a clock that is ahead"),
+        pytest.param(
+            "2026-11-20T01:00:00+09:00", datetime(2026, 11, 19, 16, tzinfo=UTC), id="another zone"
+        ),
+        pytest.param(
+            "2026-11-20T03:00:00Z",
+            datetime(2026, 11, 20, 3, tzinfo=UTC),
+            id="a clock that is ahead",
+        ),
         pytest.param("2027-01-01T00:00:00Z", NOW, id="the future"),
         pytest.param("soon", NOW, id="no time"),
         pytest.param(None, NOW, id="none"),
@@ -247,21 +300,31 @@ def test_the_time_is_the_messages_own(time: Any, at: datetime) -> None:
 
 
 def test_text_is_rid_of_what_controls_a_screen_and_nothing_else() -> None:
-    observation = one(in_sns("<b>a\x1b[31m & \u202eb\u0007\nsecond\x00 line é 🐙", Subject="x\ud83d\n\ty"))
+    observation = one(
+        in_sns("<b>a\x1b[31m & \u202eb\u0007\nsecond\x00 line é 🐙", Subject="x\ud83d\n\ty")
+    )
     assert observation.title == "x y"
     assert observation.detail["message"] == "<b>a[31m & b\nsecond line é 🐙"
 
 
-@pytest.mark.parametrize("region", ["evil.example/#", "eu-west-1.evil.example", "", "EU (Ireland)", "..", "a" * 60])
+@pytest.mark.parametrize(
+    "region", ["evil.example/#", "eu-west-1.evil.example", "", "EU (Ireland)", "..", "a" * 60]
+)
 def test_a_region_that_is_none_makes_no_link(region: str) -> None:
     for path in payloads.FILES:
-        if path.suffix == ".json" and isinstance(body := json.loads(path.read_text()), dict) and "region" in body:
+        if (
+            path.suffix == ".json"
+            and isinstance(body := json.loads(path.read_text()), dict)
+            and "region" in body
+        ):
             body["region"] = region
             for observation in from_message(body, now=NOW):
                 host = observation.link.removeprefix("https://").split("/")[0]
-                assert host in ("", "eu-west-1.console.aws.amazon.com", "cn-north-1.console.amazonaws.cn") or (
-                    host == "us-gov-west-1.console.amazonaws-us-gov.com"
-                )
+                assert host in (
+                    "",
+                    "eu-west-1.console.aws.amazon.com",
+                    "cn-north-1.console.amazonaws.cn",
+                ) or (host == "us-gov-west-1.console.amazonaws-us-gov.com")
 
 
 @pytest.mark.parametrize(
@@ -281,6 +344,10 @@ def test_what_delivers_alerts_does_not_import_their_sources() -> None:
     code = "import sys, fleet.alerts; print('fleet.alerts.sources' in sys.modules, 'boto3' in sys.modules)"
     path = str(Path(__file__).parents[4] / "shared")
     done = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONPATH": path}, text=True, capture_output=True, check=True
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": path},
+        text=True,
+        capture_output=True,
+        check=True,
     )
     assert done.stdout.split() == ["False", "False"]

@@ -14,7 +14,19 @@ def test_an_alert_comes_back_from_its_document() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        *({name: 5} for name in ("id", "dedup_key", "title", "subject", "source", "owner", "link", "runbook")),
+        *(
+            {name: 5}
+            for name in (
+                "id",
+                "dedup_key",
+                "title",
+                "subject",
+                "source",
+                "owner",
+                "link",
+                "runbook",
+            )
+        ),
         {"title": None},
         {"detail": "text"},
         {"detail": {"fact": [1]}},

@@ -25,13 +25,17 @@ def test_no_source_fails_on_a_real_message_and_none_lacks_what_people_need(path:
     for one in from_message(path.read_text(), now=NOW):
         assert "not understood" not in one.detail
         assert one.event_id
-        assert one.link or path.parent.name == "generic" or path.stem == "raw_delivery", "there is nowhere to click"
+        assert one.link or path.parent.name == "generic" or path.stem == "raw_delivery", (
+            "there is nowhere to click"
+        )
 
 
 def test_every_expectation_has_its_message() -> None:
     files = {(path.parent.name, path.name) for path in payloads.FILES}
     folders = {path.parent for path in payloads.FILES}
-    assert {(folder.name, name) for folder in folders for name in payloads.expected(folder)} == files
+    assert {
+        (folder.name, name) for folder in folders for name in payloads.expected(folder)
+    } == files
 
 
 def test_every_kind_of_event_has_a_message() -> None:

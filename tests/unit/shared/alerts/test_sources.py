@@ -30,7 +30,11 @@ def observed(name: str, **changes: Any) -> Observation:
 )
 def test_a_trouble_has_one_key_over_sns_and_over_eventbridge(event: str, notification: str) -> None:
     one, other = observed(event), observed(notification)
-    assert (one.dedup_key, one.status, one.severity) == (other.dedup_key, other.status, other.severity)
+    assert (one.dedup_key, one.status, one.severity) == (
+        other.dedup_key,
+        other.status,
+        other.severity,
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,10 @@ def test_a_build_says_where_it_failed() -> None:
 
 def test_a_task_says_how_its_containers_ended() -> None:
     task = observed("ecs/task_out_of_memory")
-    assert task.detail["container c0"] == "exit 137, OutOfMemoryError: Container killed due to memory usage"
+    assert (
+        task.detail["container c0"]
+        == "exit 137, OutOfMemoryError: Container killed due to memory usage"
+    )
     assert task.detail["task definition"] == "web:5"
     assert observed("ecs/task_crashed").detail["container app"] == "exit 1"
 
@@ -105,13 +112,17 @@ def test_a_report_keeps_its_findings_facts_and_its_jobs_time() -> None:
     assert finding.at.isoformat() == "2026-11-20T01:50:00+00:00"
 
 
-@pytest.mark.parametrize("link", ["javascript:alert(1)", "http://example.com", "https://example.com/a b", "", 7, None])
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "http://example.com", "https://example.com/a b", "", 7, None]
+)
 def test_a_link_of_another_kind_is_left_out(link: Any) -> None:
     finding = {"subject": "web", "title": "web", "severity": "warning", "detail": {}, "link": link}
     assert observed("fleet/report", findings=[finding]).link == ""
 
 
 def test_subjects_that_are_too_long_stay_distinct() -> None:
-    first, second = (observed("backup/failed", resourceArn=f"arn:{'x' * 2_000}{end}") for end in "ab")
+    first, second = (
+        observed("backup/failed", resourceArn=f"arn:{'x' * 2_000}{end}") for end in "ab"
+    )
     assert first.subject != second.subject
     assert first.dedup_key != second.dedup_key

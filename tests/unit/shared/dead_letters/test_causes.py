@@ -12,11 +12,20 @@ from fleet.dead_letters.causes import CAUSE_CHARACTERS, Cause, folded, masked, o
     [
         ("waited 3 s for port 443", "waited 12.5 s for port 8080"),
         ("no object build-7f3a9c0d1e2f4a5b", "no object build-0d1e2f4a5b7f3a9c"),
-        ("request 0f7b6f0c-6f9b-4d0e-9d2c-6a1f6a0c9f51 failed", "request 6f1b6cf6-0d2f-4b8a-9b7e-1d3c5f7a9b10 failed"),
+        (
+            "request 0f7b6f0c-6f9b-4d0e-9d2c-6a1f6a0c9f51 failed",
+            "request 6f1b6cf6-0d2f-4b8a-9b7e-1d3c5f7a9b10 failed",
+        ),
         ("at 2026-11-20T01:54:34Z it ended", "at 2026-11-21T23:00:00.123+00:00 it ended"),
         ("GET https://a.example/x?y=1 said no", "GET https://b.example/zz said no"),
-        ("may not: arn:aws:sqs:eu-west-1:123456789012:a-b", "may not: arn:aws:sqs:eu-west-1:123456789012:c"),
-        ("RequestId: AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a= x", "RequestId: AQEB0a1s2d3f4g5h6j7k8l9z0x1c2v3b4n5m= x"),
+        (
+            "may not: arn:aws:sqs:eu-west-1:123456789012:a-b",
+            "may not: arn:aws:sqs:eu-west-1:123456789012:c",
+        ),
+        (
+            "RequestId: AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a= x",
+            "RequestId: AQEB0a1s2d3f4g5h6j7k8l9z0x1c2v3b4n5m= x",
+        ),
     ],
 )
 def test_reasons_that_differ_in_ids_and_figures_are_one_cause(reasons: tuple[str, ...]) -> None:
@@ -24,13 +33,20 @@ def test_reasons_that_differ_in_ids_and_figures_are_one_cause(reasons: tuple[str
     assert len({Cause("job", "Error", folded(reason)).id for reason in reasons}) == 1
 
 
-@pytest.mark.parametrize("other", ["no such bucket", "no such pipeline: deploy-shop", "no such pipelines"])
+@pytest.mark.parametrize(
+    "other", ["no such bucket", "no such pipeline: deploy-shop", "no such pipelines"]
+)
 def test_reasons_that_differ_in_words_are_not(other: str) -> None:
     assert folded("no such pipeline") != folded(other)
 
 
 def test_job_and_type_tell_causes_apart() -> None:
-    causes = {Cause("a", "b", "c").id, Cause("ab", "", "c").id, Cause("a", "bc", "").id, Cause("x", "b", "c").id}
+    causes = {
+        Cause("a", "b", "c").id,
+        Cause("ab", "", "c").id,
+        Cause("a", "bc", "").id,
+        Cause("x", "b", "c").id,
+    }
     assert len(causes) == 4
 
 

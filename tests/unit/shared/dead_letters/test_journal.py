@@ -40,10 +40,12 @@ def test_a_line_says_who_discarded_what_and_why() -> None:
     for _ in range(2):  # the stream is there the second time
         recorder(logs, "/fleet/dev", "ada (arn:x)", "a test")(LETTER)
     assert logs.streams == {("/fleet/dev", STREAM)}
-    assert [(line["author"], line["why"], line["letter"], line["cause"]) for line in logs.lines] == [
-        ("ada (arn:x)", "a test", LETTER.id, LETTER.cause.id)
-    ] * 2
-    assert datetime.fromisoformat(logs.lines[0]["first_seen"]) == datetime(2026, 11, 20, 1, 54, 35, tzinfo=UTC)
+    assert [
+        (line["author"], line["why"], line["letter"], line["cause"]) for line in logs.lines
+    ] == [("ada (arn:x)", "a test", LETTER.id, LETTER.cause.id)] * 2
+    assert datetime.fromisoformat(logs.lines[0]["first_seen"]) == datetime(
+        2026, 11, 20, 1, 54, 35, tzinfo=UTC
+    )
     assert LETTER.body not in json.dumps(logs.lines)
 
 

@@ -22,7 +22,15 @@ def sample(name: str) -> Any:
 
 def facts(letter: Letter) -> tuple[object, ...]:
     seen = f"{letter.first_seen:%d %H:%M:%S}"
-    return letter.route, letter.job, letter.error_type, letter.attempts, letter.origin, letter.redrives, seen
+    return (
+        letter.route,
+        letter.job,
+        letter.error_type,
+        letter.attempts,
+        letter.origin,
+        letter.redrives,
+        seen,
+    )
 
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:fleet-dev-AlertsTopic-1XMPL2ABCDEF"
@@ -38,14 +46,34 @@ NO_QUEUE, NO_ANSWER = "AWS.SimpleQueueService.NonExistentQueue", "AWSLambda.Serv
     [
         ("job", (Route.JOB, "start_pipeline", "Permanent", 1, QUEUE, 1, "20 01:54:35")),
         ("queue", (Route.QUEUE, "start_pipeline", "Unanswered", 5, QUEUE, 0, "20 01:54:34")),
-        ("invocation", (Route.INVOCATION, "paused_pipelines", "ClientError", 3, FUNCTION, 0, "20 08:00:00")),
-        ("invocation_expired", (Route.INVOCATION, "prune_objects", "EventAgeExceeded", 0, PRUNING, 0, "20 03:30:00")),
-        ("schedule", (Route.SCHEDULE, "paused_pipelines", NO_ANSWER, 6, FUNCTION, 0, "20 08:00:00")),
-        ("schedule_universal", (Route.SCHEDULE, "triage_alerts", NO_QUEUE, 1, TRIAGE, 0, "20 08:05:00")),
+        (
+            "invocation",
+            (Route.INVOCATION, "paused_pipelines", "ClientError", 3, FUNCTION, 0, "20 08:00:00"),
+        ),
+        (
+            "invocation_expired",
+            (Route.INVOCATION, "prune_objects", "EventAgeExceeded", 0, PRUNING, 0, "20 03:30:00"),
+        ),
+        (
+            "schedule",
+            (Route.SCHEDULE, "paused_pipelines", NO_ANSWER, 6, FUNCTION, 0, "20 08:00:00"),
+        ),
+        (
+            "schedule_universal",
+            (Route.SCHEDULE, "triage_alerts", NO_QUEUE, 1, TRIAGE, 0, "20 08:05:00"),
+        ),
         ("rule", (Route.RULE, "start_pipeline", "NO_PERMISSIONS", 1, QUEUE, 0, "20 01:54:34")),
         (
             "subscription",
-            (Route.SUBSCRIPTION, TOPIC.rpartition(":")[2], "NotDelivered", 0, TOPIC, 0, "20 08:10:11"),
+            (
+                Route.SUBSCRIPTION,
+                TOPIC.rpartition(":")[2],
+                "NotDelivered",
+                0,
+                TOPIC,
+                0,
+                "20 08:10:11",
+            ),
         ),
         ("unknown", (Route.UNKNOWN, UNKNOWN, UNKNOWN, 0, "", 0, "20 01:54:34")),
     ],
@@ -116,14 +144,22 @@ def test_a_letter_knows_which_delivery_failed(name: str, trace: str) -> None:
 def scheduled(body: Any, target: str, **attributes: str) -> Letter:
     message = sample("schedule") | {"Body": body if isinstance(body, str) else json.dumps(body)}
     given = {"TARGET_ARN": target, **attributes}
-    message["MessageAttributes"] |= {name: {"DataType": "String", "StringValue": text} for name, text in given.items()}
+    message["MessageAttributes"] |= {
+        name: {"DataType": "String", "StringValue": text} for name, text in given.items()
+    }
     return read(message)
 
 
 @pytest.mark.parametrize(
     ("target", "body", "origin", "event"),
     [
-        pytest.param("lambda:invoke", {"scheduled_at": "x"}, FUNCTION, '{"scheduled_at": "x"}', id="by its name"),
+        pytest.param(
+            "lambda:invoke",
+            {"scheduled_at": "x"},
+            FUNCTION,
+            '{"scheduled_at": "x"}',
+            id="by its name",
+        ),
         pytest.param(
             "lambda:invoke",
             {"FunctionName": "fleet-dev-paused_pipelines", "Payload": '{"a": 1}'},
@@ -132,24 +168,37 @@ def scheduled(body: Any, target: str, **attributes: str) -> Letter:
             id="a call by name",
         ),
         pytest.param(
-            "lambda:invoke", {"FunctionName": FUNCTION, "Payload": {"a": 1}}, FUNCTION, '{"a": 1}', id="a call by ARN"
+            "lambda:invoke",
+            {"FunctionName": FUNCTION, "Payload": {"a": 1}},
+            FUNCTION,
+            '{"a": 1}',
+            id="a call by ARN",
         ),
-        pytest.param("ecs:runTask", {"a": 1}, "", '{"a": 1}', id="no target that can be redriven to"),
+        pytest.param(
+            "ecs:runTask", {"a": 1}, "", '{"a": 1}', id="no target that can be redriven to"
+        ),
     ],
 )
-def test_a_schedule_may_name_the_call_instead_of_the_target(target: str, body: Any, origin: str, event: str) -> None:
+def test_a_schedule_may_name_the_call_instead_of_the_target(
+    target: str, body: Any, origin: str, event: str
+) -> None:
     letter = scheduled(body, f"arn:aws:scheduler:::aws-sdk:{target}")
     assert (letter.origin, letter.body, bool(letter.obstacle)) == (origin, event, not origin)
 
 
 def test_a_cut_payload_cannot_be_sent_back() -> None:
     letter = scheduled('{"scheduled_', FUNCTION, IS_PAYLOAD_TRUNCATED="true")
-    assert (letter.origin, letter.obstacle) == ("", "Scheduler cut its payload: write the whole event anew")
+    assert (letter.origin, letter.obstacle) == (
+        "",
+        "Scheduler cut its payload: write the whole event anew",
+    )
 
 
 def test_a_message_that_its_queue_gave_up_keeps_its_attributes_but_the_count() -> None:
     team = {"DataType": "String", "StringValue": "shop"}
-    message = sample("queue") | {"MessageAttributes": {"team": team, "redrives": {"StringValue": "2"}}}
+    message = sample("queue") | {
+        "MessageAttributes": {"team": team, "redrives": {"StringValue": "2"}}
+    }
     letter = read(message)
     assert (letter.attributes, letter.redrives) == ({"team": team}, 2)
 
@@ -164,19 +213,47 @@ def test_a_published_count_of_redrives_is_found_in_the_envelope() -> None:
 DEEP = "[" * 900 + "]" * 900
 hostile = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=6,
 )
-KEYS = ("requestContext", "requestPayload", "responsePayload", "Type", "TopicArn", "Message", "Timestamp", "time", "id")
-NAMES = ("job", "error_type", "reason", "attempts", "redrives", "first_seen", "RULE_ARN", "SCHEDULE_ARN", "TARGET_ARN")
+KEYS = (
+    "requestContext",
+    "requestPayload",
+    "responsePayload",
+    "Type",
+    "TopicArn",
+    "Message",
+    "Timestamp",
+    "time",
+    "id",
+)
+NAMES = (
+    "job",
+    "error_type",
+    "reason",
+    "attempts",
+    "redrives",
+    "first_seen",
+    "RULE_ARN",
+    "SCHEDULE_ARN",
+    "TARGET_ARN",
+)
 
 
 @given(
-    st.dictionaries(st.sampled_from(KEYS), hostile | st.fixed_dictionaries({"functionArn": st.text()}), max_size=5),
+    st.dictionaries(
+        st.sampled_from(KEYS),
+        hostile | st.fixed_dictionaries({"functionArn": st.text()}),
+        max_size=5,
+    ),
     st.dictionaries(st.sampled_from((*NAMES, "RETRY_ATTEMPTS")), st.text(max_size=200), max_size=6),
     st.text(max_size=30),
 )
-def test_no_message_is_too_strange_to_be_read(body: Any, texts: dict[str, str], source: str) -> None:
+def test_no_message_is_too_strange_to_be_read(
+    body: Any, texts: dict[str, str], source: str
+) -> None:
     attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
     message: Any = {"MessageId": "m", "Body": json.dumps(body), "MessageAttributes": attributes}
     message["Attributes"] = {"SentTimestamp": "1795139674500", "DeadLetterQueueSourceArn": source}
@@ -189,7 +266,9 @@ def test_no_message_is_too_strange_to_be_read(body: Any, texts: dict[str, str], 
 
 
 @pytest.mark.parametrize(
-    "payload", [DEEP, "[" * 100_000, "1" * 5_000, '"\\ud800"', '{"a": 1, "a": 2}', "NaN"], ids=lambda text: text[:8]
+    "payload",
+    [DEEP, "[" * 100_000, "1" * 5_000, '"\\ud800"', '{"a": 1, "a": 2}', "NaN"],
+    ids=lambda text: text[:8],
 )
 def test_a_record_of_any_payload_can_be_read(payload: str) -> None:
     record = f'{{"requestContext": {{"functionArn": "{FUNCTION}"}}, "requestPayload": {payload}}}'

@@ -27,7 +27,9 @@ def text(message: Parked, name: str) -> str:
     return message.attributes()[name]["StringValue"]
 
 
-def test_a_parked_message_carries_whose_it_was_and_why_it_failed(dead_letters: Callable[[], list[Any]]) -> None:
+def test_a_parked_message_carries_whose_it_was_and_why_it_failed(
+    dead_letters: Callable[[], list[Any]],
+) -> None:
     park(MESSAGE)
     (message,) = dead_letters()
     attributes = message["MessageAttributes"]
@@ -45,7 +47,13 @@ def test_a_parked_message_carries_whose_it_was_and_why_it_failed(dead_letters: C
 
 @pytest.mark.parametrize(
     "body",
-    [' {"b" :1,\t"a":1.0}\r\n', "plain text", "café 🚀 & <b>", "\\u00e9", json.dumps({"x": "y" * 250_000})],
+    [
+        ' {"b" :1,\t"a":1.0}\r\n',
+        "plain text",
+        "café 🚀 & <b>",
+        "\\u00e9",
+        json.dumps({"x": "y" * 250_000}),
+    ],
     ids=["spaces", "plain text", "not ASCII", "escapes", "large"],
 )
 def test_the_body_is_kept_byte_for_byte(body: str, dead_letters: Callable[[], list[Any]]) -> None:
@@ -62,7 +70,10 @@ def test_a_long_reason_is_cut_and_says_so() -> None:
 def test_what_sqs_cannot_carry_is_replaced(dead_letters: Callable[[], list[Any]]) -> None:
     park(replace(MESSAGE, reason="\0\x1b[31mred\x1b[0m\ttab\nline\ufffe"))
     (message,) = dead_letters()
-    assert message["MessageAttributes"]["reason"]["StringValue"] == "\ufffd\ufffd[31mred\ufffd[0m\ttab\nline\ufffd"
+    assert (
+        message["MessageAttributes"]["reason"]["StringValue"]
+        == "\ufffd\ufffd[31mred\ufffd[0m\ttab\nline\ufffd"
+    )
 
 
 def test_an_empty_fact_is_unknown_because_sqs_refuses_empty_attributes() -> None:
@@ -71,7 +82,9 @@ def test_an_empty_fact_is_unknown_because_sqs_refuses_empty_attributes() -> None
 
 def test_no_secret_is_parked_in_a_reason_even_where_the_cut_would_split_it() -> None:
     secrets._fetched.add("s3cr3t-token")
-    reason = text(replace(MESSAGE, reason=f"s3cr3t-token {'x' * 952} s3cr3t-token {'x' * 500}"), "reason")
+    reason = text(
+        replace(MESSAGE, reason=f"s3cr3t-token {'x' * 952} s3cr3t-token {'x' * 500}"), "reason"
+    )
     assert "s3cr3t" not in reason
 
 

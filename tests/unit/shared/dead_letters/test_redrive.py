@@ -68,9 +68,17 @@ class Account:
         return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.name}fleet-{job}"
 
     def park(self, body: str, job: str = "job", **facts: Any) -> None:
-        given = {"reason": "no", "error_type": "Permanent", "attempts": 1, "first_seen": NOW, "message_id": "m"}
+        given = {
+            "reason": "no",
+            "error_type": "Permanent",
+            "attempts": 1,
+            "first_seen": NOW,
+            "message_id": "m",
+        }
         parked = Parked(body=body, job=job, source_arn=self.queue(job), **{**given, **facts})
-        self.sqs.send_message(QueueUrl=self.url, MessageBody=parked.body, MessageAttributes=parked.attributes())
+        self.sqs.send_message(
+            QueueUrl=self.url, MessageBody=parked.body, MessageAttributes=parked.attributes()
+        )
 
     def left(self) -> list[str]:
         with DeadLetters(self.sqs, self.url).look() as look:
@@ -80,12 +88,17 @@ class Account:
         found: list[Any] = []
         url = self.sqs.get_queue_url(QueueName=f"{self.name}fleet-{job}")["QueueUrl"]
         while messages := self.sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=600
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            VisibilityTimeout=600,
         ).get("Messages"):
             found += messages
         return sorted(found, key=lambda message: message["Body"])
 
-    def redrive(self, selection: Selection = ALL, manner: Manner = AT_ONCE, client: Any = None, **more: Any) -> Redrive:
+    def redrive(
+        self, selection: Selection = ALL, manner: Manner = AT_ONCE, client: Any = None, **more: Any
+    ) -> Redrive:
         sqs = client or self.sqs
         queue = DeadLetters(sqs, self.url)
         return Redrive(queue, selection, manner, NOW, {"sqs": sqs}.__getitem__, **more)
@@ -149,9 +162,15 @@ def test_a_letter_or_a_cause_can_be_named(account: Account) -> None:
     account.park("a", reason="no object 17")
     account.park("b", reason="no object 18")
     account.park("c", reason="refused")
-    letters = {outcome.letter.body: outcome.letter for outcome in account.redrive(manner=Manner(dry_run=True))}
+    letters = {
+        outcome.letter.body: outcome.letter
+        for outcome in account.redrive(manner=Manner(dry_run=True))
+    }
     assert letters["a"].cause == letters["b"].cause
-    assert steps(account.redrive(Selection(causes=(letters["a"].cause.id,)))) == [("a", Step.SENT), ("b", Step.SENT)]
+    assert steps(account.redrive(Selection(causes=(letters["a"].cause.id,)))) == [
+        ("a", Step.SENT),
+        ("b", Step.SENT),
+    ]
     assert steps(account.redrive(Selection(ids=(letters["c"].id[:8],)))) == [("c", Step.SENT)]
 
 
@@ -161,7 +180,9 @@ def test_a_canary_that_fails_again_keeps_the_rest(account: Account) -> None:
 
     def fails_again(_: float) -> None:
         for message in account.arrived():
-            account.park(message["Body"], message_id=message["MessageId"], redrives=1, reason="still no")
+            account.park(
+                message["Body"], message_id=message["MessageId"], redrives=1, reason="still no"
+            )
 
     first, second = account.redrive(manner=Manner(wait=1), sleep=fails_again)
     assert (first.step, second.step) == (Step.SENT, Step.CAME_BACK)
@@ -184,10 +205,16 @@ def test_it_stops_when_one_comes_back_in_the_middle(account: Account) -> None:
     outcomes = []
     for outcome in account.redrive():
         outcomes.append(outcome)
-        if len(outcomes) == 5:  # of the ten that were received; the one that failed stands before the other two
-            rest = account.sqs.receive_message(QueueUrl=account.url, MaxNumberOfMessages=10)["Messages"]
+        if (
+            len(outcomes) == 5
+        ):  # of the ten that were received; the one that failed stands before the other two
+            rest = account.sqs.receive_message(QueueUrl=account.url, MaxNumberOfMessages=10)[
+                "Messages"
+            ]
             for message in rest:
-                account.sqs.delete_message(QueueUrl=account.url, ReceiptHandle=message["ReceiptHandle"])
+                account.sqs.delete_message(
+                    QueueUrl=account.url, ReceiptHandle=message["ReceiptHandle"]
+                )
             failed = account.arrived()[0]
             account.park(failed["Body"], message_id=failed["MessageId"], redrives=1)
             for message in rest:
@@ -203,13 +230,18 @@ def test_a_letter_is_redriven_so_often_and_no_more(account: Account) -> None:
         Step.KEPT,
         "it was redriven 3 times: mend its cause, then permit more",
     )
-    assert steps(account.redrive(manner=Manner(canary=False, wait=0, most_redrives=4))) == [("a", Step.SENT)]
+    assert steps(account.redrive(manner=Manner(canary=False, wait=0, most_redrives=4))) == [
+        ("a", Step.SENT)
+    ]
 
 
 def test_a_letter_of_unknown_origin_is_kept_until_somebody_says_where_to(account: Account) -> None:
     account.sqs.send_message(QueueUrl=account.url, MessageBody="who sent this?")
     (outcome,) = account.redrive()
-    assert (outcome.step, outcome.detail) == (Step.KEPT, "its origin is not known: say where it is to go")
+    assert (outcome.step, outcome.detail) == (
+        Step.KEPT,
+        "its origin is not known: say where it is to go",
+    )
     manner = Manner(canary=False, wait=0, to=account.queue("job"), body="mended")
     assert [outcome.step for outcome in account.redrive(manner=manner)] == [Step.SENT]
     assert (bodies(account.arrived()), account.left()) == (["mended"], [])
@@ -219,12 +251,16 @@ def test_an_origin_that_refuses_keeps_its_letters_and_no_others(account: Account
     account.park("good")
     for body in "abcde":
         account.park(body, job="gone")
-    account.sqs.delete_queue(QueueUrl=account.sqs.get_queue_url(QueueName=f"{account.name}fleet-gone")["QueueUrl"])
+    account.sqs.delete_queue(
+        QueueUrl=account.sqs.get_queue_url(QueueName=f"{account.name}fleet-gone")["QueueUrl"]
+    )
     outcomes = {outcome.letter.body: outcome for outcome in account.redrive()}
     assert outcomes.pop("good").step is Step.SENT
     assert {outcome.step for outcome in outcomes.values()} == {Step.KEPT}
     refused = [outcome for outcome in outcomes.values() if "NonExistentQueue" in outcome.detail]
-    skipped = [outcome for outcome in outcomes.values() if "refused 3 others in a row" in outcome.detail]
+    skipped = [
+        outcome for outcome in outcomes.values() if "refused 3 others in a row" in outcome.detail
+    ]
     assert (len(refused), len(skipped)) == (3, 2)
     assert account.left() == ["a", "b", "c", "d", "e"]
 
@@ -243,7 +279,10 @@ def test_what_is_not_sent_stays_and_goes_the_next_time(account: Account) -> None
     for body in "abc":
         account.park(body)
     faulty = Faulty(account.sqs, refusing("send_message", 1))
-    assert Counter(outcome.step for outcome in account.redrive(client=faulty)) == {Step.SENT: 2, Step.KEPT: 1}
+    assert Counter(outcome.step for outcome in account.redrive(client=faulty)) == {
+        Step.SENT: 2,
+        Step.KEPT: 1,
+    }
     assert len(account.left()) == 1
     list(account.redrive())
     assert (bodies(account.arrived()), account.left()) == (["a", "b", "c"], [])
@@ -297,7 +336,9 @@ def test_whoever_kills_it_at_any_call_loses_nothing_and_a_second_run_ends_it(
         assert account.left() == []
         assert len(arrived) <= 3
         twice += len(arrived) - 2
-    assert twice == 4  # each of the two was killed once after it was sent, and once before it was taken out
+    assert (
+        twice == 4
+    )  # each of the two was killed once after it was sent, and once before it was taken out
 
 
 def test_whoever_interrupts_it_gives_back_what_it_held(account: Account) -> None:
@@ -325,9 +366,13 @@ def test_a_letter_is_discarded_after_it_is_recorded(account: Account) -> None:
     account.park("b", job="other")
     recorded: list[Letter] = []
     queue = DeadLetters(account.sqs, account.url)
-    assert steps(discard(queue, Selection(jobs=("job",)), NOW, recorded.append, dry_run=True)) == [("a", Step.WOULD)]
+    assert steps(discard(queue, Selection(jobs=("job",)), NOW, recorded.append, dry_run=True)) == [
+        ("a", Step.WOULD)
+    ]
     assert recorded == []
-    assert steps(discard(queue, Selection(jobs=("job",)), NOW, recorded.append)) == [("a", Step.DISCARDED)]
+    assert steps(discard(queue, Selection(jobs=("job",)), NOW, recorded.append)) == [
+        ("a", Step.DISCARDED)
+    ]
     assert [letter.body for letter in recorded] == ["a"]
     assert account.left() == ["b"]
 

@@ -16,7 +16,9 @@ ARNS = {
     "events": "arn:aws:events:eu-west-1:123456789012:event-bus/default",
 }
 ANSWERS: dict[str, Any] = {
-    "GetQueueUrl": {"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/fleet-dev-start_pipeline"},
+    "GetQueueUrl": {
+        "QueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/fleet-dev-start_pipeline"
+    },
     "SendMessage": {"MessageId": "m1"},
     "Invoke": {"StatusCode": 202, "ResponseMetadata": {"RequestId": "r1"}},
     "Publish": {"MessageId": "n1"},
@@ -24,7 +26,13 @@ ANSWERS: dict[str, Any] = {
 }
 TEAM: Any = {"team": {"DataType": "String", "StringValue": "shop"}}
 COUNT = {"redrives": {"DataType": "Number", "StringValue": "2"}}
-EVENT = {"id": "e0", "source": "shop", "detail-type": "Order", "detail": {"n": 1}, "resources": ["arn:x", 7]}
+EVENT = {
+    "id": "e0",
+    "source": "shop",
+    "detail-type": "Order",
+    "detail": {"n": 1},
+    "resources": ["arn:x", 7],
+}
 ENVELOPE = {"Type": "Notification", "Message": "text", "Subject": "s", "TopicArn": ARNS["sns"]}
 
 
@@ -48,7 +56,9 @@ class Client:
         return call
 
 
-def sent(service: str, body: Any, attributes: Any = None, **answers: Any) -> tuple[str, dict[str, Any]]:
+def sent(
+    service: str, body: Any, attributes: Any = None, **answers: Any
+) -> tuple[str, dict[str, Any]]:
     calls: list[dict[str, Any]] = []
     text = body if isinstance(body, str) else json.dumps(body)
     clients = lambda name: Client(name, calls, ANSWERS | answers)  # noqa: E731
@@ -58,7 +68,11 @@ def sent(service: str, body: Any, attributes: Any = None, **answers: Any) -> tup
 
 def test_a_queue_gets_the_body_its_attributes_and_the_count() -> None:
     delivery, request = sent("sqs", " as it came ", TEAM)
-    assert (delivery, request["MessageBody"], request["MessageAttributes"]) == ("m1", " as it came ", TEAM | COUNT)
+    assert (delivery, request["MessageBody"], request["MessageAttributes"]) == (
+        "m1",
+        " as it came ",
+        TEAM | COUNT,
+    )
     assert request["QueueUrl"].endswith("/fleet-dev-start_pipeline")
 
 
@@ -90,10 +104,16 @@ def test_a_function_is_invoked_asynchronously() -> None:
         ),
     ],
 )
-def test_a_topic_gets_what_stands_in_the_envelope(body: Any, message: str, subject: Any, attributes: Any) -> None:
+def test_a_topic_gets_what_stands_in_the_envelope(
+    body: Any, message: str, subject: Any, attributes: Any
+) -> None:
     delivery, request = sent("sns", body)
     assert delivery == "n1"
-    assert (request["Message"], request.get("Subject"), request["MessageAttributes"]) == (message, subject, attributes)
+    assert (request["Message"], request.get("Subject"), request["MessageAttributes"]) == (
+        message,
+        subject,
+        attributes,
+    )
 
 
 def test_a_bus_gets_the_event() -> None:
@@ -115,16 +135,34 @@ def test_a_bus_gets_the_event() -> None:
     [
         pytest.param("events", "text", {}, "this is none", id="no event"),
         pytest.param(
-            *("events", EVENT, {"PutEvents": {"Entries": [{"ErrorCode": "Throttled", "ErrorMessage": "later"}]}}),
+            *(
+                "events",
+                EVENT,
+                {"PutEvents": {"Entries": [{"ErrorCode": "Throttled", "ErrorMessage": "later"}]}},
+            ),
             "did not take it: Throttled later",
             id="an entry that was refused",
         ),
-        pytest.param("lambda", "{}", {"Invoke": {"StatusCode": 200}}, "answered 200, not 202", id="not queued"),
         pytest.param(
-            "sns", {**ENVELOPE, "MessageAttributes": {"a": 1}}, {}, "cannot be sent as it is", id="broken envelope"
+            "lambda",
+            "{}",
+            {"Invoke": {"StatusCode": 200}},
+            "answered 200, not 202",
+            id="not queued",
         ),
         pytest.param(
-            *("sns", {**ENVELOPE, "MessageAttributes": {"a": {"Type": "Binary", "Value": "x"}}}, {}),
+            "sns",
+            {**ENVELOPE, "MessageAttributes": {"a": 1}},
+            {},
+            "cannot be sent as it is",
+            id="broken envelope",
+        ),
+        pytest.param(
+            *(
+                "sns",
+                {**ENVELOPE, "MessageAttributes": {"a": {"Type": "Binary", "Value": "x"}}},
+                {},
+            ),
             "cannot be sent as it is",
             id="broken binary",
         ),

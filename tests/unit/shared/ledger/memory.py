@@ -32,14 +32,18 @@ class Memory:
 
     def commit(self, items: Sequence[Item], unchanged: Sequence[Item] = ()) -> None:
         assert 0 < len(items) + len(unchanged) <= 100, "DynamoDB takes no larger transaction"
-        assert len({item.key for item in (*items, *unchanged)}) == len(items) + len(unchanged), "an item twice"
+        assert len({item.key for item in (*items, *unchanged)}) == len(items) + len(unchanged), (
+            "an item twice"
+        )
         for item in (*items, *unchanged):
             there = self.items.get(item.key)
             if item.version is not None and item.version != (there.version if there else 0):
                 raise Conflict
         for item in items:
             self.writes += 1
-            self.items[item.key] = item if item.version is None else replace(item, version=item.version + 1)
+            self.items[item.key] = (
+                item if item.version is None else replace(item, version=item.version + 1)
+            )
 
 
 @dataclass
@@ -67,5 +71,9 @@ class Recording:
             self.latest[item.key] = item
             for alert in getattr(item, "owed", ()):
                 assert self.owed.setdefault(alert.id, alert) == alert, "two transitions share an id"
-            if type(item) is Row and item.state is State.OPEN and (before is None or before.state is not State.OPEN):  # type: ignore[union-attr]
+            if (
+                type(item) is Row
+                and item.state is State.OPEN
+                and (before is None or before.state is not State.OPEN)
+            ):  # type: ignore[union-attr]
                 self.openings[item.dedup_key] = self.openings.get(item.dedup_key, 0) + 1

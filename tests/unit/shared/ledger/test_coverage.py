@@ -24,7 +24,9 @@ def inside(subject: str, after: str | None, through: str | None) -> bool:
 
 
 @given(runs)
-def test_a_report_counts_where_none_newer_was_announced(made: list[tuple[int, str | None, str | None, str]]) -> None:
+def test_a_report_counts_where_none_newer_was_announced(
+    made: list[tuple[int, str | None, str | None, str]],
+) -> None:
     reports = Reports("job")
     last: dict[str, tuple[int, str]] = {}
     gone: set[tuple[str, int, str]] = set()
@@ -41,8 +43,12 @@ def test_a_report_counts_where_none_newer_was_announced(made: list[tuple[int, st
                     gone.add((subject, at, by))
                 last[subject] = (minute, event_id)
                 counts.add(subject)
-        assert {subject for subject in SUBJECTS if any(part.covers(subject) for part in parts)} == counts
-        assert [sum(part.covers(subject) for part in reports.parts) for subject in SUBJECTS] == [1] * len(SUBJECTS)
+        assert {
+            subject for subject in SUBJECTS if any(part.covers(subject) for part in parts)
+        } == counts
+        assert [sum(part.covers(subject) for part in reports.parts) for subject in SUBJECTS] == [
+            1
+        ] * len(SUBJECTS)
         assert (reports.parts[0].after, reports.parts[-1].through) == ("", None)
     assert reports.runs <= len({minute for minute, *_ in made})
 
@@ -52,7 +58,10 @@ def test_parts_of_one_run_take_the_place_of_all_before() -> None:
     for minute, middle in enumerate("mdxq"):
         reports, _ = announced(reports, report(minute, None, middle), f"{minute}a")
         reports, _ = announced(reports, report(minute, middle, None), f"{minute}b")
-        assert [(part.after, part.through) for part in reports.parts] == [("", middle), (middle, None)]
+        assert [(part.after, part.through) for part in reports.parts] == [
+            ("", middle),
+            (middle, None),
+        ]
     assert (reports.runs, reports.last_report) == (4, START + timedelta(minutes=3))
     assert reports.previous_report == START + timedelta(minutes=2)
 
@@ -68,7 +77,11 @@ def test_the_last_runs_are_kept_once_each_and_in_order() -> None:
     for minute in (*range(RECENT, 0, -1), RECENT + 1):
         for event_id in ("first", "tried again"):
             reports, _ = announced(reports, report(minute, None, "m"), event_id)
-            reports, _ = announced(reports, replace(report(minute, "m"), findings=(Finding("x", "X"),)), event_id)
+            reports, _ = announced(
+                reports, replace(report(minute, "m"), findings=(Finding("x", "X"),)), event_id
+            )
 
-    assert [ran.at for ran in reports.recent] == [START + timedelta(minutes=2 + number) for number in range(RECENT)]
+    assert [ran.at for ran in reports.recent] == [
+        START + timedelta(minutes=2 + number) for number in range(RECENT)
+    ]
     assert {ran.findings for ran in reports.recent} == {1}

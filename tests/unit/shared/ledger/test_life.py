@@ -27,12 +27,18 @@ FAILING, OK, OCCURRED = Status.FAILING, Status.OK, Status.OCCURRED
 Seen = tuple[float, Status, Severity]
 
 
-def seen(minute: float, status: Status = FAILING, severity: Severity = WARNING, id: str = "") -> Observation:  # noqa: A002 - the event's word
+def seen(
+    minute: float, status: Status = FAILING, severity: Severity = WARNING, id: str = ""
+) -> Observation:  # noqa: A002 - the event's word
     at = START + timedelta(minutes=minute)
-    return Observation("aws.x", "disk", status, severity, f"{status} {severity}", at, id or f"e{minute}")
+    return Observation(
+        "aws.x", "disk", status, severity, f"{status} {severity}", at, id or f"e{minute}"
+    )
 
 
-def lived(*story: Observation, rules: Rules = Rules(), row: Row = Row("aws.x", "disk")) -> tuple[Row, list[str]]:  # noqa: B008 - both are immutable
+def lived(
+    *story: Observation, rules: Rules = Rules(), row: Row = Row("aws.x", "disk")
+) -> tuple[Row, list[str]]:  # noqa: B008 - both are immutable
     """Return the row after the story, and what was told."""
     told = []
     for each in story:
@@ -46,10 +52,19 @@ def lived(*story: Observation, rules: Rules = Rules(), row: Row = Row("aws.x", "
     [
         pytest.param([seen(0)], ["opened warning"], State.OPEN, id="opens"),
         pytest.param([seen(0), seen(1)], ["opened warning"], State.OPEN, id="stays"),
-        pytest.param([seen(0), seen(1, OK)], ["opened warning", "resolved warning"], State.CLOSED, id="ends"),
+        pytest.param(
+            [seen(0), seen(1, OK)], ["opened warning", "resolved warning"], State.CLOSED, id="ends"
+        ),
         pytest.param([seen(0, OK)], [], State.CLOSED, id="ok of what nobody knows"),
-        pytest.param([seen(5, OK), seen(0)], [], State.CLOSED, id="an end that overtook its beginning"),
-        pytest.param([seen(0), seen(5, OK), seen(2)], ["opened warning", "resolved warning"], State.CLOSED, id="old"),
+        pytest.param(
+            [seen(5, OK), seen(0)], [], State.CLOSED, id="an end that overtook its beginning"
+        ),
+        pytest.param(
+            [seen(0), seen(5, OK), seen(2)],
+            ["opened warning", "resolved warning"],
+            State.CLOSED,
+            id="old",
+        ),
         pytest.param([seen(0), seen(0)], ["opened warning"], State.OPEN, id="the same again"),
         pytest.param(
             [seen(0, id="a"), seen(0, OK, id="b"), seen(0, id="a"), seen(0, OK, id="b")],
@@ -58,15 +73,33 @@ def lived(*story: Observation, rules: Rules = Rules(), row: Row = Row("aws.x", "
             id="two of one moment, repeated",
         ),
         pytest.param(
-            [seen(0), seen(1, severity=CRITICAL), seen(2, severity=WARNING), seen(3, severity=CRITICAL), seen(4, OK)],
+            [
+                seen(0),
+                seen(1, severity=CRITICAL),
+                seen(2, severity=WARNING),
+                seen(3, severity=CRITICAL),
+                seen(4, OK),
+            ],
             ["opened warning", "escalated critical", "resolved critical"],
             State.CLOSED,
             id="the worst is told once, and its end as bad",
         ),
-        pytest.param([seen(0), seen(60 * 24 - 1)], ["opened warning"], State.OPEN, id="too early to remind"),
-        pytest.param([seen(0), seen(60 * 24)], ["opened warning", "reminded warning"], State.OPEN, id="reminds"),
         pytest.param(
-            [seen(0, severity=CRITICAL), seen(60 * 4, severity=CRITICAL), seen(60 * 8 - 1), seen(60 * 8)],
+            [seen(0), seen(60 * 24 - 1)], ["opened warning"], State.OPEN, id="too early to remind"
+        ),
+        pytest.param(
+            [seen(0), seen(60 * 24)],
+            ["opened warning", "reminded warning"],
+            State.OPEN,
+            id="reminds",
+        ),
+        pytest.param(
+            [
+                seen(0, severity=CRITICAL),
+                seen(60 * 4, severity=CRITICAL),
+                seen(60 * 8 - 1),
+                seen(60 * 8),
+            ],
             ["opened critical", "reminded critical", "reminded critical"],
             State.OPEN,
             id="reminds again",
@@ -90,13 +123,32 @@ def lived(*story: Observation, rules: Rules = Rules(), row: Row = Row("aws.x", "
             State.OCCURRED,
             id="occurs again, and worse",
         ),
-        pytest.param([seen(0, OCCURRED), seen(1, OK)], ["opened warning"], State.CLOSED, id="ok of what occurred"),
         pytest.param(
-            [seen(0, OCCURRED), seen(1)], ["opened warning", "opened warning"], State.OPEN, id="fails after it occurred"
+            [seen(0, OCCURRED), seen(1, OK)],
+            ["opened warning"],
+            State.CLOSED,
+            id="ok of what occurred",
         ),
-        pytest.param([seen(0), seen(1, OCCURRED)], ["opened warning"], State.OPEN, id="occurs while it fails"),
         pytest.param(
-            [seen(0), seen(1, OK), seen(2), seen(3, OK), seen(4), seen(5, OK), seen(6), seen(7, severity=CRITICAL)],
+            [seen(0, OCCURRED), seen(1)],
+            ["opened warning", "opened warning"],
+            State.OPEN,
+            id="fails after it occurred",
+        ),
+        pytest.param(
+            [seen(0), seen(1, OCCURRED)], ["opened warning"], State.OPEN, id="occurs while it fails"
+        ),
+        pytest.param(
+            [
+                seen(0),
+                seen(1, OK),
+                seen(2),
+                seen(3, OK),
+                seen(4),
+                seen(5, OK),
+                seen(6),
+                seen(7, severity=CRITICAL),
+            ],
             ["opened warning", "resolved warning"] * 2 + ["opened warning", "escalated critical"],
             State.OPEN,
             id="flaps",
@@ -119,11 +171,24 @@ def test_an_alert_says_what_the_row_knows() -> None:
     first = replace(seen(0), detail={"size": 3}, link="https://x", owner="web")
     opened = observed(Row("aws.x", "disk", run=3), first, rules)
     (alert,) = opened.owed
-    assert (alert.dedup_key, alert.count, alert.first_seen, alert.owner) == ("aws.x/disk", 1, START, "web")
-    assert (alert.detail, alert.link, alert.runbook) == ({"size": 3}, "https://x", "https://example.com/ops#aws.x")
+    assert (alert.dedup_key, alert.count, alert.first_seen, alert.owner) == (
+        "aws.x/disk",
+        1,
+        START,
+        "web",
+    )
+    assert (alert.detail, alert.link, alert.runbook) == (
+        {"size": 3},
+        "https://x",
+        "https://example.com/ops#aws.x",
+    )
     row, _ = lived(seen(1), seen(2), row=opened)
     (alert,) = observed(row, seen(3, OK), rules).owed
-    assert (alert.count, alert.first_seen, alert.last_seen) == (3, START, START + timedelta(minutes=2))
+    assert (alert.count, alert.first_seen, alert.last_seen) == (
+        3,
+        START,
+        START + timedelta(minutes=2),
+    )
 
 
 def test_ids_tell_transitions_apart_and_copies_together() -> None:
@@ -160,7 +225,9 @@ def test_what_flaps_and_stays_is_called_to_mind() -> None:
 
 def test_the_alert_says_that_it_flaps() -> None:
     row = lived(*FLAPPED[:-1])[0]
-    assert [alert.title for alert in observed(row, FLAPPED[-1], Rules()).owed] == ["flapping: failing warning"]
+    assert [alert.title for alert in observed(row, FLAPPED[-1], Rules()).owed] == [
+        "flapping: failing warning"
+    ]
 
 
 def test_what_is_folded_ends_in_silence_and_is_not_called_to_mind() -> None:
@@ -197,7 +264,9 @@ def test_a_sweep_looks_at_what_owes_and_reminds_after_the_jobs_own_report() -> N
     assert row.due == START
     assert row.paid().due == START + 24 * HOUR
     assert replace(row.paid(), run=1).due == START + 25 * HOUR
-    assert [alert.status for alert in passed(row.paid(), START + 24 * HOUR, Rules()).owed] == ["reminded"]
+    assert [alert.status for alert in passed(row.paid(), START + 24 * HOUR, Rules()).owed] == [
+        "reminded"
+    ]
 
 
 def test_only_what_is_over_and_owes_nothing_expires() -> None:
@@ -209,7 +278,12 @@ def test_only_what_is_over_and_owes_nothing_expires() -> None:
 
 
 def test_details_are_cut_to_what_an_alert_can_carry() -> None:
-    assert fitted({"a": nan, "b": -inf, "c": 1.5, "d": True}) == {"a": "nan", "b": "-inf", "c": 1.5, "d": True}
+    assert fitted({"a": nan, "b": -inf, "c": 1.5, "d": True}) == {
+        "a": "nan",
+        "b": "-inf",
+        "c": 1.5,
+        "d": True,
+    }
     cut = fitted({str(number): "x" * 1_000 for number in range(50)})
     assert cut["left out"] == "35 facts, too large for an alert"
     assert len(str(cut)) < DETAIL_CHARACTERS + 200

@@ -13,10 +13,24 @@ MUTE = Mute("m1", "aws.x/*", "upgrade", "ada", NOW)
 ROW = Row("aws.x", "db:1", owner="web")
 
 
-def withheld(subject: str, status: AlertStatus, severity: Severity = Severity.WARNING, hour: int = 0) -> Withheld:
+def withheld(
+    subject: str, status: AlertStatus, severity: Severity = Severity.WARNING, hour: int = 0
+) -> Withheld:
     at = NOW + timedelta(hours=hour)
     id_ = f"{subject}{status}{hour}"
-    alert = Alert(id_, f"aws.x/{subject}", status, severity, f"{subject} fails", subject, "aws.x", "", 1, at, at)
+    alert = Alert(
+        id_,
+        f"aws.x/{subject}",
+        status,
+        severity,
+        f"{subject} fails",
+        subject,
+        "aws.x",
+        "",
+        1,
+        at,
+        at,
+    )
     return Withheld("m1", alert, NOW)
 
 

@@ -16,7 +16,9 @@ FAILING, OK = Status.FAILING, Status.OK
 
 def opening(subject: str, severity: Severity = Severity.WARNING, status: Status = FAILING) -> Row:
     return observed(
-        Row("aws.x", subject), Observation("aws.x", subject, status, severity, f"{subject} fails", NOW, "e"), RULES
+        Row("aws.x", subject),
+        Observation("aws.x", subject, status, severity, f"{subject} fails", NOW, "e"),
+        RULES,
     )
 
 
@@ -27,7 +29,9 @@ def openings(count: int, severity: Severity = Severity.WARNING) -> list[Row]:
 def stormy(count: int = 4) -> tuple[Storm, list[Row]]:
     """A storm whose opening was told, and its findings."""
     storm = gathered(Storm("aws.x", "(storm)"), openings(count), NOW, RULES)
-    return replace(storm.paid(), version=1), [folded(row, storm.episode).paid() for row in openings(count)]
+    return replace(storm.paid(), version=1), [
+        folded(row, storm.episode).paid() for row in openings(count)
+    ]
 
 
 def ended(rows: list[Row]) -> list[Row]:
@@ -61,7 +65,9 @@ def test_a_storm_lists_what_opened() -> None:
 def test_only_what_is_worse_changes_an_open_storm() -> None:
     storm, _ = stormy()
     assert gathered(storm, openings(9), NOW, RULES) == storm
-    assert told(gathered(storm, openings(1, severity=Severity.CRITICAL), NOW, RULES)) == ["escalated critical 1"]
+    assert told(gathered(storm, openings(1, severity=Severity.CRITICAL), NOW, RULES)) == [
+        "escalated critical 1"
+    ]
 
 
 def test_a_look_tells_once_how_many_they_are_by_now() -> None:

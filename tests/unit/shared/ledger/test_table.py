@@ -57,12 +57,16 @@ def test_what_is_not_there_is_none(table: Table) -> None:
 
 def test_last_reports_are_those_of_each_job_and_of_nothing_else(table: Table) -> None:
     assert last_reports(table.name) == {}
-    table.commit([*ITEMS, announced(Reports("other"), Report("other", NOW - timedelta(days=1), ()), "e2")[0]])
+    table.commit(
+        [*ITEMS, announced(Reports("other"), Report("other", NOW - timedelta(days=1), ()), "e2")[0]]
+    )
     assert last_reports(table.name) == {"job": NOW, "other": NOW - timedelta(days=1)}
 
 
 def test_a_query_reads_all_pages(table: Table) -> None:
-    rows = [replace(OWING, subject=f"s{number}", title="x" * 40_000, owed=()) for number in range(60)]
+    rows = [
+        replace(OWING, subject=f"s{number}", title="x" * 40_000, owed=()) for number in range(60)
+    ]
     for row in rows:
         table.commit([row])
     assert len(table.query(Row, findings_of("aws.x"))) == 60
@@ -103,17 +107,23 @@ def test_several_are_written_together_or_not_at_all(table: Table, other: int) ->
         ("ThrottlingException", [], False),
     ],
 )
-def test_only_a_meeting_with_others_is_a_conflict(table: Table, code: str, reasons: list[str], conflicts: bool) -> None:
+def test_only_a_meeting_with_others_is_a_conflict(
+    table: Table, code: str, reasons: list[str], conflicts: bool
+) -> None:
     with Stubber(table.dynamodb) as stub:
         found = {"CancellationReasons": [{"Code": reason} for reason in reasons]}
-        stub.add_client_error("transact_write_items", code, modeled_fields=found if reasons else None)
+        stub.add_client_error(
+            "transact_write_items", code, modeled_fields=found if reasons else None
+        )
         with pytest.raises(Conflict if conflicts else ClientError):
             table.commit([OWING], [REPORTED])
 
 
 def test_a_sweep_reads_what_is_due_and_nothing_else(table: Table) -> None:
     waiting = replace(OWING.paid(), subject="waits")
-    over = observed(waiting, replace(SEEN, status=Status.OK, at=NOW + timedelta(minutes=1)), Rules()).paid()
+    over = observed(
+        waiting, replace(SEEN, status=Status.OK, at=NOW + timedelta(minutes=1)), Rules()
+    ).paid()
     for item in (OWING, waiting, replace(over, subject="over"), REPORTED):
         table.commit([item])
     assert table.due(NOW - timedelta(seconds=1)) == []
@@ -122,7 +132,10 @@ def test_a_sweep_reads_what_is_due_and_nothing_else(table: Table) -> None:
 
 
 def test_what_dynamodb_looks_at_stands_beside_the_document() -> None:
-    assert int(attributes(Mute("m1", "*", "why", "ada", NOW, ended=True, told=True))["expires"]["N"]) > NOW.timestamp()
+    assert (
+        int(attributes(Mute("m1", "*", "why", "ada", NOW, ended=True, told=True))["expires"]["N"])
+        > NOW.timestamp()
+    )
     assert "expires" not in attributes(OWING)
     assert attributes(REPORTED)["last_report"] == {"S": NOW.isoformat()}
     assert attributes(OWING)["version"] == {"N": "1"}

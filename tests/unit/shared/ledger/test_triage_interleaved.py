@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from moto import mock_aws
 from tests.unit.shared.ledger.memory import Memory, Recording
 from tests.unit.shared.ledger.tables import make_table
@@ -38,7 +44,13 @@ class Killed(BaseException):
 class Process:
     """A triager that stops before each of its effects until it is let go on, or killed before or after it."""
 
-    def __init__(self, ledger: Ledger, publish: Callable[[Sequence[Alert]], None], rules: Rules, now: datetime) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        publish: Callable[[Sequence[Alert]], None],
+        rules: Rules,
+        now: datetime,
+    ) -> None:
         self.ledger, self.deliver = ledger, publish
         self.triage = Triage(self, self.publish, lambda _: "", rules, now)
         self.go, self.stopped = threading.Semaphore(0), threading.Semaphore(0)
@@ -123,7 +135,15 @@ def observations(draw: st.DrawFn) -> list[Message]:
             status = draw(st.sampled_from([Status.FAILING, Status.OK]))
             at = START + timedelta(minutes=10 * minute)
             made.append(
-                Observation("aws.x", subject, status, draw(severities), f"{subject} fails", at, f"{subject}{minute}")
+                Observation(
+                    "aws.x",
+                    subject,
+                    status,
+                    draw(severities),
+                    f"{subject} fails",
+                    at,
+                    f"{subject}{minute}",
+                )
             )
     return list(made)
 
@@ -136,8 +156,12 @@ def reports(draw: st.DrawFn) -> list[Message]:
         bounds: list[str | None] = [None, *draw(st.sampled_from([(), ("a",), ("b",)])), None]
         found = draw(st.sets(st.sampled_from(SUBJECTS)))
         for number, (after, through) in enumerate(pairwise(bounds)):
-            covered = [s for s in sorted(found) if (after or "") < s and (through is None or s <= through)]
-            findings = tuple(Finding(subject, f"{subject} is wrong", draw(severities)) for subject in covered)
+            covered = [
+                s for s in sorted(found) if (after or "") < s and (through is None or s <= through)
+            ]
+            findings = tuple(
+                Finding(subject, f"{subject} is wrong", draw(severities)) for subject in covered
+            )
             report = Report("job", START + timedelta(minutes=10 * run), findings, after, through)
             made.append((report, f"run{run}part{number}"))
     return made
@@ -156,7 +180,12 @@ class Interleaved(RuleBasedStateMachine):
         muted=st.sampled_from(["", "aws.x/a", "*"]),
     )
     def begin(
-        self, seen: list[Message], reported: list[Message], storm_openings: int, flapping_changes: int, muted: str
+        self,
+        seen: list[Message],
+        reported: list[Message],
+        storm_openings: int,
+        flapping_changes: int,
+        muted: str,
     ) -> None:
         self.messages: list[Message] = [*seen, *reported, None]
         self.attended = [False] * len(self.messages)
@@ -205,10 +234,19 @@ class Interleaved(RuleBasedStateMachine):
                 process.step("before")
         for number, message in enumerate(self.messages):
             if not self.attended[number]:
-                attend(Triage(self.recorded, self.published.extend, lambda _: "", self.life, SOON), message)
+                attend(
+                    Triage(self.recorded, self.published.extend, lambda _: "", self.life, SOON),
+                    message,
+                )
         for late in range(3):  # a storm takes two looks to end
             attend(
-                Triage(self.recorded, self.published.extend, lambda _: "", self.life, SOON + late * timedelta(hours=1)),
+                Triage(
+                    self.recorded,
+                    self.published.extend,
+                    lambda _: "",
+                    self.life,
+                    SOON + late * timedelta(hours=1),
+                ),
                 None,
             )
         self.check()
@@ -217,11 +255,17 @@ class Interleaved(RuleBasedStateMachine):
         items = self.recorded.latest.values()
         withheld = {item.alert.id for item in items if isinstance(item, Withheld)}
         told = {alert.id for alert in self.published}
-        assert all(self.recorded.owed.get(alert.id) == alert for alert in self.published), "a transition is invented"
+        assert all(self.recorded.owed.get(alert.id) == alert for alert in self.published), (
+            "a transition is invented"
+        )
         assert told | withheld == set(self.recorded.owed), "a transition is not told"
         for mute in (item for item in items if isinstance(item, Mute) and withheld):
-            (end,) = {alert.id: alert for alert in self.published if alert.subject == f"mute/{mute.id}"}.values()
-            assert f"withheld {len(withheld)} alerts" in end.title, "the mute's end does not tell all"
+            (end,) = {
+                alert.id: alert for alert in self.published if alert.subject == f"mute/{mute.id}"
+            }.values()
+            assert f"withheld {len(withheld)} alerts" in end.title, (
+                "the mute's end does not tell all"
+            )
         assert not any(getattr(item, "owed", ()) for item in items), "a debt is left"
         for source, subject in {("aws.x", s) for s in SUBJECTS} | {("job", s) for s in SUBJECTS}:
             history = [failing for _, failing in sorted(self.history(source, subject))]
@@ -231,9 +275,15 @@ class Interleaved(RuleBasedStateMachine):
             if isinstance(row, Row) and is_open and row.storm:
                 storm = self.recorded.latest[STORMS, source]
                 assert isinstance(storm, Storm), "no storm tells of what was folded"
-                assert (storm.state, storm.episode) == (State.OPEN, row.storm), "no storm tells of what was folded"
-            risen = sum(now and not before for before, now in zip([False, *history], history, strict=False))
-            assert self.recorded.openings.get(f"{source}/{subject}", 0) <= risen, "an opening is invented"
+                assert (storm.state, storm.episode) == (State.OPEN, row.storm), (
+                    "no storm tells of what was folded"
+                )
+            risen = sum(
+                now and not before for before, now in zip([False, *history], history, strict=False)
+            )
+            assert self.recorded.openings.get(f"{source}/{subject}", 0) <= risen, (
+                "an opening is invented"
+            )
 
     def history(self, source: str, subject: str) -> list[tuple[datetime, bool]]:
         """What the messages say of a subject: when, and whether it failed."""
@@ -242,7 +292,9 @@ class Interleaved(RuleBasedStateMachine):
             match message:
                 case Observation() if (message.source, message.subject) == (source, subject):
                     history.append((message.at, message.status is Status.FAILING))
-                case (Report() as report, _) if report.job == source and (report.after or "") < subject:
+                case (Report() as report, _) if (
+                    report.job == source and (report.after or "") < subject
+                ):
                     if report.through is None or subject <= report.through:
                         found = {finding.subject for finding in report.findings}
                         history.append((report.scheduled_at, subject in found))
@@ -270,7 +322,9 @@ class Overtaking:
         machine.life, machine.recorded = self.rules, Recording(Memory())
         machine.published, machine.processes = [], []
         if self.muted:
-            machine.recorded.commit([Mute("m", self.muted, "work", "me", START + timedelta(hours=1))])
+            machine.recorded.commit(
+                [Mute("m", self.muted, "work", "me", START + timedelta(hours=1))]
+            )
 
         def started(number: int, now: datetime) -> Process:
             process = Process(machine.recorded, machine.published.extend, self.rules, now)
@@ -298,7 +352,9 @@ class Overtaking:
 
 def failing(subject: str, minute: int, status: Status = Status.FAILING) -> Observation:
     at = START + timedelta(minutes=minute)
-    return Observation("aws.x", subject, status, Severity.WARNING, f"{subject} fails", at, f"{subject}{minute}")
+    return Observation(
+        "aws.x", subject, status, Severity.WARNING, f"{subject} fails", at, f"{subject}{minute}"
+    )
 
 
 def report(minute: int, *subjects: str) -> tuple[Report, str]:
@@ -306,31 +362,55 @@ def report(minute: int, *subjects: str) -> tuple[Report, str]:
     return Report("job", START + timedelta(minutes=minute), findings), f"e{minute}"
 
 
-STORM: list[Message] = [failing("a", 0), failing("b", 0), failing("b", 40, Status.OK), failing("c", 50), None]
+STORM: list[Message] = [
+    failing("a", 0),
+    failing("b", 0),
+    failing("b", 40, Status.OK),
+    failing("c", 50),
+    None,
+]
 
 
-@pytest.mark.parametrize("kill", ["", "before", "after"], ids=["goes on", "dies before an effect", "dies after it"])
+@pytest.mark.parametrize(
+    "kill", ["", "before", "after"], ids=["goes on", "dies before an effect", "dies after it"]
+)
 @pytest.mark.parametrize(
     "case",
     [
         pytest.param(
-            Overtaking([report(0, "a", "b"), report(10), report(20, "a", "b")], [(0, SOON)], (1, SOON), [(2, SOON)]),
+            Overtaking(
+                [report(0, "a", "b"), report(10), report(20, "a", "b")],
+                [(0, SOON)],
+                (1, SOON),
+                [(2, SOON)],
+            ),
             id="a report by a newer one",
         ),
         pytest.param(
             Overtaking([failing("a", 0), failing("a", 10, Status.OK)], [], (0, SOON), [(1, SOON)]),
             id="failing by ok",
         ),
-        pytest.param(Overtaking([failing("a", 0), None], [], (0, SOON), [(1, SOON)]), id="an observation by a sweep"),
+        pytest.param(
+            Overtaking([failing("a", 0), None], [], (0, SOON), [(1, SOON)]),
+            id="an observation by a sweep",
+        ),
         pytest.param(
             Overtaking(
-                STORM, [(0, START), (1, START), (2, SOON)], (3, SOON), [(4, SOON), (4, SOON)], Rules(storm_openings=1)
+                STORM,
+                [(0, START), (1, START), (2, SOON)],
+                (3, SOON),
+                [(4, SOON), (4, SOON)],
+                Rules(storm_openings=1),
             ),
             id="folding by the end of the storm",
         ),
         pytest.param(
             Overtaking(
-                STORM, [(0, START), (1, START), (2, SOON), (4, SOON)], (4, SOON), [(3, SOON)], Rules(storm_openings=1)
+                STORM,
+                [(0, START), (1, START), (2, SOON), (4, SOON)],
+                (4, SOON),
+                [(3, SOON)],
+                Rules(storm_openings=1),
             ),
             id="the end of the storm by folding",
         ),
@@ -349,7 +429,13 @@ STORM: list[Message] = [failing("a", 0), failing("b", 0), failing("b", 40, Statu
             id="withholding by the mute's end",
         ),
         pytest.param(
-            Overtaking([failing("a", 0), failing("b", 0), None], [(0, START)], (2, SOON), [(1, START)], muted="*"),
+            Overtaking(
+                [failing("a", 0), failing("b", 0), None],
+                [(0, START)],
+                (2, SOON),
+                [(1, START)],
+                muted="*",
+            ),
             id="the mute's end by withholding",
         ),
     ],
@@ -375,7 +461,9 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_in_memory() -> None:
     run_state_machine_as_test(
         Interleaved,
-        settings=settings(max_examples=60, stateful_step_count=60, suppress_health_check=list(HealthCheck)),
+        settings=settings(
+            max_examples=60, stateful_step_count=60, suppress_health_check=list(HealthCheck)
+        ),
     )
 
 
@@ -386,5 +474,7 @@ def test_in_dynamodb() -> None:
     with mock_aws():
         run_state_machine_as_test(
             InDynamoDB,
-            settings=settings(max_examples=8, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
+            settings=settings(
+                max_examples=8, stateful_step_count=40, suppress_health_check=list(HealthCheck)
+            ),
         )

@@ -66,7 +66,9 @@ def test_a_certificate_holds_from_its_first_second(beyond: timedelta, found: lis
         ((), "a.test", False),
     ],
 )
-def test_a_certificate_covers_hosts_among_its_names(names: tuple[str, ...], host: str, covered: bool) -> None:
+def test_a_certificate_covers_hosts_among_its_names(
+    names: tuple[str, ...], host: str, covered: bool
+) -> None:
     assert replace(LEAF, names=names).covers(host) is covered
 
 

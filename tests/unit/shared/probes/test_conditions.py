@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.probes.conditions import NUMBER_CHARACTERS, Facts, duration, glob, integer, number, parse, same
+from fleet.probes.conditions import (
+    NUMBER_CHARACTERS,
+    Facts,
+    duration,
+    glob,
+    integer,
+    number,
+    parse,
+    same,
+)
 from fleet.probes.probe import BODY_BYTES
 
 DAY = 24 * 3600 * 1000.0
@@ -137,10 +146,18 @@ FAIL: list[tuple[str, Any, dict[str, str]]] = [
     ("[RESPONSE_TIME] >= 500", Facts(response_time=499), {"[RESPONSE_TIME]": "499"}),
     ("[IP] == pat(10.*)", Facts(ip="255.255.255.255"), {"[IP]": "255.255.255.255"}),
     ("[CONNECTED] == true", Facts(), {"[CONNECTED]": "false"}),
-    ("[CERTIFICATE_EXPIRATION] > 48h", Facts(certificate_expiration=DAY), {"[CERTIFICATE_EXPIRATION]": "86400000"}),
+    (
+        "[CERTIFICATE_EXPIRATION] > 48h",
+        Facts(certificate_expiration=DAY),
+        {"[CERTIFICATE_EXPIRATION]": "86400000"},
+    ),
     ("[DNS_RCODE] == NOERROR", Facts(dns_rcode="SERVFAIL"), {"[DNS_RCODE]": "SERVFAIL"}),
     ("[BODY] > 123", "100", {"[BODY]": "100"}),
-    ("[BODY].user.first == [BODY].user.last", USER, {"[BODY].user.first": "john", "[BODY].user.last": "doe"}),
+    (
+        "[BODY].user.first == [BODY].user.last",
+        USER,
+        {"[BODY].user.first": "john", "[BODY].user.last": "doe"},
+    ),
     ("[BODY].user.age == 3", USER, {"[BODY].user.age": "absent"}),
     ("[BODY].data == OK", {"data": None}, {"[BODY].data": "absent"}),
     ("[BODY].items[0] == OK", {"items": [None]}, {"[BODY].items[0]": "absent"}),
@@ -166,19 +183,28 @@ FAIL: list[tuple[str, Any, dict[str, str]]] = [
     ("[BODY].big == 1", '{"big": ' + "9" * 5_000 + "}", {"[BODY].big": "absent"}),
 ]
 REFUSED = [
-    ("[STATUS] ? 201", "is no condition: write VALUE, one of == != <= >= > <, VALUE, with spaces between"),
+    (
+        "[STATUS] ? 201",
+        "is no condition: write VALUE, one of == != <= >= > <, VALUE, with spaces between",
+    ),
     ("[STATUS]==201", "is no condition"),
     ("[STATUS] = = 201", "is no condition"),
     ("[STATUS] ==", "is no condition"),
     ("[STATUS]", "is no condition"),
     (" == 1", "is no condition"),
     ("", "is no condition"),
-    ("[RESPONSE_TIME] < potato", "'potato' is neither a number nor a duration such as 500ms or 48h"),
+    (
+        "[RESPONSE_TIME] < potato",
+        "'potato' is neither a number nor a duration such as 500ms or 48h",
+    ),
     ("[RESPONSE_TIME] < 5 minutes", "'5 minutes' is neither"),
     ("[STATUS] < pat(4*)", "pat(4*) goes with == and != only"),
     ("any(1, 2) < [STATUS]", "any(1, 2) goes with"),
     ("pat(a) == any(a, b)", "one side must be a value"),
-    ("[DOMAIN_EXPIRATION] > 720h", "there is no [DOMAIN_EXPIRATION] here, only [STATUS] [RESPONSE_TIME]"),
+    (
+        "[DOMAIN_EXPIRATION] > 720h",
+        "there is no [DOMAIN_EXPIRATION] here, only [STATUS] [RESPONSE_TIME]",
+    ),
     ("[HEADER].Server == x", "there is no [HEADER] here"),
     ("[CONTEXT].user == 1", "there is no [CONTEXT] here"),
     ("[STATSU] == 200", "there is no [STATSU] here"),
@@ -205,7 +231,9 @@ def test_a_condition_holds(condition: str, response: Any) -> None:
 
 
 @pytest.mark.parametrize(("condition", "response", "got"), FAIL, ids=lambda value: str(value)[:50])
-def test_a_condition_fails_and_says_what_was_got(condition: str, response: Any, got: dict[str, str]) -> None:
+def test_a_condition_fails_and_says_what_was_got(
+    condition: str, response: Any, got: dict[str, str]
+) -> None:
     judgement = parse(condition).judge(facts(response))
     assert (judgement.holds, judgement.got) == (False, got)
 

@@ -66,7 +66,11 @@ KNOWN = {str(endpoint): endpoint for endpoint in LISTED.usable}
 
 def entry(**changes: Any) -> Endpoint:
     usual = {"name": "web", "url": "https://example.org/health", "conditions": ["[STATUS] == 200"]}
-    return structure({key: value for key, value in (usual | changes).items() if value is not None}, Endpoint, "entry 1")
+    return structure(
+        {key: value for key, value in (usual | changes).items() if value is not None},
+        Endpoint,
+        "entry 1",
+    )
 
 
 def test_a_list_as_people_have_it_is_taken() -> None:
@@ -82,7 +86,12 @@ def test_a_list_as_people_have_it_is_taken() -> None:
     ]
     assert [str(each.place) for each in KNOWN.values()] == [
         *("twin.sh:443", "example.org:443", "8.8.8.8:53", "example.org:443"),
-        *("127.0.0.1:6379", "smtp.gmail.com:587", "ldap.example.org:636", "xn--bcher-kva.example:443"),
+        *(
+            "127.0.0.1:6379",
+            "smtp.gmail.com:587",
+            "ldap.example.org:636",
+            "xn--bcher-kva.example:443",
+        ),
     ]
 
 
@@ -90,7 +99,10 @@ def test_what_of_it_cannot_be_used_is_named() -> None:
     reasons = {fault.number: fault.reason for fault in LISTED.faults}
     assert sorted(reasons) == [0, 9, 10, 11, 12, 13]
     assert reasons[0] == "the list: alerting, metrics has no effect here: only the list counts"
-    assert "'icmp://example.org' cannot be probed: that is for http, https, tcp, tls, starttls, dns only" in reasons[9]
+    assert (
+        "'icmp://example.org' cannot be probed: that is for http, https, tcp, tls, starttls, dns only"
+        in reasons[9]
+    )
     assert "there is no [DOMAIN_EXPIRATION] here" in reasons[10]
     assert "unknown: ssh (known: name, url, conditions, group" in reasons[11]
     assert reasons[12] == "entry 12 of the list repeats entry 1: core/front-end"
@@ -107,11 +119,17 @@ def test_what_of_it_has_no_effect_is_known() -> None:
 
 
 def test_what_it_says_is_understood() -> None:
-    assert (KNOWN["core/back-end"].client.seconds, KNOWN["core/back-end"].client.insecure) == (60, True)
+    assert (KNOWN["core/back-end"].client.seconds, KNOWN["core/back-end"].client.insecure) == (
+        60,
+        True,
+    )
     assert KNOWN["filter-users-by-gender"].secrets == ("/fleet/failing_endpoints/secrets/users",)
     assert (KNOWN["redis"].severity, KNOWN["redis"].private) == ("critical", True)
     assert (KNOWN["bücher"].enabled, KNOWN["bücher"].path) == (False, "/regal/gr%C3%B6%C3%9Fe")
-    assert (KNOWN["core/front-end"].severity, KNOWN["core/front-end"].client.seconds) == ("warning", 10)
+    assert (KNOWN["core/front-end"].severity, KNOWN["core/front-end"].client.seconds) == (
+        "warning",
+        10,
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,11 +138,17 @@ def test_what_it_says_is_understood() -> None:
         ({"name": None}, "required field missing"),
         ({"name": ""}, "name must be printable text"),
         ({"name": "a\nb"}, "name must be printable text"),
-        ({"group": "g" * 600, "name": "n" * 424}, "with its group, at most 1024 characters, not 1025"),
+        (
+            {"group": "g" * 600, "name": "n" * 424},
+            "with its group, at most 1024 characters, not 1025",
+        ),
         ({"name": 7}, "name: expected text, got 7"),
         ({"url": None}, "required field missing"),
         ({"url": "example.org"}, "'example.org' cannot be probed"),
-        ({"url": "udp://example.org:53"}, "cannot be probed: that is for http, https, tcp, tls, starttls, dns only"),
+        (
+            {"url": "udp://example.org:53"},
+            "cannot be probed: that is for http, https, tcp, tls, starttls, dns only",
+        ),
         ({"url": "https://user:pw@example.org/"}, "the URL holds credentials"),
         ({"url": "https://exa mple.org/"}, "is no URL"),
         ({"url": "https://example.org:99999/"}, "Port out of range"),
@@ -140,11 +164,17 @@ def test_what_it_says_is_understood() -> None:
         ({"headers": {"A": "x\r\nB: y"}}, "and its value printable ASCII"),
         ({"headers": {"A": "${KEY}"}}, "no environment variable is known here"),
         ({"body": "${KEY}"}, "body: no environment variable is known here"),
-        ({"body": "[RANDOM_STRING_8]"}, "[RANDOM_STRING_8] is not known here, only [ENDPOINT_NAME]"),
+        (
+            {"body": "[RANDOM_STRING_8]"},
+            "[RANDOM_STRING_8] is not known here, only [ENDPOINT_NAME]",
+        ),
         ({"client": {"timeout": "5"}}, "expected a duration such as 500ms, 10s or 1h30m, got '5'"),
         ({"client": {"timeout": "2m"}}, "timeout, in seconds, must be 0.001 to 60.0, got 120.0"),
         ({"client": {"oauth2": {}}}, "unknown: oauth2 (known: timeout, insecure, ignore-redirect"),
-        ({"dns": {"query-name": "example.org", "query-type": "XYZ"}}, "nobody can be asked for 'XYZ' of 'example.org'"),
+        (
+            {"dns": {"query-name": "example.org", "query-type": "XYZ"}},
+            "nobody can be asked for 'XYZ' of 'example.org'",
+        ),
         ({"dns": {"query-type": "A"}}, "required field missing"),
         ({"severity": "fatal"}, "severity: fatal is none of ['critical', 'warning', 'info']"),
         ({"condition": ["x"]}, "unknown: condition"),
@@ -163,7 +193,9 @@ def test_a_name_may_be_as_long_as_a_subject() -> None:
 
 
 def test_every_fault_is_named_at_once() -> None:
-    with pytest.raises(SettingsError, match=r"url: .*; method: .*; conditions: .*; conditions: .*; headers: "):
+    with pytest.raises(
+        SettingsError, match=r"url: .*; method: .*; conditions: .*; conditions: .*; headers: "
+    ):
         entry(url="x", method=" ", conditions=["a", "b"], headers={" ": "x"})
 
 

@@ -13,8 +13,18 @@ from fleet.probes.target import Phase, Unreachable, begin, resolved, target
     [
         ("www.example.com", "www.example.com", "www.example.com", "www.example.com:443"),
         ("WWW.Example.COM.", "www.example.com.", "www.example.com", "www.example.com:443"),
-        ("bücher.example", "xn--bcher-kva.example", "xn--bcher-kva.example", "xn--bcher-kva.example:443"),
-        ("BÜCHER。example.", "xn--bcher-kva.example.", "xn--bcher-kva.example", "xn--bcher-kva.example:443"),
+        (
+            "bücher.example",
+            "xn--bcher-kva.example",
+            "xn--bcher-kva.example",
+            "xn--bcher-kva.example:443",
+        ),
+        (
+            "BÜCHER。example.",
+            "xn--bcher-kva.example.",
+            "xn--bcher-kva.example",
+            "xn--bcher-kva.example:443",
+        ),
         ("faß.example", "xn--fa-hia.example", "xn--fa-hia.example", "xn--fa-hia.example:443"),
         ("_sip.example", "_sip.example", "_sip.example", "_sip.example:443"),
         ("192.0.2.7", "192.0.2.7", "192.0.2.7", "192.0.2.7:443"),
@@ -30,8 +40,28 @@ def test_a_host_is_taken_as_people_write_it(written: str, host: str, name: str, 
 @pytest.mark.parametrize(
     "written",
     [
-        *("", ".", "a..b", ".example", "exa mple", "http://example.com", "example.com/path", "user@example.com", "*.x"),
-        *("127.1", "0x7f.1", "0177.0.0.1", "2130706433", "127.0.0.1.", "１２７.1", "fe80::1%eth0", "[::1", "::g"),
+        *(
+            "",
+            ".",
+            "a..b",
+            ".example",
+            "exa mple",
+            "http://example.com",
+            "example.com/path",
+            "user@example.com",
+            "*.x",
+        ),
+        *(
+            "127.1",
+            "0x7f.1",
+            "0177.0.0.1",
+            "2130706433",
+            "127.0.0.1.",
+            "１２７.1",
+            "fe80::1%eth0",
+            "[::1",
+            "::g",
+        ),
         *("a" * 64 + ".example", ".".join(["a" * 60] * 5), "ex\x00ample", "\u0661.\u0662"),
     ],
 )
@@ -48,7 +78,10 @@ def test_what_is_no_port_is_refused(port: int) -> None:
 
 def leading(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     def getaddrinfo(_host: str, port: int, **_: Any) -> list[Any]:
-        return [(socket.AF_INET6 if ":" in each else socket.AF_INET, 1, 6, "", (each, port)) for each in addresses]
+        return [
+            (socket.AF_INET6 if ":" in each else socket.AF_INET, 1, 6, "", (each, port))
+            for each in addresses
+        ]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
@@ -70,7 +103,11 @@ def leading(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
         (["10.0.0.1", "169.254.170.2"], True, "169.254.170.2 is neither public nor of a network"),
         (["fd00:ec2::254"], True, "fd00:ec2::254 is neither public nor of a network"),
         (["fe80::1"], True, "fe80::1 is neither public nor of a network"),
-        (["::ffff:169.254.169.254"], True, "::ffff:169.254.169.254 is neither public nor of a network"),
+        (
+            ["::ffff:169.254.169.254"],
+            True,
+            "::ffff:169.254.169.254 is neither public nor of a network",
+        ),
         (["64:ff9b::a9fe:a9fe"], True, "is neither public nor of a network"),
     ],
 )
@@ -89,7 +126,10 @@ def test_only_addresses_that_may_be_probed_are(
 
 def test_a_phase_that_fails_is_named_and_timed() -> None:
     course = begin(5)
-    with pytest.raises(Unreachable, match="exchange: No route to host") as failed, course.phase(Phase.EXCHANGE):
+    with (
+        pytest.raises(Unreachable, match="exchange: No route to host") as failed,
+        course.phase(Phase.EXCHANGE),
+    ):
         raise OSError(113, "No route to host")
     assert (failed.value.phase, failed.value.reason) == (Phase.EXCHANGE, "No route to host")
     assert list(course.seconds) == [Phase.EXCHANGE]

@@ -25,11 +25,15 @@ class Queue:
     def __init__(self, make: Callable[..., Event]) -> None:
         self._make = make
         self._sqs = aws.client("sqs")
-        self.url = self._sqs.create_queue(QueueName="jobs", Attributes={"VisibilityTimeout": "360"})["QueueUrl"]
+        self.url = self._sqs.create_queue(
+            QueueName="jobs", Attributes={"VisibilityTimeout": "360"}
+        )["QueueUrl"]
         self._handles: dict[str, str] = {}
         self.waits: dict[str, int] = {}
         self._sqs.meta.events.register("after-call.sqs.ChangeMessageVisibility", self._answered)
-        self._sqs.meta.events.register("provide-client-params.sqs.ChangeMessageVisibility", self._asked)
+        self._sqs.meta.events.register(
+            "provide-client-params.sqs.ChangeMessageVisibility", self._asked
+        )
 
     def deliver(self, *bodies: str, attempts: int | list[int] = 1) -> Event:
         """Send the bodies and receive them: m0, m1, ... with handles that SQS knows."""
@@ -78,7 +82,9 @@ def failed(answer: Event) -> list[str]:
 
 
 def told(message: Event) -> dict[str, str]:
-    return {name: attribute["StringValue"] for name, attribute in message["MessageAttributes"].items()}
+    return {
+        name: attribute["StringValue"] for name, attribute in message["MessageAttributes"].items()
+    }
 
 
 TEN = [f"ok {number}" for number in range(10)]
@@ -88,13 +94,20 @@ def test_a_message_is_handed_over_with_its_facts(context: Context, queue: Queue)
     react = Reaction()
     assert failed(queued(react)(queue.deliver("hello", attempts=3), context)) == []
     (message,) = react.seen
-    assert (message.id, message.body, message.attempts, message.source_arn) == ("m0", "hello", 3, ARN)
+    assert (message.id, message.body, message.attempts, message.source_arn) == (
+        "m0",
+        "hello",
+        3,
+        ARN,
+    )
     assert message.first_seen.isoformat() == "2026-11-20T01:54:34.500000+00:00"
 
 
 def test_a_messages_events_are_unwrapped(context: Context, queue: Queue) -> None:
     event = {"source": "fleet", "detail-type": "Start Pipeline", "id": "e1", "detail": {}}
-    body = json.dumps({"Type": "Notification", "TopicArn": "arn:topic", "Message": json.dumps(event)})
+    body = json.dumps(
+        {"Type": "Notification", "TopicArn": "arn:topic", "Message": json.dumps(event)}
+    )
     react = Reaction()
     queued(react)(queue.deliver(body), context)
     assert [event.id for event in react.seen[0].events()] == ["e1"]
@@ -107,7 +120,12 @@ def test_a_messages_events_come_out_before_what_is_malformed_beside_them_parks_i
     body = json.dumps({"Records": [7, {"eventSource": "aws:sqs", "body": json.dumps(event)}]})
     seen: list[str] = []
     assert (
-        failed(queued(lambda message: seen.extend(e.id for e in message.events()))(queue.deliver(body), context)) == []
+        failed(
+            queued(lambda message: seen.extend(e.id for e in message.events()))(
+                queue.deliver(body), context
+            )
+        )
+        == []
     )
     assert seen == ["e1"]
     assert [told(message)["reason"] for message in dead_letters()] == [
@@ -159,12 +177,16 @@ def test_one_failing_message_of_ten_is_reported_and_the_others_are_done(
     assert dead_letters() == []
 
 
-def test_a_batch_in_which_everything_fails_is_an_answer_and_no_error(context: Context, queue: Queue) -> None:
+def test_a_batch_in_which_everything_fails_is_an_answer_and_no_error(
+    context: Context, queue: Queue
+) -> None:
     react = Reaction(Transient("a"), ValueError("b"))
     assert failed(queued(react)(queue.deliver("a", "b"), context)) == ["m0", "m1"]
 
 
-def test_a_body_that_is_not_json_is_parked(context: Context, queue: Queue, dead_letters: DeadLetters) -> None:
+def test_a_body_that_is_not_json_is_parked(
+    context: Context, queue: Queue, dead_letters: DeadLetters
+) -> None:
     def react(message: Message) -> None:
         list(message.events())
 
@@ -198,7 +220,9 @@ def test_a_wait_beyond_sqss_limit_becomes_the_longest_that_sqs_takes(
 
 
 @pytest.mark.parametrize(("attempts", "wait"), [(1, 5), (2, 20), (3, 80), (4, 320)])
-@pytest.mark.parametrize("error", [Transient("busy"), KeyError("busy")], ids=["transient", "unknown"])
+@pytest.mark.parametrize(
+    "error", [Transient("busy"), KeyError("busy")], ids=["transient", "unknown"]
+)
 def test_waits_grow_with_the_attempts(
     error: Exception, attempts: int, wait: int, context: Context, queue: Queue
 ) -> None:
@@ -209,7 +233,9 @@ def test_waits_grow_with_the_attempts(
     assert queue.waits == {"m0": wait}
 
 
-def test_a_message_that_exits_does_not_take_the_batch_with_it(context: Context, queue: Queue) -> None:
+def test_a_message_that_exits_does_not_take_the_batch_with_it(
+    context: Context, queue: Queue
+) -> None:
     react = Reaction(SystemExit("exit"))
     assert failed(queued(react)(queue.deliver("exit", "ok"), context)) == ["m0"]
     assert react.bodies == ["exit", "ok"]
@@ -244,7 +270,11 @@ def test_a_parked_message_carries_all_that_is_known_of_it(
 
 @pytest.mark.parametrize(
     ("attribute", "redrives"),
-    [({"stringValue": "2", "dataType": "Number"}, "2"), ({"stringValue": "x"}, "0"), ({"binaryValue": "Mg=="}, "0")],
+    [
+        ({"stringValue": "2", "dataType": "Number"}, "2"),
+        ({"stringValue": "x"}, "0"),
+        ({"binaryValue": "Mg=="}, "0"),
+    ],
 )
 def test_a_parked_message_carries_on_how_often_it_was_redriven(
     attribute: Event, redrives: str, context: Context, queue: Queue, dead_letters: DeadLetters
@@ -256,9 +286,13 @@ def test_a_parked_message_carries_on_how_often_it_was_redriven(
 
 
 @pytest.mark.parametrize(
-    "body", [' {"b" :1,\t"a":1.0}\r\n', "café 🚀 & <b>", '"\\u00e9"'], ids=["spaces", "not ASCII", "escapes"]
+    "body",
+    [' {"b" :1,\t"a":1.0}\r\n', "café 🚀 & <b>", '"\\u00e9"'],
+    ids=["spaces", "not ASCII", "escapes"],
 )
-def test_a_body_is_parked_byte_for_byte(body: str, context: Context, queue: Queue, dead_letters: DeadLetters) -> None:
+def test_a_body_is_parked_byte_for_byte(
+    body: str, context: Context, queue: Queue, dead_letters: DeadLetters
+) -> None:
     queued(Reaction(Permanent(body)))(queue.deliver(body), context)
     assert [message["Body"] for message in dead_letters()] == [body]
 
@@ -272,14 +306,26 @@ def caused(error: Exception, cause: Exception) -> Exception:
     ("error", "reason", "error_type"),
     [
         pytest.param(Transient("busy"), "busy", "Transient", id="transient"),
-        pytest.param(caused(Transient("busy"), TimeoutError("5 s")), "busy", "TimeoutError", id="transient with cause"),
+        pytest.param(
+            caused(Transient("busy"), TimeoutError("5 s")),
+            "busy",
+            "TimeoutError",
+            id="transient with cause",
+        ),
         pytest.param(ConnectionError("reset"), "reset", "ConnectionError", id="unknown"),
-        pytest.param(ZeroDivisionError(), "ZeroDivisionError", "ZeroDivisionError", id="without words"),
+        pytest.param(
+            ZeroDivisionError(), "ZeroDivisionError", "ZeroDivisionError", id="without words"
+        ),
         pytest.param(SystemExit("exit"), "exit", "SystemExit", id="exit"),
     ],
 )
 def test_the_last_attempt_parks_the_message_with_its_reason(
-    error: BaseException, reason: str, error_type: str, context: Context, queue: Queue, dead_letters: DeadLetters
+    error: BaseException,
+    reason: str,
+    error_type: str,
+    context: Context,
+    queue: Queue,
+    dead_letters: DeadLetters,
 ) -> None:
     def react(_: Message) -> None:
         raise error
@@ -293,7 +339,9 @@ def test_the_last_attempt_parks_the_message_with_its_reason(
 
 
 @pytest.mark.parametrize(
-    ("error", "attempts"), [(Permanent("x"), 1), (ValueError("x"), 5)], ids=["permanent", "last attempt"]
+    ("error", "attempts"),
+    [(Permanent("x"), 1), (ValueError("x"), 5)],
+    ids=["permanent", "last attempt"],
 )
 def test_a_message_that_cannot_be_parked_is_reported_as_failed(
     error: Exception,
@@ -385,9 +433,13 @@ def test_what_is_handed_back_unbegun_waits_as_long_as_what_failed(
 ) -> None:
     context.remaining_ms = 0
     react = Reaction()
-    assert failed(queued(react)(queue.deliver("first", "second", attempts=attempts), context)) == ["m1"]
+    assert failed(queued(react)(queue.deliver("first", "second", attempts=attempts), context)) == [
+        "m1"
+    ]
     assert (react.bodies, queue.waits) == (["first"], {"m1": wait})
-    (line,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if '"HandedBack"' in line)
+    (line,) = (
+        json.loads(line) for line in capsys.readouterr().out.splitlines() if '"HandedBack"' in line
+    )
     assert line["HandedBack"] == [1.0]
 
 
@@ -412,7 +464,9 @@ def test_a_message_that_never_began_and_cannot_be_parked_is_reported_as_failed(
 ) -> None:
     monkeypatch.setenv("DEAD_LETTERS_URL", f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/gone")
     context.remaining_ms = 0
-    assert failed(queued(Reaction())(queue.deliver("m0", "m1", attempts=MAX_RECEIVES), context)) == ["m1"]
+    assert failed(
+        queued(Reaction())(queue.deliver("m0", "m1", attempts=MAX_RECEIVES), context)
+    ) == ["m1"]
 
 
 def test_a_message_that_fails_slowly_counts_for_the_pace(
@@ -434,7 +488,9 @@ def test_what_becomes_of_messages_is_counted(
 ) -> None:
     react = Reaction(Permanent("poison"), Transient("busy"))
     queued(react)(queue.deliver("ok", "poison", "busy", "fine"), context)
-    (line,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if '"Parked"' in line)
+    (line,) = (
+        json.loads(line) for line in capsys.readouterr().out.splitlines() if '"Parked"' in line
+    )
     assert (sum(line["Done"]), sum(line["Parked"]), sum(line["Retried"])) == (2, 1, 1)
 
 
@@ -443,8 +499,12 @@ def test_what_becomes_of_messages_is_counted(
     [
         pytest.param({}, None, id="none"),
         pytest.param({1: Permanent("p1"), 3: Permanent("p3")}, "p1", id="permanent"),
-        pytest.param({1: Permanent("p1"), 2: Transient("t2"), 3: Transient("t3")}, "t2", id="transient first"),
-        pytest.param({1: Permanent("p1"), 2: KeyError("k2")}, "k2", id="unclassified before permanent"),
+        pytest.param(
+            {1: Permanent("p1"), 2: Transient("t2"), 3: Transient("t3")}, "t2", id="transient first"
+        ),
+        pytest.param(
+            {1: Permanent("p1"), 2: KeyError("k2")}, "k2", id="unclassified before permanent"
+        ),
     ],
 )
 def test_every_item_is_attended_to_before_the_failure_that_may_pass_is_raised(
@@ -493,13 +553,26 @@ def yielding(error: Exception) -> Iterator[int]:
     ("failures", "error", "raised"),
     [
         pytest.param({}, Permanent("torn"), "torn", id="its own failure only"),
-        pytest.param({1: Transient("busy")}, Permanent("torn"), "busy", id="transient item before permanent end"),
-        pytest.param({1: Permanent("bad")}, Transient("torn"), "torn", id="transient end before permanent item"),
+        pytest.param(
+            {1: Transient("busy")},
+            Permanent("torn"),
+            "busy",
+            id="transient item before permanent end",
+        ),
+        pytest.param(
+            {1: Permanent("bad")},
+            Transient("torn"),
+            "torn",
+            id="transient end before permanent item",
+        ),
         pytest.param({2: Permanent("bad")}, Permanent("torn"), "bad", id="first of the permanent"),
     ],
 )
 def test_items_that_fail_themselves_end_and_are_one_of_the_failures(
-    items: Callable[[Exception], Iterator[int]], failures: dict[int, Exception], error: Exception, raised: str
+    items: Callable[[Exception], Iterator[int]],
+    failures: dict[int, Exception],
+    error: Exception,
+    raised: str,
 ) -> None:
     attended: list[int] = []
 

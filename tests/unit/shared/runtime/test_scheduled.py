@@ -14,7 +14,15 @@ from fleet import aws, secrets
 from fleet.errors import Transient
 from fleet.events import shape
 from fleet.findings import EVERYTHING, Finding
-from fleet.runtime.scheduled import SCHEDULED_TIME, Run, Scattered, divided, scatter, scheduled, scheduled_time
+from fleet.runtime.scheduled import (
+    SCHEDULED_TIME,
+    Run,
+    Scattered,
+    divided,
+    scatter,
+    scheduled,
+    scheduled_time,
+)
 
 Published = Callable[[], list[dict[str, Any]]]
 EVENT = {"scheduled_at": "2026-11-20T08:00:00Z"}
@@ -26,7 +34,9 @@ def job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "watch_things")
 
 
-def test_a_run_publishes_what_it_found_as_a_job_report(context: Context, published: Published) -> None:
+def test_a_run_publishes_what_it_found_as_a_job_report(
+    context: Context, published: Published
+) -> None:
     @scheduled
     def handler(run: Run) -> Iterator[Finding]:
         yield Finding("b", "b is wrong")
@@ -34,16 +44,35 @@ def test_a_run_publishes_what_it_found_as_a_job_report(context: Context, publish
 
     answer = handler(EVENT, context)
     (event,) = published()
-    assert (event["source"], event["detail-type"], event["time"]) == ("fleet", "Job Report", "2026-11-20T08:00:00Z")
-    assert (event["detail"]["job"], event["detail"]["scheduled_at"]) == ("watch_things", "2026-11-20T08:00:00+00:00")
-    assert [f["title"] for f in event["detail"]["findings"]] == ["a is wrong at 08:00", "b is wrong"]
-    assert answer == {"job": "watch_things", "scheduled_at": "2026-11-20T08:00:00+00:00", "findings": 2, "reports": 1}
+    assert (event["source"], event["detail-type"], event["time"]) == (
+        "fleet",
+        "Job Report",
+        "2026-11-20T08:00:00Z",
+    )
+    assert (event["detail"]["job"], event["detail"]["scheduled_at"]) == (
+        "watch_things",
+        "2026-11-20T08:00:00+00:00",
+    )
+    assert [f["title"] for f in event["detail"]["findings"]] == [
+        "a is wrong at 08:00",
+        "b is wrong",
+    ]
+    assert answer == {
+        "job": "watch_things",
+        "scheduled_at": "2026-11-20T08:00:00+00:00",
+        "findings": 2,
+        "reports": 1,
+    }
 
 
 def test_a_run_that_finds_nothing_says_so(context: Context, published: Published) -> None:
     scheduled(lambda _: [])(EVENT, context)
     (event,) = published()
-    assert (event["detail"]["findings"], event["detail"]["after"], event["detail"]["through"]) == ([], None, None)
+    assert (event["detail"]["findings"], event["detail"]["after"], event["detail"]["through"]) == (
+        [],
+        None,
+        None,
+    )
 
 
 def test_a_run_gets_its_job_and_its_time(context: Context, published: Published) -> None:
@@ -85,7 +114,9 @@ def test_two_findings_of_one_subject_fail_the_run(context: Context, published: P
 
 
 @pytest.mark.parametrize("secret", ["s3cr3t", 's3cr3t"\\\n🔑'], ids=["plain", "as JSON writes it"])
-def test_no_secret_is_in_what_is_published(secret: str, context: Context, published: Published) -> None:
+def test_no_secret_is_in_what_is_published(
+    secret: str, context: Context, published: Published
+) -> None:
     secrets._fetched.add(secret)
     found = [Finding(f"a {secret}", f"wrong: {secret}", detail={"error": f"refused {secret}!"})]
     scheduled(lambda _: found)(EVENT, context)
@@ -99,12 +130,19 @@ def many(_: Run) -> Iterable[Finding]:
     return (Finding(f"{number:04}", "wrong", detail={"fact": "x" * 2_000}) for number in range(200))
 
 
-def test_a_run_that_finds_too_much_for_one_event_publishes_several(context: Context, published: Published) -> None:
+def test_a_run_that_finds_too_much_for_one_event_publishes_several(
+    context: Context, published: Published
+) -> None:
     answer = scheduled(many)(EVENT, context)
     details = [event["detail"] for event in published()]
-    assert [f["subject"] for detail in details for f in detail["findings"]] == [f"{number:04}" for number in range(200)]
+    assert [f["subject"] for detail in details for f in detail["findings"]] == [
+        f"{number:04}" for number in range(200)
+    ]
     assert answer["reports"] == len(details) > 1
-    assert [detail["after"] for detail in details] == [None, *(detail["through"] for detail in details[:-1])]
+    assert [detail["after"] for detail in details] == [
+        None,
+        *(detail["through"] for detail in details[:-1]),
+    ]
     assert details[-1]["through"] is None
 
 
@@ -113,19 +151,31 @@ def test_a_report_that_eventbridge_does_not_take_fails_the_run(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = aws.client("events")
-    refusal = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}]}
+    refusal = {
+        "FailedEntryCount": 1,
+        "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}],
+    }
     monkeypatch.setattr(events, "put_events", lambda **_: refusal)
-    with pytest.raises(Transient, match="EventBridge did not take the report: InternalFailure try again"):
+    with pytest.raises(
+        Transient, match="EventBridge did not take the report: InternalFailure try again"
+    ):
         scheduled(lambda _: [])(EVENT, context)
 
 
 @pytest.mark.usefixtures("moto")
-def test_no_report_exceeds_what_putevents_takes(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_report_exceeds_what_putevents_takes(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes: list[int] = []
 
     def put_events(Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - botocore's name
         sizes.append(
-            14 + sum(len(str(e[name]).encode()) for e in Entries for name in ("Source", "DetailType", "Detail"))
+            14
+            + sum(
+                len(str(e[name]).encode())
+                for e in Entries
+                for name in ("Source", "DetailType", "Detail")
+            )
         )
         assert json.loads(Entries[0]["Detail"])["job"] == "watch_things"
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
@@ -152,7 +202,9 @@ def test_the_time_of_a_run_is_the_events_in_utc(text: str, time: datetime) -> No
 
 
 @pytest.mark.parametrize(
-    "event", [{}, None, {"scheduled_at": SCHEDULED_TIME}], ids=["empty", "no event", "keyword as it stands"]
+    "event",
+    [{}, None, {"scheduled_at": SCHEDULED_TIME}],
+    ids=["empty", "no event", "keyword as it stands"],
 )
 def test_an_event_without_a_time_means_now(event: Any) -> None:
     before = datetime.now(UTC)
@@ -178,7 +230,10 @@ def test_an_event_without_a_time_means_now(event: Any) -> None:
 def test_an_event_of_another_shape_is_refused_and_its_shape_is_said(event: Any) -> None:
     with pytest.raises(ValueError, match="expected") as raised:
         scheduled_time(event)
-    assert str(raised.value) == f'expected {{}} or {{"scheduled_at": "2026-11-21T09:00:00Z"}}, got {shape(event)}'
+    assert (
+        str(raised.value)
+        == f'expected {{}} or {{"scheduled_at": "2026-11-21T09:00:00Z"}}, got {shape(event)}'
+    )
 
 
 def test_a_long_event_is_shown_in_part() -> None:
@@ -193,12 +248,18 @@ def test_a_long_event_is_shown_in_part() -> None:
     ids=repr,
 )
 def test_a_time_that_cannot_be_read_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match="scheduled_at must be a time such as 2026-11-21T09:00:00Z, got"):
+    with pytest.raises(
+        ValueError, match="scheduled_at must be a time such as 2026-11-21T09:00:00Z, got"
+    ):
         scheduled_time({"scheduled_at": value})
 
 
-@pytest.mark.parametrize("event", [{"scheduled_at": "today"}, {"Records": [1]}], ids=["time", "another event"])
-def test_a_run_with_a_malformed_event_looks_at_nothing(event: Any, context: Context, published: Published) -> None:
+@pytest.mark.parametrize(
+    "event", [{"scheduled_at": "today"}, {"Records": [1]}], ids=["time", "another event"]
+)
+def test_a_run_with_a_malformed_event_looks_at_nothing(
+    event: Any, context: Context, published: Published
+) -> None:
     def look(_: Run) -> list[Finding]:
         pytest.fail("looked")
 
@@ -211,9 +272,13 @@ SUBJECTS = st.text("abc", min_size=1, max_size=3)
 
 
 @given(st.sets(SUBJECTS), st.integers(1, 5), SUBJECTS)
-def test_a_divided_range_holds_every_subject_once(subjects: set[str], most: int, other: str) -> None:
+def test_a_divided_range_holds_every_subject_once(
+    subjects: set[str], most: int, other: str
+) -> None:
     ranges = divided(EVERYTHING, subjects, most)
-    assert [sum(subject in each for each in ranges) for subject in (*subjects, other)] == [1] * (len(subjects) + 1)
+    assert [sum(subject in each for each in ranges) for subject in (*subjects, other)] == [1] * (
+        len(subjects) + 1
+    )
     assert all(sum(subject in each for subject in subjects) <= most for each in ranges)
     assert len(ranges) == max(1, math.ceil(len(subjects) / most))
     assert [each.through for each in ranges[:-1]] == [each.after for each in ranges[1:]]
@@ -223,9 +288,12 @@ def test_a_divided_range_holds_every_subject_once(subjects: set[str], most: int,
 def test_a_part_can_be_divided_again(subjects: set[str], most: int, data: st.DataObject) -> None:
     part = data.draw(st.sampled_from(divided(EVERYTHING, subjects, most)))
     within = [subject for subject in subjects if subject in part]
-    assert [subject for each in divided(part, within, 1) for subject in sorted(within) if subject in each] == sorted(
-        within
-    )
+    assert [
+        subject
+        for each in divided(part, within, 1)
+        for subject in sorted(within)
+        if subject in each
+    ] == sorted(within)
 
 
 NUMBERS = [f"{number:02}" for number in range(25)]
@@ -261,11 +329,19 @@ def scattering(queue: str, most: int) -> Callable[[Any, Any], dict[str, Any]]:
 
 
 def test_parts_of_a_run_report_all_of_it_whatever_their_order_and_number(
-    context: Context, queue: str, parts: Callable[[], list[str]], published: Published, sqs_event: Callable[..., Any]
+    context: Context,
+    queue: str,
+    parts: Callable[[], list[str]],
+    published: Published,
+    sqs_event: Callable[..., Any],
 ) -> None:
     handler = scattering(queue, 10)
     answer = handler(EVENT, context)
-    assert answer == {"job": "watch_things", "scheduled_at": "2026-11-20T08:00:00+00:00", "parts": 3}
+    assert answer == {
+        "job": "watch_things",
+        "scheduled_at": "2026-11-20T08:00:00+00:00",
+        "parts": 3,
+    }
     assert published() == []
     sent = parts()
     for batch in ([sent[2], sent[0]], [sent[1]], [sent[2]]):
@@ -283,7 +359,14 @@ def test_parts_of_a_run_report_all_of_it_whatever_their_order_and_number(
 
 
 @pytest.mark.parametrize(
-    "body", ["", "[]", "{}", '{"scheduled_at": "soon", "after": null, "through": null}', '{"scheduled_at": 1}']
+    "body",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"scheduled_at": "soon", "after": null, "through": null}',
+        '{"scheduled_at": 1}',
+    ],
 )
 def test_what_is_no_part_is_parked(
     body: str, context: Context, queue: str, dead_letters: Any, sqs_event: Callable[..., Any]
@@ -294,12 +377,16 @@ def test_what_is_no_part_is_parked(
     assert "part of a run" in letter["MessageAttributes"]["reason"]["StringValue"]
 
 
-def test_a_part_that_fails_is_tried_again(context: Context, queue: str, sqs_event: Callable[..., Any]) -> None:
+def test_a_part_that_fails_is_tried_again(
+    context: Context, queue: str, sqs_event: Callable[..., Any]
+) -> None:
     @scheduled
     def handler(_: Run) -> list[Finding]:
         raise ConnectionError("gone")
 
-    event = sqs_event('{"scheduled_at": "2026-11-20T08:00:00+00:00", "after": null, "through": "a"}')
+    event = sqs_event(
+        '{"scheduled_at": "2026-11-20T08:00:00+00:00", "after": null, "through": "a"}'
+    )
     assert handler(event, context) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
 
 

@@ -15,8 +15,15 @@ from fleet.settings import SettingsError
 def figures(output: str) -> dict[str, Any]:
     """All metrics in CloudWatch's embedded format among the lines."""
     lines = [json.loads(line) for line in output.splitlines() if '"_aws"' in line]
-    assert [m["Namespace"] for line in lines for m in line["_aws"]["CloudWatchMetrics"]] == ["Fleet"] * len(lines)
-    names = {m["Name"] for line in lines for group in line["_aws"]["CloudWatchMetrics"] for m in group["Metrics"]}
+    assert [m["Namespace"] for line in lines for m in line["_aws"]["CloudWatchMetrics"]] == [
+        "Fleet"
+    ] * len(lines)
+    names = {
+        m["Name"]
+        for line in lines
+        for group in line["_aws"]["CloudWatchMetrics"]
+        for m in group["Metrics"]
+    }
     return {name: value for line in lines for name, value in line.items() if name in names}
 
 
@@ -42,7 +49,9 @@ def test_every_line_bears_the_invocations_id(context: Context, log: io.StringIO)
     assert line["function_request_id"] == context.aws_request_id
 
 
-def test_what_one_invocation_adds_to_the_log_is_not_in_the_next(context: Context, log: io.StringIO) -> None:
+def test_what_one_invocation_adds_to_the_log_is_not_in_the_next(
+    context: Context, log: io.StringIO
+) -> None:
     def handler(event: dict[str, str], _: object) -> None:
         logger.append_keys(**event)
         logger.info("seen")
@@ -52,7 +61,9 @@ def test_what_one_invocation_adds_to_the_log_is_not_in_the_next(context: Context
     assert ["once" in json.loads(line) for line in log.getvalue().splitlines()] == [True, False]
 
 
-def test_counts_of_an_invocation_add_up(context: Context, capsys: pytest.CaptureFixture[str]) -> None:
+def test_counts_of_an_invocation_add_up(
+    context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
     def handler(*_: object) -> None:
         count(Done=1)
         count(Done=1, Parked=3)
@@ -62,7 +73,9 @@ def test_counts_of_an_invocation_add_up(context: Context, capsys: pytest.Capture
     assert (counted["Done"], counted["Parked"]) == ([1.0, 1.0], [3.0])
 
 
-def test_counts_are_written_when_the_handler_fails(context: Context, capsys: pytest.CaptureFixture[str]) -> None:
+def test_counts_are_written_when_the_handler_fails(
+    context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
     def handler(*_: object) -> NoReturn:
         count(Retried=1)
         raise TimeoutError
@@ -72,9 +85,13 @@ def test_counts_are_written_when_the_handler_fails(context: Context, capsys: pyt
     assert figures(capsys.readouterr().out)["Retried"] == [1.0]
 
 
-def test_counts_tell_the_stages_of_an_account_apart(context: Context, capsys: pytest.CaptureFixture[str]) -> None:
+def test_counts_tell_the_stages_of_an_account_apart(
+    context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
     instrumented(lambda *_: count(Done=1))({}, context)
-    (line,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if '"Done"' in line)
+    (line,) = (
+        json.loads(line) for line in capsys.readouterr().out.splitlines() if '"Done"' in line
+    )
     assert line["stage"] == "test"
     assert all("stage" in group for group in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"])
 
@@ -99,7 +116,9 @@ def test_no_secret_leaves_the_handler_in_an_error(kind: type[Exception], context
     def handler(event: str, _: object) -> NoReturn:
         raise kind(f"not accepted: {event}") from OSError(event)
 
-    with pytest.raises(RuntimeError, match=rf"^{kind.__name__}: '?not accepted: \[secret\]'?$") as raised:
+    with pytest.raises(
+        RuntimeError, match=rf"^{kind.__name__}: '?not accepted: \[secret\]'?$"
+    ) as raised:
         instrumented(handler)(secret, context)
     assert secret not in "".join(traceback.format_exception(raised.value))
 
