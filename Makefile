@@ -29,7 +29,7 @@ invoke: local-environments ## Invoke one job in the running fleet: JOB=name [EVE
 
 .PHONY: dead-letters
 dead-letters: dev-environment ## List, show, redrive or discard what failed, here or in AWS: [ARGS="redrive --help"]
-	@PYTHONPATH=shared $(DEV)/python -m tools.dead_letters $(ARGS)
+	@PYTHONPATH=shared $(DEV)/python -m tools.operate.dead_letters $(ARGS)
 
 .PHONY: deploy-local
 deploy-local: local-environments ## Bring what you edited into the running fleet, within seconds
@@ -38,7 +38,7 @@ deploy-local: local-environments ## Bring what you edited into the running fleet
 .PHONY: console
 console: ## Serve the operators' console: [STACK=name [PROFILE=name]] [PORT=8321]; the local fleet's without STACK
 	@$(ENVIRONMENT) console
-	@.venv/console/bin/python -m tools.console $(if $(STACK),--stack "$(STACK)") $(if $(PROFILE),--profile "$(PROFILE)") $(if $(PORT),--port "$(PORT)")
+	@.venv/console/bin/python -m tools.operate.console $(if $(STACK),--stack "$(STACK)") $(if $(PROFILE),--profile "$(PROFILE)") $(if $(PORT),--port "$(PORT)")
 
 .PHONY: test
 test: local-environments ## Run all tests: [ARGS="tests/unit -k name"]
@@ -58,7 +58,7 @@ lint: local-environments ## Check style, types, imports and the template
 	@AWS_DEFAULT_REGION=eu-west-1 $(SAM) validate --lint
 	@$(DEV)/cfn-lint --append-rules cfn_lint_serverless.rules --template template.yaml
 	@mkdir -p build
-	@.venv/sam/bin/python tools/translate.py template.yaml >build/cloudformation.json
+	@.venv/sam/bin/python tools/develop/translate.py template.yaml >build/cloudformation.json
 	@.venv/checkov/bin/checkov --file build/cloudformation.json
 
 .PHONY: build
@@ -71,18 +71,18 @@ deploy: build ## Deploy to AWS with your credentials: [CONFIG=dev|prod]
 
 .PHONY: new
 new: dev-environment ## Add a job: JOB=name TRIGGER=schedule|queue
-	@$(DEV)/python -m tools.new_job "$(JOB)" $(if $(TRIGGER),--trigger "$(TRIGGER)")
+	@$(DEV)/python -m tools.develop.new_job "$(JOB)" $(if $(TRIGGER),--trigger "$(TRIGGER)")
 
 .PHONY: docs
 docs: dev-environment ## Generate the parts of the documentation that come from the template
-	@$(DEV)/python -m tools.docs
+	@$(DEV)/python -m tools.develop.docs
 
 .PHONY: bench
 bench: dev-environment ## Measure the imports, the console's first response, triage and probes
-	@$(DEV)/python -m tools.bench
-	@$(DEV)/python -m tools.bench_console
-	@PYTHONPATH=shared $(DEV)/python -m tools.bench_triage
-	@$(DEV)/python -m tools.bench_probes
+	@$(DEV)/python -m tools.develop.bench
+	@$(DEV)/python -m tools.develop.bench_console
+	@PYTHONPATH=shared $(DEV)/python -m tools.develop.bench_triage
+	@$(DEV)/python -m tools.develop.bench_probes
 
 .PHONY: lock
 lock: ## Pin the requirements anew: [UPGRADE=1]

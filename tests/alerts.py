@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from fleet.alerts.model import Alert, AlertStatus
+from fleet.alerts import Alert, AlertStatus
 from fleet.findings import Severity
 
 SAMPLE = Alert(

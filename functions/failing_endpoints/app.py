@@ -10,11 +10,11 @@ from typing import Literal
 
 from fleet import secrets
 from fleet.findings import Fact, Finding, Severity, cut
-from fleet.probes.endpoints import Endpoint
-from fleet.probes.trials import Rules, Trial, trials
 from fleet.runtime.scheduled import Run, Scattered, scatter, scheduled
 from fleet.runtime.telemetry import count, logger, measure
 from fleet.settings import Entries, entries, load, unusable, within
+from fleet_endpoints.endpoints import Endpoint
+from fleet_endpoints.trials import Rules, Trial, trials
 
 PARAMETERS = 40
 SHOWN_CHARACTERS = 200

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from fleet import http, secrets
-from fleet.alerts.model import Alert, AlertStatus
+from fleet.alerts import Alert, AlertStatus
 from fleet.deliveries import Destination, Memory, once
 from fleet.findings import Severity, cut
 from fleet.runtime.queued import Message, for_each, queued

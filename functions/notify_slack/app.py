@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC
 from functools import partial
 
-from fleet import http, secrets, slack
-from fleet.alerts.model import Alert, AlertStatus
+from fleet import http, secrets
+from fleet.alerts import Alert, AlertStatus
 from fleet.deliveries import Destination, Memory, once
 from fleet.runtime.queued import Message, for_each, queued
 from fleet.runtime.telemetry import count, logger
 from fleet.settings import entries, load
 from fleet.sinks import Route, alerts, first
+from fleet_slack import slack
 
 SPACING_SECONDS = 1.0  # Slack takes one message a second for each channel
 IN_THREAD = (AlertStatus.REMINDED, AlertStatus.RESOLVED)

@@ -14,7 +14,7 @@ from functools import partial
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from fleet import aws, http, secrets
-from fleet.alerts.model import DETAIL_TYPE, SOURCE, Alert, AlertStatus, dedup_key
+from fleet.alerts import DETAIL_TYPE, SOURCE, Alert, AlertStatus, dedup_key
 from fleet.deliveries import Destination, Memory, once
 from fleet.errors import Permanent, Transient
 from fleet.findings import Severity

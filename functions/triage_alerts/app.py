@@ -10,18 +10,19 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from fleet import aws
-from fleet.alerts import Alert, Observation, from_message
-from fleet.alerts.model import DETAIL_TYPE, SOURCE
+from fleet.alerts import DETAIL_TYPE, SOURCE, Alert, Observation
 from fleet.errors import Permanent, Transient
 from fleet.events import Event, unwrap
 from fleet.findings import REPORT, Report
-from fleet.ledger.life import Row, Rules
 from fleet.ledger.mutes import matches
+from fleet.ledger.rows import Row
 from fleet.ledger.table import Table
-from fleet.ledger.triage import Triage
 from fleet.runtime.queued import Message, for_each, queued
 from fleet.runtime.telemetry import count, logger
 from fleet.settings import SettingsError, entries, load
+from fleet_triage.life import Rules
+from fleet_triage.messages import from_message
+from fleet_triage.protocol import Triage
 
 # PutEvents takes ten events, of 256 KB together.
 EVENTS_AT_ONCE = 10

@@ -187,10 +187,8 @@ def _paced(
             ExpressionAttributeValues=values,
             ReturnValues="ALL_NEW",
         )["Attributes"]
-    except (
-        dynamodb.exceptions.ConditionalCheckFailedException
-    ):  # the caller asks whether it was done
-        return {}
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return {}  # the caller asks whether it was done
 
 
 def _numbers(**values: float) -> dict[str, Any]:

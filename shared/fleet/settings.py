@@ -45,9 +45,9 @@ def load(settings: type[T], environment: Mapping[str, str] | None = None) -> T:
     environment = os.environ if environment is None else environment
     values = {
         f.name: environment[f.name.upper()]
-        for f in fields(settings)
+        for f in fields(settings)  # type: ignore[arg-type]
         if f.name.upper() in environment
-    }  # type: ignore[arg-type]
+    }
     return _structured(_converter(_FROM_TEXT), values, settings, "the environment", str.upper)
 
 
@@ -353,8 +353,10 @@ def _structured(
 
     if not isinstance(value, Mapping):
         required = [
-            f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
-        ]  # type: ignore[arg-type]
+            f.name
+            for f in fields(kind)  # type: ignore[arg-type]
+            if f.default is MISSING and f.default_factory is MISSING
+        ]
         raise SettingsError(
             f"{where}: expected a mapping with {', '.join(required) or 'settings'}, got {value!r:.200}"
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from fleet.alerts.model import DETAIL_TYPE, SOURCE, Alert
+from fleet.alerts import DETAIL_TYPE, SOURCE, Alert
 from fleet.errors import Permanent
 from fleet.events import Event
 from fleet.findings import Severity

@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from functions.console.app import create_app
 from moto import mock_aws
 from tests.unit.shared.ledger.tables import make_table
 from tools.local.aws import ACCOUNT, REGION
 
-from app import create_app
 from fleet import aws
-from fleet.alerts.model import Observation, Status
+from fleet.alerts import Observation, Status
 from fleet.dead_letters import Parked, looking, park
 from fleet.findings import Finding, Report, Severity
-from fleet.ledger.life import Rules
 from fleet.ledger.table import Table
-from fleet.ledger.triage import Triage
 from fleet_console import operating
+from fleet_triage.life import Rules
+from fleet_triage.protocol import Triage
 
 STACK = "fleet-test"
 SCHEDULED, QUEUED = "paused_pipelines", "start_pipeline"

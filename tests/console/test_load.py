@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from tests.console.conftest import Account, ago, failing
-from tools.console import HOST, SERVER
 from tools.local.emulator import free_port
+from tools.operate.console import HOST, SERVER
 from waitress.server import create_server
 
 from fleet.findings import Severity
-from fleet.ledger.life import Row, State
+from fleet.ledger.rows import Row, State
 from fleet.ledger.table import Table, attributes
 from fleet_console.reading import LISTED_AT_ONCE, LOOKED_AT, Reading, Wanted
 from fleet_console.settings import Settings

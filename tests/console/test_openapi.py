@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import schemathesis
 from flask.testing import FlaskClient
+from functions.console.app import create_app
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 from tests.console.conftest import SCHEDULED, WRITE, Account, ago, failing
 
-from app import create_app
 from fleet.findings import Finding
 
 EXAMPLES = 3

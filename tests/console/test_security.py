@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from functions.console.app import create_app
 from tests.console.conftest import WRITE, Account, ago, failing
 
-from app import create_app
 from fleet_console.security import HEADERS
 from fleet_console.settings import Settings
 

@@ -21,7 +21,7 @@ from tools.local.destinations import (
 )
 
 from fleet import aws, deliveries, http
-from fleet.alerts.model import Alert, AlertStatus
+from fleet.alerts import Alert, AlertStatus
 
 LATER = SAMPLE.last_seen + timedelta(hours=3)
 ESCALATED = alert(

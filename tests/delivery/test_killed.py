@@ -128,7 +128,7 @@ def account() -> Iterator[Account]:
             **ISOLATED,
             **names,
             **reaching(destinations),
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}",
+            "PYTHONPATH": os.pathsep.join(sys.path),
         }
         with (
             mock.patch.dict(os.environ, {**ISOLATED, **names}),

@@ -1,5 +1,6 @@
-# ruff: noqa: N803 - the names are those of boto3
 """A queue and a ledger in memory, on a clock that jumps: hours of deliveries in seconds."""
+
+# ruff: noqa: N803 - the names are those of boto3
 
 import heapq
 import itertools
@@ -58,9 +59,8 @@ class Table:
         """Change the item where the condition holds."""
         item, values = dict(self.items.get(json.dumps(Key), {})), rest["ExpressionAttributeValues"]
         if not any(self._holds(part, item, values) for part in ConditionExpression.split(" OR ")):
-            raise Refusal(
-                {"Error": {"Code": "ConditionalCheckFailedException"}, "Item": item}, "UpdateItem"
-            )  # type: ignore[typeddict-unknown-key]
+            refused: Any = {"Error": {"Code": "ConditionalCheckFailedException"}, "Item": item}
+            raise Refusal(refused, "UpdateItem")
         sets, _, removed = UpdateExpression.removeprefix("SET ").partition(" REMOVE ")
         for name, value in (part.split(" = ") for part in sets.split(", ")):
             if sum_of := re.fullmatch(r"(\w+) \+ (:\w+)", value):

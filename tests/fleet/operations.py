@@ -24,7 +24,7 @@ OF_THE_LAYER = {
     "fleet.settings.entries": {"ssm:GetParameter"},
     "fleet.settings.parameter": {"ssm:GetParameter"},
     "fleet.secrets.using": {"ssm:GetParameter"},
-    "fleet.probes.trials.trials": {"ssm:GetParameter"},
+    "fleet_endpoints.trials.trials": {"ssm:GetParameter"},
     "fleet.runtime.scheduled.scheduled": {"events:PutEvents"},
     "fleet.runtime.scheduled.scatter": {"sqs:SendMessage", "sqs:ChangeMessageVisibility"},
     "fleet.runtime.queued.queued": {"sqs:ChangeMessageVisibility"},

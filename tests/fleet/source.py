@@ -26,9 +26,14 @@ def job_source(job: str) -> str:
     return (ROOT / "functions" / job / "app.py").read_text()
 
 
+def own_packages(job: str) -> frozenset[str]:
+    """Return the names of the packages that only this job has."""
+    return frozenset(path.parent.name for path in (ROOT / "functions" / job).glob("*/__init__.py"))
+
+
 @cache
 def job_modules(job: str) -> tuple[str, ...]:
-    """Return the text of each module of a job: only the console has several."""
+    """Return the text of each module of a job: its app.py, and those of its package if it has one."""
     return tuple(path.read_text() for path in sorted((ROOT / "functions" / job).rglob("*.py")))
 
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.fleet.template import Template, real, resources, seeded
 
-from fleet.alerts.sources import EVENTS
+from fleet_triage.sources import EVENTS
 
 QUEUE = {"Fn::GetAtt": ["TriageAlertsQueue", "Arn"]}
 # AWS sends these through a topic, or triage has them from its own queue and publishes them itself.

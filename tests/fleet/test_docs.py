@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from tests.fleet.repository import files
 from tests.fleet.template import real, resources, seeded
-from tools import docs, permissions
+from tools.develop import docs, permissions
 from tools.manifest import ROOT
 
 LINK = re.compile(

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 import app, fleet.dead_letters, fleet.secrets, fleet.runtime.queued, fleet.runtime.scheduled
 import asn1crypto.x509, dns.message, idna, standardwebhooks
-import fleet.deliveries, fleet.http, fleet.probes.trials, fleet.schedules, fleet.sinks, fleet.slack
+import fleet.deliveries, fleet.http, fleet.ledger.table, fleet.probes.tls, fleet.schedules, fleet.sinks
 from aws_lambda_powertools.utilities import batch, data_classes, parameters
 from fleet.settings import parse_entries
 

@@ -17,16 +17,8 @@ FILES = {
     "tests/unit/functions/test_{job}.py": "its unit tests",
     "tools/local/scenarios/{job}.py": "what it is to find in the local fleet",
 }
-WHOLE = {
-    CONSOLE: {
-        "app.py",
-        "fleet_console",
-        "requirements.in",
-        "requirements.txt",
-        "Makefile",
-        "Dockerfile",
-    }
-}
+BUILT = {CONSOLE: {"requirements.in", "requirements.txt", "Makefile", "Dockerfile"}}
+PACKAGE = re.compile(r"fleet_[a-z]+")  # a prefix that no package of others has
 RUNBOOK = "docs/operations.md"
 README = "README.md"
 
@@ -45,8 +37,12 @@ def violations(root: Path, template: Template) -> list[str]:
 def of_folders(root: Path, jobs: set[str]) -> Iterator[str]:
     for job in sorted(jobs):
         files = {path.name for path in (root / "functions" / job).iterdir()} - {"__pycache__"}
-        if files != WHOLE.get(job, {"app.py"}):
-            yield f"functions/{job}: has {', '.join(sorted(files))}: a whole job is its app.py"
+        odd = {name for name in files if not PACKAGE.fullmatch(name)} - BUILT.get(job, set())
+        if odd != {"app.py"}:
+            yield (
+                f"functions/{job}: has {', '.join(sorted(files))}: "
+                "a whole job is its app.py, and at most a package fleet_* of its own"
+            )
         if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*", job):
             yield f"functions/{job}: is no name of a job: write it in snake_case"
 

@@ -41,7 +41,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = cloned(tmp_path_factory.mktemp("clone"))
     subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
     for job, trigger in NEW.items():
-        done = run(copy, "tools.new_job", job, "--trigger", trigger)
+        done = run(copy, "tools.develop.new_job", job, "--trigger", trigger)
         assert done.returncode == 0, done.stderr
         assert f"wrote functions/{job}/app.py" in done.stdout
     return copy
@@ -90,7 +90,7 @@ def test_new_jobs_pass_their_own_tests_and_the_rules_of_the_whole(root: Path) ->
     ],
 )
 def test_a_name_that_cannot_be_is_refused(root: Path, job: str, said: str) -> None:
-    done = run(root, "tools.new_job", job)
+    done = run(root, "tools.develop.new_job", job)
 
     assert done.returncode != 0
     assert said in done.stderr
@@ -101,7 +101,7 @@ def test_who_says_that_it_does_not_belong_gets_nothing(root: Path) -> None:
     terminal, stdin = pty.openpty()
     os.write(terminal, b"n\n")
 
-    done = run(root, "tools.new_job", "old_snapshots", stdin=stdin)
+    done = run(root, "tools.develop.new_job", "old_snapshots", stdin=stdin)
     os.close(stdin)
     os.close(terminal)
 

@@ -7,7 +7,12 @@ import pytest
 from tests.fleet.operations import MAKERS
 from tests.fleet.source import deployed, dotted, imported, modules
 
-GUARDED = ("shared/fleet/http.py", "shared/fleet/network.py", "shared/fleet/probes/")
+GUARDED = (
+    "shared/fleet/http.py",
+    "shared/fleet/network.py",
+    "shared/fleet/probes/",
+    "functions/failing_endpoints/fleet_endpoints/",
+)
 CLIENTS = "shared/fleet/aws.py"
 NETWORK = {
     *(

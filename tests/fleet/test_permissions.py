@@ -143,9 +143,9 @@ def _of_ssm(
     ]
     permitted = {_text(arn) or str(arn) for grant in reading for arn in listed(grant["Resource"])}
     needed = {f"{PARAMETERS}{name}" for name in given.values()}
-    if "secrets.using(" in source or "fleet.probes.trials" in source:
+    if "secrets.using(" in source or "fleet_endpoints.trials" in source:
         needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/secrets/*"}
-    if "parts=" in source:
+    if re.search(r"\bparts=[A-Z0-9]", source):  # a constant, as `entries` takes it
         needed |= {f"{PARAMETERS}{name}-*" for name in given.values()}
     if " parameter(" in source or "(parameter(" in source:
         needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/authorities/*"}

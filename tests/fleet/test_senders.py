@@ -42,7 +42,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """What CloudFormation gets."""
     target = tmp_path_factory.mktemp("translated") / "template.json"
     python = ROOT / ".venv" / "sam" / "bin" / "python"
-    subprocess.run([python, "tools/translate.py", "template.yaml", target], cwd=ROOT, check=True)
+    subprocess.run(
+        [python, "tools/develop/translate.py", "template.yaml", target], cwd=ROOT, check=True
+    )
     return dict(json.loads(target.read_text()))
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.local.conftest import Command
+from tools.errors import FleetError
 from tools.local.__main__ import invoke
-from tools.local.errors import FleetError
 from tools.local.stack import jobs
 
 

@@ -36,7 +36,7 @@ pytestmark = [
 def console(fleet: Fleet, registered: Path) -> Iterator[str]:
     """The address of a console that a user has started beside the fleet."""
     served = subprocess.Popen(
-        [sys.executable, "-m", "tools.console", "--port", "0"],
+        [sys.executable, "-m", "tools.operate.console", "--port", "0"],
         cwd=ROOT,
         env={**isolated(os.environ), "FLEETS_DIRECTORY": str(registered)},
         stdout=subprocess.PIPE,

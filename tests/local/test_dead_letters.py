@@ -10,8 +10,8 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from tools import dead_letters
 from tools.local.fleet import Fleet, eventually
+from tools.operate import dead_letters
 
 pytestmark = pytest.mark.usefixtures("no_dead_letters")
 HOPELESS = {
@@ -68,7 +68,7 @@ def test_a_letter_is_listed_redriven_and_after_it_failed_again_discarded(
     assert (line["message"], line["why"]) == ("discarded", "there is no such pipeline")
 
     done = subprocess.run(
-        [sys.executable, "-m", "tools.dead_letters"],
+        [sys.executable, "-m", "tools.operate.dead_letters"],
         cwd=clone,
         env={**os.environ, "FLEETS_DIRECTORY": str(registered), "PYTHONPATH": "shared"},
         capture_output=True,

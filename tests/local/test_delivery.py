@@ -109,8 +109,9 @@ def send(fleet: Fleet, messages: list[tuple[str, str]]) -> None:
             for n, (_, text) in enumerate(messages[start : start + 10])
         ]
         answer = fleet.account.sqs.send_message_batch(
-            QueueUrl=fleet.outputs["NotifyWebhookQueue"], Entries=batch
-        )  # type: ignore[arg-type]
+            QueueUrl=fleet.outputs["NotifyWebhookQueue"],
+            Entries=batch,  # type: ignore[arg-type]
+        )
         assert not answer.get("Failed")
 
 

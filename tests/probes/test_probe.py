@@ -12,9 +12,9 @@ import trustme
 from tests.probes import servers
 
 from fleet.probes import tls
-from fleet.probes.endpoints import Endpoint
-from fleet.probes.probe import BODY_BYTES, Outcome, Verdict, judge, probe
 from fleet.settings import structure
+from fleet_endpoints.endpoints import Endpoint
+from fleet_endpoints.probe import BODY_BYTES, Outcome, Verdict, judge, probe
 
 UP = "[BODY].status == UP"
 

@@ -8,12 +8,12 @@ import pytest
 from tests.probes import servers
 
 from fleet import aws
-from fleet.probes import trials as module
-from fleet.probes.conditions import Facts
-from fleet.probes.endpoints import Endpoint
-from fleet.probes.probe import BODY_BYTES, Outcome, probe
-from fleet.probes.trials import GOT_CHARACTERS, Rules, Trial, trials
 from fleet.settings import structure
+from fleet_endpoints import trials as module
+from fleet_endpoints.conditions import Facts
+from fleet_endpoints.endpoints import Endpoint
+from fleet_endpoints.probe import BODY_BYTES, Outcome, probe
+from fleet_endpoints.trials import GOT_CHARACTERS, Rules, Trial, trials
 
 SECRET = "/fleet/failing_endpoints/secrets/api"
 AT_ONCE = Rules(concurrency=8, retries=1, retry_seconds=0)

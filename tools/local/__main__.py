@@ -13,10 +13,10 @@ from types import FrameType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools.errors import FleetError
 from tools.local import aws, docker, logs, play, registry, stack
 from tools.local.account import Account
 from tools.local.console import complain, console, say
-from tools.local.errors import FleetError
 from tools.local.paths import ROOT
 from tools.local.scenarios import scenario
 
@@ -41,7 +41,9 @@ def run(asked: argparse.Namespace) -> int:
     def stay(account: Account, since_ms: int, _: bool) -> None:
         with docker.reachable(account) if asked.docker else nullcontext():
             with suppress(KeyboardInterrupt):
-                from tools.console import beside  # with Flask, which the other commands need not
+                from tools.operate.console import (
+                    beside,  # with Flask, which the other commands need not
+                )
 
                 say(
                     f"the operators' console: {beside(account.endpoint, account.services, stack.STACK)}"

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tools.errors import FleetError
 from tools.local.account import Account
 from tools.local.aws import ISOLATED
-from tools.local.errors import FleetError
 from tools.local.paths import BUILD, ROOT
 from tools.local.stack import BUILT, STACK, jobs
 from tools.manifest import logical_id

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tools.errors import FleetError
 from tools.local.aws import ACCOUNT, ISOLATED, REGION
-from tools.local.errors import FleetError
 from tools.local.paths import ROOT
 
 PYTHON = ROOT / ".venv" / "emulator" / "bin" / "python"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tools.local.errors import FleetError
+from tools.errors import FleetError
 from tools.local.paths import FLEETS
 
 REMOVAL_ATTEMPTS = 20

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from tools.errors import FleetError
 from tools.local.account import Account
 from tools.local.aws import ACCOUNT, REGION
-from tools.local.errors import FleetError
 
 
 @dataclass(frozen=True, slots=True)

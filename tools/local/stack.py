@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.errors import FleetError
 from tools.local import roles
 from tools.local.account import Account
 from tools.local.aws import isolated
-from tools.local.errors import FleetError
 from tools.local.paths import BUILD, ROOT
 from tools.local.registry import locked
 

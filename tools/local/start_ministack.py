@@ -14,6 +14,7 @@
 - The operator may say at what time a request to IAM or Secrets Manager happens, in the header `X-Fleet-Now` (seconds
   since 1970), so that a key can be old.
 """
+
 # ruff: noqa: SLF001 - MiniStack's insides are what this changes; its version is pinned.
 
 import json

@@ -11,8 +11,8 @@ from flask import Blueprint, Response, current_app, g, json, request
 
 from fleet.dead_letters.causes import Cause, masked, outline
 from fleet.dead_letters.letters import Letter
-from fleet.ledger.life import Row
 from fleet.ledger.mutes import Mute
+from fleet.ledger.rows import Row
 from fleet_console import asking
 from fleet_console.asking import now
 from fleet_console.operating import Done, Operations

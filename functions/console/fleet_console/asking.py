@@ -9,7 +9,7 @@ from flask import Request
 
 from fleet.dead_letters.redrive import Selection
 from fleet.findings import Severity
-from fleet.ledger.life import LONG_AGO
+from fleet.ledger.rows import LONG_AGO
 from fleet.ledger.table import FAR_AHEAD
 from fleet.settings import SettingsError, structure, within
 from fleet_console.problems import Invalid

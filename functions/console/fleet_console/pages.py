@@ -14,8 +14,8 @@ from werkzeug.datastructures import MultiDict
 from fleet.dead_letters.causes import masked
 from fleet.dead_letters.redrive import Selection, Step
 from fleet.findings import Severity
-from fleet.ledger.life import Row
 from fleet.ledger.mutes import Mute
+from fleet.ledger.rows import Row
 from fleet.settings import SettingsError, structure
 from fleet_console import asking, catalogue, flash, showing
 from fleet_console.api import (

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from fleet import aws
 from fleet.findings import Severity
-from fleet.ledger.coverage import Reports
+from fleet.ledger.reports import Reports
 from fleet.runtime.telemetry import logger
 from fleet.settings import SettingsError
 from fleet_console.catalogue import Job

@@ -20,10 +20,9 @@ from fleet.dead_letters.causes import Cause, masked
 from fleet.dead_letters.letters import Letter
 from fleet.dead_letters.looking import DeadLetters
 from fleet.findings import Severity
-from fleet.ledger import life
-from fleet.ledger.coverage import REPORTS, Reports
-from fleet.ledger.life import LONG_AGO, Row
 from fleet.ledger.mutes import MUTES, Mute, muting
+from fleet.ledger.reports import REPORTS, Reports
+from fleet.ledger.rows import LONG_AGO, Row, State, findings_of
 from fleet.ledger.storms import STORMS, Storm
 from fleet.ledger.table import FAR_AHEAD, Table
 from fleet.settings import SettingsError
@@ -41,7 +40,7 @@ LOOK_SECONDS = 6.0
 # An answer looks at so many findings at most, however few of them fit what was asked for; the next goes on from there.
 LOOKED_AT = 1_000
 LISTED_AT_ONCE = 100
-FINDING = life.findings_of("")
+FINDING = findings_of("")
 LOG_PAGES = 10
 LAST = (timedelta(minutes=5), timedelta(hours=1))
 LOG_LINE_CHARACTERS = 8_192
@@ -61,8 +60,8 @@ class Shown(StrEnum):
     ALL = "all"
 
     @property
-    def states(self) -> list[life.State]:
-        return list(life.State) if self is Shown.ALL else [life.State(self.value)]
+    def states(self) -> list[State]:
+        return list(State) if self is Shown.ALL else [State(self.value)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +198,8 @@ class Reading:
         scheduler = aws.client("scheduler")
         try:
             answer = scheduler.get_schedule(Name=self.places.function(job))
-        except (
-            scheduler.exceptions.ResourceNotFoundException
-        ):  # deployed from another checkout than this
-            return None
+        except scheduler.exceptions.ResourceNotFoundException:
+            return None  # deployed from another checkout than this
         return Planned.of(answer)
 
     @cachedmethod(
@@ -238,7 +235,7 @@ class Reading:
     )
     def tally(self) -> Mapping[tuple[str, Severity], int]:
         """Return how many findings are open, by source and severity."""
-        return self.table.tally(life.State.OPEN)
+        return self.table.tally(State.OPEN)
 
     @cachedmethod(
         lambda self: self._slow,
@@ -323,7 +320,7 @@ class Reading:
             raise Invalid("this is a cursor of another list")
         found: list[Row] = []
         looked = 0
-        for state in states[states.index(life.State(place["listed"])) if place else 0 :]:
+        for state in states[states.index(State(place["listed"])) if place else 0 :]:
             after = place if place and place["listed"] == state else None
             while rows := self._listed(state, wanted, at_once, after):
                 for row, after in rows:
@@ -335,7 +332,7 @@ class Reading:
         return found, None
 
     def _listed(
-        self, state: life.State, wanted: Wanted, limit: int, after: Any
+        self, state: State, wanted: Wanted, limit: int, after: Any
     ) -> list[tuple[Row, Any]]:
         table = self.table
         try:
@@ -471,10 +468,8 @@ class Reading:
         job = next(job.name for job in catalogue.jobs().values() if job.scheduled)
         try:
             scheduler.get_schedule(Name=self.places.function(job))
-        except (
-            scheduler.exceptions.ResourceNotFoundException
-        ):  # it answers; which jobs there are is another question
-            return
+        except scheduler.exceptions.ResourceNotFoundException:
+            return  # it answers; which jobs there are is another question
 
 
 def _of_finding(pk: Any, sk: Any) -> bool:
@@ -493,13 +488,8 @@ def line(at_ms: int, text: str) -> Line:
     try:
         record = json.loads(text)
         level, message = str(record.pop("level", "")), record.pop("message", "")
-    except (
-        ValueError,
-        AttributeError,
-        TypeError,
-        RecursionError,
-    ):  # a line that is no record is shown as it is
-        return Line(at, "", text, {})
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return Line(at, "", text, {})  # a line that is not a record is shown as it is
     record.pop("timestamp", None)
     return Line(
         at,

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any, Protocol, Self
 
 from fleet.findings import Severity
-from fleet.ledger.coverage import Ran
-from fleet.ledger.life import LONG_AGO
+from fleet.ledger.reports import Ran
+from fleet.ledger.rows import LONG_AGO
 from fleet.schedules import Schedule
 from fleet_console.catalogue import Job
 

@@ -93,10 +93,8 @@ def read(message: "MessageTypeDef") -> Letter:
     )
     try:
         return _recognised(letter, system.get("DeadLetterQueueSourceArn", ""), attributes, facts)
-    except (
-        RecursionError,
-        ValueError,
-    ):  # too deep to be written anew, or no URL: it stays what it is, unknown
+    except (RecursionError, ValueError):
+        # It nests too deeply to be written again, or holds no URL: it stays what it is, unknown.
         return letter
 
 
@@ -304,11 +302,8 @@ def _moment(otherwise: datetime, *texts: object) -> datetime:
             if isinstance(text, str):
                 time = datetime.fromisoformat(text)
                 return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-        except (
-            ValueError,
-            OverflowError,
-        ):  # a keyword that nobody replaced, say; the next may be a time
-            continue
+        except (ValueError, OverflowError):
+            continue  # a keyword that nobody replaced, say; the next may be a time
     return otherwise
 
 

@@ -28,9 +28,9 @@ from botocore.exceptions import ClientError
 
 from fleet import aws
 from fleet.findings import Severity
-from fleet.ledger.coverage import REPORTS, Reports
-from fleet.ledger.life import LONG_AGO, Key, Row, State, findings_of
 from fleet.ledger.mutes import Mute, Withheld
+from fleet.ledger.reports import REPORTS, Reports
+from fleet.ledger.rows import LONG_AGO, Key, Row, State, findings_of
 from fleet.ledger.storms import Storm
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import pytest
 from apig_wsgi import make_lambda_handler
 from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_flag
 from flask import Response, request
+from functions.console.app import _adapter, create_app, handler, joined
 from tests.conftest import Context
 from tests.console.conftest import WRITE, Account, account, ago, failing  # noqa: F401 - a fixture
 
-from app import _adapter, create_app, handler, joined
 from fleet.settings import load
 from fleet_console.settings import Settings
 

@@ -10,12 +10,12 @@ from tests.conftest import Context
 
 from fleet import aws, secrets
 from fleet.findings import Finding, Severity
-from fleet.probes.conditions import Facts
-from fleet.probes.endpoints import Endpoint
-from fleet.probes.probe import Outcome, Verdict
 from fleet.probes.target import Phase
-from fleet.probes.trials import Rules, Trial
 from fleet.settings import SettingsError, load, parse_entries, structure
+from fleet_endpoints.conditions import Facts
+from fleet_endpoints.endpoints import Endpoint
+from fleet_endpoints.probe import Outcome, Verdict
+from fleet_endpoints.trials import Rules, Trial
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "failing_endpoints.json").read_text())
 LIST = "/fleet/failing_endpoints/endpoints"

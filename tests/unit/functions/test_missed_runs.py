@@ -16,10 +16,11 @@ from tools.local.aws import ACCOUNT, REGION
 
 from fleet import aws
 from fleet.findings import Finding, Report
-from fleet.ledger.coverage import Reports, announced
+from fleet.ledger.reports import Reports
 from fleet.ledger.table import Table
 from fleet.schedules import Schedule
 from fleet.settings import SettingsError, load
+from fleet_triage.coverage import announced
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "missed_runs.json").read_text())
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)  # a Friday

@@ -5,7 +5,7 @@ import pytest
 from functions.notify_pagerduty.app import EVENT_BYTES, event, overtaken
 from tests.alerts import SAMPLE, alert
 
-from fleet.alerts.model import AlertStatus
+from fleet.alerts import AlertStatus
 from fleet.findings import Severity
 from fleet.sinks import fitted
 

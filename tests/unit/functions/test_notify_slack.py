@@ -4,7 +4,7 @@ import pytest
 from functions.notify_slack.app import Channel, place_in_life
 from tests.alerts import SAMPLE, alert
 
-from fleet.alerts.model import AlertStatus
+from fleet.alerts import AlertStatus
 from fleet.findings import Severity
 from fleet.settings import parse_entries
 

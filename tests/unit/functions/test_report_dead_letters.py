@@ -96,8 +96,10 @@ def test_a_job_has_so_many_findings_and_no_more(differ: dict[str, int], subjects
     letters = [LETTER]
     for name, number in differ.items():
         letters = [
-            replace(letter, **{name: words(each)}) for letter in letters for each in range(number)
-        ]  # type: ignore[arg-type]
+            replace(letter, **{name: words(each)})  # type: ignore[arg-type]
+            for letter in letters
+            for each in range(number)
+        ]
     found = named(grouped([*letters, replace(LETTER, job="other")]))
     assert len(found) == subjects + 1
     assert sum(group.letters for group in found.values()) == len(letters) + 1

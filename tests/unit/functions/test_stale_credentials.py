@@ -282,9 +282,8 @@ def content(lines: Any) -> bytes:
 
 
 def error(code: str) -> ClientError:
-    return aws.client("iam").exceptions.from_code(code)(
-        {"Error": {"Code": code, "Message": "no"}}, "ListUserTags"
-    )  # type: ignore[no-any-return,operator]
+    answer = {"Error": {"Code": code, "Message": "no"}}
+    return aws.client("iam").exceptions.from_code(code)(answer, "ListUserTags")  # type: ignore[no-any-return,operator]
 
 
 def test_what_is_still_there_is_told_with_the_users_tags_and_the_moment_of_the_report() -> None:

@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 def push(
     tag: str | None = "v1", repository: str = "shop-web", region: str = "eu-west-2", id: str = "e1"
-) -> Event:  # noqa: A002 - the event's word
+) -> Event:
     tagged = {} if tag is None else {"image-tag": tag}
     detail = {
         "result": "SUCCESS",

@@ -17,8 +17,8 @@ from fleet.alerts import Alert
 from fleet.errors import Permanent
 from fleet.events import Event
 from fleet.findings import Finding, Unread, reports
-from fleet.ledger.life import Row, State, findings_of
 from fleet.ledger.mutes import Mute, Withheld, withheld_by
+from fleet.ledger.rows import Row, State, findings_of
 from fleet.ledger.table import Table
 
 Json = dict[str, Any]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.alerts import SAMPLE, alert, event
 
 from fleet import sinks
-from fleet.alerts.model import Alert
+from fleet.alerts import Alert
 from fleet.errors import Permanent
 from fleet.events import Event, unwrap
 from fleet.findings import Severity

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol, cast
 
-from tools.local.errors import FleetError
+from tools.errors import FleetError
 from tools.local.fleet import Fleet
 
 

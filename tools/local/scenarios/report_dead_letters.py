@@ -93,7 +93,7 @@ def gone(fleet: Fleet, subject: str) -> bool:
 def tool(fleet: Fleet, *words: str) -> dict[str, Any]:
     """Run `make dead-letters` for this fleet and return the document that it prints, or nothing when it could not."""
     done = subprocess.run(
-        [sys.executable, "-m", "tools.dead_letters", *words, "--stack", STACK, "--json"],
+        [sys.executable, "-m", "tools.operate.dead_letters", *words, "--stack", STACK, "--json"],
         cwd=ROOT,
         env={**isolated(os.environ), **fleet.account.environment, "PYTHONPATH": "shared"},
         capture_output=True,

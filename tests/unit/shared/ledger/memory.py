@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from fleet.alerts import Alert
-from fleet.ledger.life import Key, Row, State
+from fleet.ledger.rows import Key, Row, State
 from fleet.ledger.table import Conflict, Item, Ledger
 
 
@@ -74,6 +74,6 @@ class Recording:
             if (
                 type(item) is Row
                 and item.state is State.OPEN
-                and (before is None or before.state is not State.OPEN)
-            ):  # type: ignore[union-attr]
+                and (before is None or before.state is not State.OPEN)  # type: ignore[union-attr]
+            ):
                 self.openings[item.dedup_key] = self.openings.get(item.dedup_key, 0) + 1

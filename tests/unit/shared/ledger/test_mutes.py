@@ -5,8 +5,10 @@ import pytest
 
 from fleet.alerts import Alert, AlertStatus
 from fleet.findings import Severity
-from fleet.ledger.life import KEPT, Row, Rules
-from fleet.ledger.mutes import Mute, Withheld, ended, matches, muting
+from fleet.ledger.mutes import Mute, Withheld, matches, muting
+from fleet.ledger.rows import KEPT, Row
+from fleet_triage.life import Rules
+from fleet_triage.mutes import ended
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 MUTE = Mute("m1", "aws.x/*", "upgrade", "ada", NOW)

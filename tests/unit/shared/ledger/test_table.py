@@ -9,11 +9,14 @@ from tests.unit.shared.ledger.tables import make_table
 
 from fleet.alerts import Observation, Status
 from fleet.findings import Report, Severity
-from fleet.ledger.coverage import Reports, announced
-from fleet.ledger.life import Row, Rules, findings_of, observed
 from fleet.ledger.mutes import MUTES, Mute, Withheld, withheld_by
-from fleet.ledger.storms import Storm, gathered
+from fleet.ledger.reports import Reports
+from fleet.ledger.rows import Row, findings_of
+from fleet.ledger.storms import Storm
 from fleet.ledger.table import Conflict, Item, Table, attributes, last_reports
+from fleet_triage.coverage import announced
+from fleet_triage.life import Rules, observed
+from fleet_triage.storms import gathered
 
 NOW = datetime(2026, 11, 21, 9, 30, 0, 250_000, tzinfo=UTC)
 SEEN = Observation(

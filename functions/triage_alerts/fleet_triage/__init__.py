@@ -1,0 +1,1 @@
+"""Triage: what messages say, and how a finding lives by it."""

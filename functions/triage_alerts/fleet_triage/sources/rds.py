@@ -1,0 +1,96 @@
+"""RDS events, over EventBridge and as a subscription sends them to a topic."""
+
+import re
+
+from fleet.alerts import Observation, Status
+from fleet.events import Event
+from fleet.findings import Severity
+from fleet_triage.reading import console, escaped, moment, observe, text, texts, where
+
+# Of single events, since a subscription names no categories (RDS User Guide, "event categories and event messages").
+EVENTS = {
+    "RDS-EVENT-0004": Severity.WARNING,  # shut down
+    "RDS-EVENT-0006": Severity.WARNING,  # restarted
+    "RDS-EVENT-0007": Severity.CRITICAL,  # storage exhausted
+    "RDS-EVENT-0013": Severity.WARNING,  # failover started
+    "RDS-EVENT-0022": Severity.CRITICAL,  # could not restart
+    "RDS-EVENT-0031": Severity.CRITICAL,  # failed, to be restored
+    "RDS-EVENT-0034": Severity.WARNING,  # failover abandoned
+    "RDS-EVENT-0035": Severity.CRITICAL,  # invalid parameters
+    "RDS-EVENT-0036": Severity.CRITICAL,  # incompatible network
+    "RDS-EVENT-0049": Severity.WARNING,  # failover completed
+    "RDS-EVENT-0065": Severity.WARNING,  # recovered from a partial failover
+    "RDS-EVENT-0069": Severity.CRITICAL,  # the cluster's failover failed
+    "RDS-EVENT-0071": Severity.WARNING,  # the cluster's failover completed
+    "RDS-EVENT-0089": Severity.WARNING,  # storage low
+    "RDS-EVENT-0221": Severity.CRITICAL,  # shut down, storage full
+    "RDS-EVENT-0222": Severity.CRITICAL,  # soon to be shut down, storage low
+}
+CATEGORIES = {
+    "failure": Severity.CRITICAL,
+    "low storage": Severity.CRITICAL,
+    "availability": Severity.WARNING,
+    "failover": Severity.WARNING,
+    "global failover": Severity.WARNING,
+    "recovery": Severity.WARNING,
+    "deletion": Severity.WARNING,
+}
+
+
+def database_event(event: Event) -> list[Observation] | None:
+    """`RDS DB Instance Event` and the like for clusters, snapshots, proxies and groups."""
+    detail = event.detail
+    name = text(detail, "SourceIdentifier").removeprefix("rds:")
+    kind = text(detail, "SourceType").lower().replace("_", "-").removeprefix("db-")
+    return _told(
+        event,
+        kind=kind,
+        name=name,
+        number=text(detail, "EventID"),
+        message=text(detail, "Message"),
+        time="Date",
+    )
+
+
+def notification(event: Event) -> list[Observation] | None:
+    """What an event subscription sends to its topic; the event's number is the fragment of a link."""
+    detail = event.detail
+    number = re.search(r"RDS-EVENT-\d+", text(detail, "Event ID"))
+    kind = text(detail, "Event Source").lower().removeprefix("db-")
+    return _told(
+        event,
+        kind=kind,
+        name=text(detail, "Source ID"),
+        number=number[0] if number else "",
+        message=text(detail, "Event Message"),
+        time="Event Time",
+    )
+
+
+def _told(  # noqa: PLR0913 - what both ways say of an event
+    event: Event, *, kind: str, name: str, number: str, message: str, time: str
+) -> list[Observation] | None:
+    if not name or not message:
+        return None
+    categories = texts(event.detail, "EventCategories")
+    severities = {CATEGORIES[category] for category in categories if category in CATEGORIES}
+    worst = max(severities, key=[*Severity].index, default=Severity.INFO)
+    arn = text(event.detail, "SourceArn") or text(event.detail, "Source ARN")
+    return [
+        observe(
+            event,
+            f"{where(event, kind, name)} {number}".strip(),
+            Status.OCCURRED,
+            f"{name}: {message}",
+            EVENTS.get(number, worst),
+            detail={
+                "message": message,
+                "event": number,
+                "categories": ", ".join(categories),
+                "account": event.account,
+            },
+            link=console(event.region, "rds/home", f"database:id={escaped(name)}"),
+            at=moment(event.detail, time),
+            resources=[arn, *event.resources],
+        )
+    ]

@@ -1,0 +1,1 @@
+"""What a developer runs on the repository: the scaffold, the generated documents, the benchmarks."""

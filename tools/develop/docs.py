@@ -1,0 +1,93 @@
+"""Write what is generated: the README's table of jobs, docs/permissions.md, and the console's catalogue.
+
+With --check, only say whether they are up to date.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+from tools import manifest
+from tools.develop import permissions
+from tools.manifest import ROOT, jobs
+
+README = ROOT / "README.md"
+PERMISSIONS = ROOT / "docs" / "permissions.md"
+CATALOGUE = ROOT / "functions" / "console" / "fleet_console" / "catalogue.json"
+MARKED = re.compile(r"(<!-- jobs -->\n).*?(<!-- /jobs -->)", re.DOTALL)
+
+
+def job_table() -> str:
+    """Return the Markdown table of the fleet's jobs."""
+    rows = [
+        f"| [{job.name}](functions/{job.name}/app.py) | {job.summary} | {job.trigger} "
+        f"| [what to do](docs/operations.md#{job.name}) |"
+        for job in jobs()
+    ]
+    return "\n".join(["| Job | What it does | Runs on | Runbook |", "|---|---|---|---|", *rows, ""])
+
+
+def generated(readme: str) -> str:
+    """Return the README's text with its table renewed."""
+    return MARKED.sub(lambda match: match[1] + job_table() + match[2], readme)
+
+
+def catalogue() -> str:
+    """Return what the console knows of the jobs, as JSON."""
+    template = manifest.template()
+    entries = [
+        {
+            "name": job.name,
+            "summary": job.summary,
+            "kind": job.kind,
+            "trigger": job.words,
+            "permissions": [
+                {
+                    "actions": grant.actions,
+                    "resources": grant.resources,
+                    "condition": "; ".join(grant.conditions),
+                }
+                for grant in permissions.of_role(template, f"{manifest.logical_id(job.name)}Role")
+            ],
+            "runbook": manifest.runbook(job.name),
+        }
+        for job in jobs()
+        if job.kind != "http"
+    ]
+    return json.dumps(entries, indent=1) + "\n"
+
+
+def renewed() -> dict[Path, str]:
+    """Return the text that each generated file should have."""
+    return {
+        README: generated(README.read_text()),
+        PERMISSIONS: permissions.document(manifest.template()),
+        CATALOGUE: catalogue(),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when something is out of date"
+    )
+    check = parser.parse_args().check
+    old = {
+        path: text
+        for path, text in renewed().items()
+        if not path.exists() or path.read_text() != text
+    }
+    for path, text in old.items():
+        name = path.relative_to(ROOT)
+        if check:
+            print(f"{name} is out of date: run `make docs`", file=sys.stderr)
+        else:
+            path.write_text(text)
+            print(f"{name} renewed")
+    return int(check and bool(old))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

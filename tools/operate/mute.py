@@ -1,0 +1,84 @@
+"""Mute alerts for a while, list the mutes, or end one early, in the fleet on this machine or in a stack in AWS.
+
+Run it with PYTHONPATH=shared. A mute that ends says what it withheld, within five minutes.
+"""
+
+import argparse
+import getpass
+import sys
+from datetime import UTC, datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from fleet.ledger.mutes import MUTES, Mute, begun, cut_short
+from fleet.ledger.table import Conflict, Table
+from tools.errors import FleetError
+from tools.local.console import complain
+from tools.operate import deployed
+
+
+def shown(mute: Mute) -> str:
+    """Return a mute as a line of the list."""
+    state = "ended" if mute.ended else "until"
+    return f"{mute.id}  {state} {mute.until:%Y-%m-%d %H:%M} UTC  {mute.pattern}  by {mute.author}: {mute.reason}"
+
+
+def run(table: Table, options: argparse.Namespace, now: datetime) -> str:
+    """Do what the command line says, and return what to print."""
+    if options.verb == "list":
+        mutes: list[Mute] = table.query(Mute, MUTES)
+        return (
+            "\n".join(shown(mute) for mute in sorted(mutes, key=lambda mute: mute.until))
+            or "nothing is muted"
+        )
+    if options.verb == "add":
+        mute = begun(options.pattern, options.reason, options.author, now + options.until)
+    else:
+        found = table.get(Mute, (MUTES, options.id))
+        if found is None or found.ended:
+            raise SystemExit(f"there is no mute {options.id} to end")
+        mute = cut_short(found, now)
+    try:
+        table.commit([mute])
+    except Conflict:
+        raise SystemExit(
+            f"somebody else has just changed {mute.id}: look at the list, and try again"
+        ) from None
+    return shown(mute)
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    add, end, show = (verbs.add_parser(verb) for verb in ("add", "end", "list"))
+    for verb in (add, end, show):
+        deployed.add_arguments(verb)
+    add.add_argument(
+        "pattern", help="glob over the dedup key, or source:, subject: or owner: and a glob"
+    )
+    add.add_argument(
+        "--until", type=deployed.time, required=True, help="how long, such as 4h or 2d"
+    )
+    add.add_argument("--reason", required=True)
+    add.add_argument("--author", default=getpass.getuser())
+    end.add_argument("id")
+    return parser.parse_args(words)
+
+
+def main(words: list[str]) -> int:
+    """Do what the command line says."""
+    wanted = arguments(words)
+    try:
+        table = Table(deployed.enter(wanted).output("LedgerTable"))
+        print(run(table, wanted, datetime.now(UTC)))
+    except (FleetError, BotoCoreError, ClientError) as error:
+        complain(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
