@@ -32,7 +32,10 @@ Json = dict[str, Any]
 
 
 def push(
-    tag: str | None = "v1", repository: str = "shop-web", region: str = "eu-west-2", id: str = "e1"
+    tag: str | None = "v1",
+    repository: str = "shop-web",
+    region: str = "eu-west-2",
+    event_id: str = "e1",
 ) -> Event:
     tagged = {} if tag is None else {"image-tag": tag}
     detail = {
@@ -42,7 +45,7 @@ def push(
         "action-type": "PUSH",
         **tagged,
     }
-    return Event("aws.ecr", "ECR Image Action", id, "123456789012", region, detail=detail)
+    return Event("aws.ecr", "ECR Image Action", event_id, "123456789012", region, detail=detail)
 
 
 def request(**detail: Any) -> Event:
@@ -511,7 +514,7 @@ def test_one_poison_message_of_ten_does_not_stop_the_others(
     job: Job, context: Context, sqs_event: SqsEvent, dead_letters: DeadLetters
 ) -> None:
     job("[{repository: '*', pipeline: deploy}]")
-    bodies = [eventbridge(push(id=f"e{number}")) for number in range(9)]
+    bodies = [eventbridge(push(event_id=f"e{number}")) for number in range(9)]
     assert failed(handler(sqs_event(*bodies[:4], "not JSON", *bodies[4:]), context)) == []
     assert len(codepipeline.executions("deploy")) == 9
     (message,) = dead_letters()

@@ -23,19 +23,21 @@ HOUR = timedelta(hours=1)
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 FAILING, OK, OCCURRED = Status.FAILING, Status.OK, Status.OCCURRED
 Seen = tuple[float, Status, Severity]
+DEFAULT_RULES = Rules()
+NEW_ROW = Row("aws.x", "disk")
 
 
 def seen(
-    minute: float, status: Status = FAILING, severity: Severity = WARNING, id: str = ""
+    minute: float, status: Status = FAILING, severity: Severity = WARNING, event_id: str = ""
 ) -> Observation:
     at = START + timedelta(minutes=minute)
     return Observation(
-        "aws.x", "disk", status, severity, f"{status} {severity}", at, id or f"e{minute}"
+        "aws.x", "disk", status, severity, f"{status} {severity}", at, event_id or f"e{minute}"
     )
 
 
 def lived(
-    *story: Observation, rules: Rules = Rules(), row: Row = Row("aws.x", "disk")
+    *story: Observation, rules: Rules = DEFAULT_RULES, row: Row = NEW_ROW
 ) -> tuple[Row, list[str]]:
     """Return the row after the story, and what was told."""
     told = []
@@ -65,7 +67,12 @@ def lived(
         ),
         pytest.param([seen(0), seen(0)], ["opened warning"], State.OPEN, id="the same again"),
         pytest.param(
-            [seen(0, id="a"), seen(0, OK, id="b"), seen(0, id="a"), seen(0, OK, id="b")],
+            [
+                seen(0, event_id="a"),
+                seen(0, OK, event_id="b"),
+                seen(0, event_id="a"),
+                seen(0, OK, event_id="b"),
+            ],
             ["opened warning", "resolved warning"],
             State.CLOSED,
             id="two of one moment, repeated",
