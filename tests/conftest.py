@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 from moto import mock_aws
 from tests.unit.shared.ledger.tables import make_table
-from tools.local.aws import ACCOUNT, ISOLATED, REGION
+from tools.sandbox import ACCOUNT, ISOLATED, REGION
 from xdist.scheduler import LoadScopeScheduling
 
 from fleet import aws, secrets

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from functions.console.app import create_app
 from moto import mock_aws
 from tests.unit.shared.ledger.tables import make_table
-from tools.local.aws import ACCOUNT, REGION
+from tools.sandbox import ACCOUNT, REGION
 
 from fleet import aws
 from fleet.alerts import Observation, Status

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from functions.console.app import create_app
 from moto.scheduler.models import scheduler_backends
 from tests.console.conftest import QUEUED, SCHEDULED, STACK, WRITE, Account, ago, failing
-from tools.local.aws import ACCOUNT, REGION
+from tools.sandbox import ACCOUNT, REGION
 
 from fleet import aws
 from fleet.alerts import Status

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from functions.triage_alerts.app import handler as triage
 from tests.conftest import Context
-from tests.delivery.asynchronous import Deliveries, Invocations, Throttled
+from tests.delivery.simulated_retries import Deliveries, Invocations, Throttled
 from tests.fleet.template import Properties, events, functions, real
 from tests.unit.shared.ledger.tables import make_table
-from tools.local.aws import ACCOUNT, REGION
 from tools.manifest import snake_case
+from tools.sandbox import ACCOUNT, REGION
 
 from fleet import aws
 from fleet.dead_letters.letters import Letter, Route

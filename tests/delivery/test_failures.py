@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.alerts import SAMPLE, alert, event
 from tests.conftest import Context
 from tests.delivery.sinks import Sink, configure, effects, environment, put, sinks
+from tests.sample_alerts import SAMPLE, alert, event
 from tools.local.destinations import (
     PAGERDUTY,
     SIGNING_KEY,

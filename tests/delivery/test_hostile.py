@@ -11,7 +11,7 @@ from tests.conftest import Context
 from tests.delivery.jobs import Job, batch, jobs
 from tests.delivery.sinks import put, sinks
 from tests.unit.shared.ledger.tables import make_table
-from tools.local import codepipeline
+from tools.local import moto_codepipeline as codepipeline
 from tools.local.destinations import PAGERDUTY, SLACK, WEBHOOK, Destinations
 
 from fleet import aws

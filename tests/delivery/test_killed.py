@@ -15,12 +15,11 @@ from unittest import mock
 
 import pytest
 from moto.server import ThreadedMotoServer
-from tests.alerts import alert, event
+from tests.delivery.killable_process import Moment
 from tests.delivery.sinks import environment, put, sinks
-from tests.delivery.victim import Moment
+from tests.sample_alerts import alert, event
 from tests.unit.shared.ledger.tables import make_table
-from tools.local import codepipeline
-from tools.local.aws import ACCOUNT, ISOLATED, REGION
+from tools.local import moto_codepipeline as codepipeline
 from tools.local.destinations import (
     PAGERDUTY,
     SLACK,
@@ -32,6 +31,7 @@ from tools.local.destinations import (
 )
 from tools.local.destinations import environment as reaching
 from tools.manifest import ROOT
+from tools.sandbox import ACCOUNT, ISOLATED, REGION
 
 from fleet import aws
 
@@ -133,7 +133,7 @@ def account() -> Iterator[Account]:
         with (
             mock.patch.dict(os.environ, {**ISOLATED, **names}),
             subprocess.Popen(
-                [sys.executable, "-m", "tests.delivery.victim"],
+                [sys.executable, "-m", "tests.delivery.killable_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={"PATH": os.environ.get("PATH", os.defpath), **everything},

@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.alerts import alert, event
+from tests.delivery.simulated_queue import POLL_SECONDS, Clock, Queue, in_memory
 from tests.delivery.sinks import Sink, configure, effects, environment, sinks
-from tests.delivery.virtual import POLL_SECONDS, Clock, Queue, in_memory
+from tests.sample_alerts import alert, event
 from tools.local.destinations import (
     PAGERDUTY,
     SLACK,

@@ -11,13 +11,14 @@ from unittest import mock
 
 import pytest
 from tests.fleet.repository import cloned
-from tools.local import play, registry, stack
-from tools.local.aws import isolated
-from tools.local.calls import Call
+from tools import running
+from tools.local import play, stack
+from tools.local.call_log import Call
 from tools.local.fleet import Fleet
-from tools.local.paths import ROOT
 from tools.local.play import Outcome
 from tools.local.start import running_fleet
+from tools.paths import ROOT
+from tools.sandbox import isolated
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -30,13 +31,13 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def fleet(registered: Path) -> Iterator[Fleet]:
-    """The running fleet; its CodePipeline lives in this process, see `tools.local.codepipeline`."""
+    """The running fleet; its CodePipeline lives in this process, see `tools.local.moto_codepipeline`."""
     with (
         mock.patch.dict(os.environ, isolated(os.environ), clear=True),
-        mock.patch.object(registry, "FLEETS", registered),
-        running_fleet() as running,
+        mock.patch.object(running, "FLEETS", registered),
+        running_fleet() as started,
     ):
-        yield running
+        yield started
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def no_dead_letters(fleet: Fleet) -> Iterator[None]:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this repository, for edits and for commands that write; what is built here is built there."""
     copy = cloned(tmp_path_factory.mktemp("clone"))
-    with registry.locked(stack.LOCK, shared=True):
+    with running.locked(stack.LOCK, shared=True):
         if stack.STAMP.exists():
             shutil.copytree(stack.BUILT.parent, copy / stack.BUILT.parent.relative_to(ROOT))
             (copy / "build").mkdir()

@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # it has no types
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
-from tools.local import codepipeline
-from tools.local.aws import isolated
+from tools.local import moto_codepipeline as codepipeline
 from tools.local.fleet import PATIENCE_SECONDS, Fleet, eventually
-from tools.local.paths import BUILD, ROOT
+from tools.paths import BUILD, ROOT
+from tools.sandbox import isolated
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 SCREENSHOTS = BUILD / "screenshots"

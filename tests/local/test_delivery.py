@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.alerts import alert, event
+from tests.sample_alerts import alert, event
 from tools.local.destinations import SIGNING_KEY, WEBHOOK, Answer, Delivery
 from tools.local.fleet import Fleet, eventually
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 from tools.local import logs
-from tools.local.codepipeline import add_pipeline, executions
 from tools.local.fleet import Failed, Fleet, eventually, sample
+from tools.local.moto_codepipeline import add_pipeline, executions
 from tools.local.scenarios.start_pipeline import request
 from tools.local.stack import STACK
 

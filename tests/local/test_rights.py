@@ -14,12 +14,12 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.fleet.template import listed
 from tests.local.conftest import Played
-from tools.local import roles
+from tools.local import role_checks
 from tools.local.account import credentials
-from tools.local.aws import ACCOUNT, CONFIG, REGION, session
-from tools.local.calls import Call
+from tools.local.call_log import Call
 from tools.local.fleet import Fleet, eventually
 from tools.local.stack import ARTIFACTS, STACK, jobs
+from tools.sandbox import ACCOUNT, CONFIG, REGION, session
 
 # The runtime makes these for whatever queue job fails: that one job needed them shows that they are needed.
 OF_THE_RUNTIME = {"sqs:ChangeMessageVisibility"}
@@ -84,7 +84,7 @@ def documents(fleet: Fleet, role: str) -> Iterator[Any]:
 
 def by_aws(fleet: Fleet) -> set[Call]:
     """What AWS itself does in the name of the jobs' roles, which the emulator does without asking."""
-    needs = chain(roles.by_functions(fleet.account), roles.by_queues(fleet.account))
+    needs = chain(role_checks.by_functions(fleet.account), role_checks.by_queues(fleet.account))
     return {
         Call(need.of.removeprefix(f"{STACK}-"), need.action, need.resource, allowed=True)
         for need in needs

@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests import pki
-from tests.pki import NOW, Talk, listening, showing
+from tests import certificate_authority as pki
+from tests.certificate_authority import NOW, Talk, listening, showing
 
 from fleet.probes import tls
 from fleet.probes.certificates import Fault, faults, parse

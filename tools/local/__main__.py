@@ -13,12 +13,13 @@ from types import FrameType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools import running, sandbox
 from tools.errors import FleetError
-from tools.local import aws, docker, logs, play, registry, stack
+from tools.local import docker, logs, play, stack
 from tools.local.account import Account
-from tools.local.console import complain, console, say
-from tools.local.paths import ROOT
 from tools.local.scenarios import scenario
+from tools.paths import ROOT
+from tools.terminal import complain, console, say
 
 POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -105,7 +106,7 @@ def invoke(arguments: argparse.Namespace) -> int:
         raise FleetError(f"the event {event} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise FleetError(f"the event {event} is not JSON: {error}") from None
-    fleet = registry.newest()
+    fleet = running.newest()
     account = Account(fleet.endpoint, fleet.services)
     name = f"{fleet.stack}-{arguments.job}"
     try:
@@ -124,7 +125,7 @@ def invoke(arguments: argparse.Namespace) -> int:
 def deploy(_: argparse.Namespace) -> int:
     """Bring what changed into the running fleet."""
     started = time.monotonic()
-    fleet = registry.newest()
+    fleet = running.newest()
     deployed = stack.fingerprints()
     changed = stack.update(Account(fleet.endpoint, fleet.services), fleet.deployed)
     fleet.with_deployed(deployed).announce()
@@ -162,7 +163,7 @@ def interrupted(_: int, __: FrameType | None) -> None:
 def main() -> int:
     """Run one command."""
     asked = arguments()
-    aws.isolate()
+    sandbox.isolate()
     for polite in POLITE:
         signal.signal(polite, interrupted)
     try:

@@ -9,7 +9,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
 from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
-from tools.local.aws import CONFIG, REGION, session
+from tools.sandbox import CONFIG, REGION, session
 
 
 class Account:

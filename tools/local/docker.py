@@ -21,10 +21,10 @@ from urllib.parse import urlsplit
 
 from tools.errors import FleetError
 from tools.local.account import Account
-from tools.local.aws import ISOLATED
-from tools.local.paths import BUILD, ROOT
 from tools.local.stack import BUILT, STACK, jobs
 from tools.manifest import logical_id
+from tools.paths import BUILD, ROOT
+from tools.sandbox import ISOLATED
 
 TEMPLATE = BUILD / "sam-local.json"
 HOST = "host.docker.internal"

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tools.errors import FleetError
-from tools.local.aws import ACCOUNT, ISOLATED, REGION
-from tools.local.paths import ROOT
+from tools.paths import ROOT
+from tools.sandbox import ACCOUNT, ISOLATED, REGION
 
 PYTHON = ROOT / ".venv" / "emulator" / "bin" / "python"
 LAUNCHER = Path(__file__).with_name("start_ministack.py")

@@ -12,10 +12,10 @@ from mypy_boto3_sqs import SQSClient
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 from tools.local.account import Account, credentials
-from tools.local.calls import Call, Calls
+from tools.local.call_log import Call, CallLog
 from tools.local.destinations import Delivery, Destinations
-from tools.local.paths import ROOT
 from tools.local.stack import STACK
+from tools.paths import ROOT
 
 PATIENCE_SECONDS = 90.0  # all jobs start at once, on however slow a machine
 
@@ -66,7 +66,7 @@ class Tap:
 class Fleet:
     """The deployed fleet."""
 
-    def __init__(self, account: Account, destinations: Destinations, calls: Calls) -> None:
+    def __init__(self, account: Account, destinations: Destinations, calls: CallLog) -> None:
         """Find the stack in this account; its alerts go to `destinations`, and what it calls of AWS is in `calls`."""
         self.account = account
         self.destinations = destinations

@@ -9,11 +9,11 @@ from threading import Barrier, Thread
 from rich.table import Table
 from rich.text import Text
 
-from tools.local.console import say
 from tools.local.destinations import Destinations
 from tools.local.fleet import Failed, Fleet
-from tools.local.paths import BUILD
 from tools.local.scenarios import Scenario, scenario
+from tools.paths import BUILD
+from tools.terminal import say
 
 RESULT = BUILD / "demo.json"
 

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tools.errors import FleetError
-from tools.local import roles
+from tools.local import role_checks
 from tools.local.account import Account
-from tools.local.aws import isolated
-from tools.local.paths import BUILD, ROOT
-from tools.local.registry import locked
+from tools.paths import BUILD, ROOT
+from tools.running import locked
+from tools.sandbox import isolated
 
 STACK = "fleet-local"
 ARTIFACTS = "fleet-local-artifacts"
@@ -63,7 +63,7 @@ def deploy(account: Account) -> dict[str, str]:
             if reasons := "\n".join(_reasons(account)):
                 raise FleetError(f"sam could not deploy the template:\n{reasons}") from None
             raise
-    roles.check(account)
+    role_checks.check(account)
     return deployed
 
 

@@ -5,11 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tools.local import destinations, emulator, gaps, registry, stack
+from tools import running
+from tools.local import destinations, emulator, moto_services, stack
 from tools.local.account import Account
-from tools.local.calls import Calls
-from tools.local.console import say
+from tools.local.call_log import CallLog
 from tools.local.fleet import Fleet
+from tools.terminal import say
 
 
 def build() -> None:
@@ -25,8 +26,8 @@ def running_fleet() -> Iterator[Fleet]:
     build()
     port = emulator.free_port()
     with (
-        registry.state() as state,
-        gaps.serving(f"http://127.0.0.1:{port}", calls := Calls(state)) as missing,
+        running.state() as state,
+        moto_services.serving(f"http://127.0.0.1:{port}", calls := CallLog(state)) as missing,
         destinations.serving() as receiving,
     ):
         say("starting the AWS emulator ...")
@@ -36,7 +37,7 @@ def running_fleet() -> Iterator[Fleet]:
             say(f"  it answers at {endpoint}")
             say("deploying with sam ...")
             deployed = stack.deploy(account)
-            registry.Running(
+            running.Running(
                 os.getpid(), time.time(), endpoint, services, stack.STACK, deployed
             ).announce()
             yield Fleet(account, receiving, calls)

@@ -8,7 +8,7 @@
 - IAM answers ListServerCertificates, and has none.
 - A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`, and access to single
   items of DynamoDB by `dynamodb:LeadingKeys`.
-- What IAM decides on each call with a function's key is appended to `calls.jsonl`, see `tools.local.calls`.
+- What IAM decides on each call with a function's key is appended to `calls.jsonl`, see `tools.local.call_log`.
 - Scheduler looks for due schedules each second instead of every ten.
 - A schedule that starts in the past, which AWS would refuse, counts as made then: else all of a new account were new.
 - The operator may say at what time a request to IAM or Secrets Manager happens, in the header `X-Fleet-Now` (seconds

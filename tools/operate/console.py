@@ -9,8 +9,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from tools import running, sandbox
 from tools.errors import FleetError
-from tools.local import aws, registry
 from tools.manifest import ROOT
 
 PORT = 8321
@@ -26,7 +26,7 @@ SERVER: dict[str, Any] = {
 
 def of_local_fleet(endpoint: str, services: Mapping[str, str], stack: str) -> dict[str, str]:
     """Return the environment in which the console shows a local fleet."""
-    return {**aws.ISOLATED, "AWS_ENDPOINT_URL": endpoint, **services, "STACK": stack}
+    return {**sandbox.ISOLATED, "AWS_ENDPOINT_URL": endpoint, **services, "STACK": stack}
 
 
 def of_stack(stack: str, profile: str) -> dict[str, str]:
@@ -97,7 +97,7 @@ def main() -> int:
         if asked.stack:
             os.environ.update(of_stack(asked.stack, asked.profile))
         else:
-            fleet = registry.newest()
+            fleet = running.newest()
             os.environ.update(of_local_fleet(fleet.endpoint, fleet.services, fleet.stack))
         made = application()
     except (FleetError, BotoCoreError, ClientError) as error:

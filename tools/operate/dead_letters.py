@@ -42,8 +42,8 @@ from fleet.dead_letters.redrive import (
     discard,
 )
 from tools.errors import FleetError
-from tools.local.console import complain, console, say
 from tools.operate import deployed
+from tools.terminal import complain, console, say
 
 ROWS = 50
 ID_CHARACTERS = 8

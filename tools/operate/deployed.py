@@ -17,8 +17,8 @@ from botocore.exceptions import (
 from fleet import aws
 from fleet.settings import duration
 from tools.errors import FleetError
-from tools.local import registry
-from tools.local.aws import isolate
+from tools.running import newest
+from tools.sandbox import isolate
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def enter(asked: argparse.Namespace) -> Stack:
             raise FleetError(
                 "--profile and --region are for a stack in AWS: add --stack, such as --stack fleet-dev"
             )
-        running = registry.newest()
+        running = newest()
         isolate()
         os.environ.update({"AWS_ENDPOINT_URL": running.endpoint, **running.services})
         name = running.stack

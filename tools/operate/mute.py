@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fleet.ledger.mutes import MUTES, Mute, begun, cut_short
 from fleet.ledger.table import Conflict, Table
 from tools.errors import FleetError
-from tools.local.console import complain
 from tools.operate import deployed
+from tools.terminal import complain
 
 
 def shown(mute: Mute) -> str:

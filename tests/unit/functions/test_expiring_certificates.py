@@ -20,7 +20,7 @@ from functions.expiring_certificates.app import (
     of_kept,
     severity,
 )
-from tests import pki
+from tests import certificate_authority as pki
 from tests.conftest import Context
 
 from fleet import aws

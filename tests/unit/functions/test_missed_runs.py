@@ -12,7 +12,7 @@ from functions.missed_runs.app import Settings, Watched, handler, missed, silent
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import Context
-from tools.local.aws import ACCOUNT, REGION
+from tools.sandbox import ACCOUNT, REGION
 
 from fleet import aws
 from fleet.findings import Finding, Report

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 from functions.notify_pagerduty.app import EVENT_BYTES, event, overtaken
-from tests.alerts import SAMPLE, alert
+from tests.sample_alerts import SAMPLE, alert
 
 from fleet.alerts import AlertStatus
 from fleet.findings import Severity

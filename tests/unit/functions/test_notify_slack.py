@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 from functions.notify_slack.app import Channel, place_in_life
-from tests.alerts import SAMPLE, alert
+from tests.sample_alerts import SAMPLE, alert
 
 from fleet.alerts import AlertStatus
 from fleet.findings import Severity

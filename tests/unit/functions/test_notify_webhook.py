@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from functions.notify_webhook.app import BODY_BYTES, Endpoint, about, content, signed
 from standardwebhooks import Webhook, WebhookVerificationError
-from tests.alerts import SAMPLE, alert
+from tests.sample_alerts import SAMPLE, alert
 
 from fleet.errors import Permanent
 from fleet.sinks import fitted

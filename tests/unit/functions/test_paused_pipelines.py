@@ -17,7 +17,7 @@ from functions.paused_pipelines.app import (
     unread,
 )
 from tests.conftest import Context
-from tools.local import codepipeline
+from tools.local import moto_codepipeline as codepipeline
 
 from fleet import aws
 from fleet.findings import Finding, Severity

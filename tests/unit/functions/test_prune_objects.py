@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from moto.s3.models import s3_backends
 from mypy_boto3_s3 import S3Client
 from tests.conftest import Context
-from tools.local.aws import ACCOUNT, REGION
+from tools.sandbox import ACCOUNT, REGION
 
 from fleet import aws
 from fleet.findings import Severity

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from functions.stale_credentials.app import Credential, Settings, asked, handler, ids, report, stale
 from tests.conftest import Context
-from tools.local.aws import ACCOUNT
+from tools.sandbox import ACCOUNT
 
 from fleet import aws
 from fleet.findings import Severity

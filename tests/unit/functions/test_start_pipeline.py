@@ -17,7 +17,7 @@ from functions.start_pipeline.app import (
     start,
 )
 from tests.conftest import Context
-from tools.local import codepipeline
+from tools.local import moto_codepipeline as codepipeline
 
 from fleet import aws
 from fleet.errors import Permanent, Transient

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.alerts import SAMPLE
+from tests.sample_alerts import SAMPLE
 
 from fleet.alerts import Alert
 

@@ -3,7 +3,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.alerts import SAMPLE, alert, event
+from tests.sample_alerts import SAMPLE, alert, event
 
 from fleet import sinks
 from fleet.alerts import Alert

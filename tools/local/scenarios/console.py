@@ -5,10 +5,10 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from tools.local.aws import ACCOUNT, REGION
 from tools.local.fleet import Fleet, eventually, expect, sample
-from tools.local.paths import ROOT
 from tools.local.stack import STACK
+from tools.paths import ROOT
+from tools.sandbox import ACCOUNT, REGION
 
 TRIGGER = "HTTP"
 READ = (

@@ -9,7 +9,7 @@ from functools import cache
 
 import trustme
 
-from tools.local.alert_life import opened, resolved
+from tools.local.alert_waits import opened, resolved
 from tools.local.destinations import PAGERDUTY, SLACK
 from tools.local.fleet import Fleet, expect
 

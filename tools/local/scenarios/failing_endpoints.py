@@ -4,7 +4,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tools.local.alert_life import opened, resolved
+from tools.local.alert_waits import opened, resolved
 from tools.local.destinations import SLACK
 from tools.local.fleet import Fleet, Tap, expect
 

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tools.local.alert_life import opened, resolved
-from tools.local.codepipeline import add_pipeline, pause, resume
+from tools.local.alert_waits import opened, resolved
 from tools.local.destinations import SLACK
 from tools.local.fleet import Fleet, expect
+from tools.local.moto_codepipeline import add_pipeline, pause, resume
 
 TRIGGER = "schedule"
 FORGOTTEN = "billing-api"

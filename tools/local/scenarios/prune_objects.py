@@ -1,6 +1,6 @@
 """A bucket with prefixes full of build caches, one to prune, one to try dry, and an entry that someone mistyped."""
 
-from tools.local.alert_life import opened, resolved
+from tools.local.alert_waits import opened, resolved
 from tools.local.destinations import SLACK
 from tools.local.fleet import Fleet, expect
 

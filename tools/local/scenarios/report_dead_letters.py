@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tools.local.alert_life import opened, resolved
-from tools.local.aws import isolated
+from tools.local.alert_waits import opened, resolved
 from tools.local.destinations import SLACK
 from tools.local.fleet import Fleet, eventually, expect
-from tools.local.paths import ROOT
 from tools.local.stack import STACK
+from tools.paths import ROOT
+from tools.sandbox import isolated
 
 TRIGGER = "schedule"
 JOB = "report_dead_letters"

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tools.local.alert_life import opened, resolved
-from tools.local.aws import ACCOUNT, CONFIG, REGION, session
+from tools.local.alert_waits import opened, resolved
 from tools.local.destinations import SLACK
 from tools.local.fleet import Fleet, eventually, expect
+from tools.sandbox import ACCOUNT, CONFIG, REGION, session
 
 TRIGGER = "schedule"
 BUCKET = "fleet-dumps"

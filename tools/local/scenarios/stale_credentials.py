@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from secrets import token_urlsafe
 
-from tools.local.alert_life import opened, resolved
+from tools.local.alert_waits import opened, resolved
 from tools.local.destinations import PAGERDUTY, SLACK
 from tools.local.fleet import Fleet, expect
 

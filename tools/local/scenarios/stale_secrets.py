@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tools.local.alert_life import opened, resolved
+from tools.local.alert_waits import opened, resolved
 from tools.local.destinations import SLACK
 from tools.local.fleet import Fleet, expect
 

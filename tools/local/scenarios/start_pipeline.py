@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tools.local.codepipeline import Start, add_pipeline, executions, starts, throttle
 from tools.local.fleet import Fleet, Tap, eventually, expect, sample
+from tools.local.moto_codepipeline import Start, add_pipeline, executions, starts, throttle
 
 TRIGGER = "ECR push, event"
 JOB = "start_pipeline"

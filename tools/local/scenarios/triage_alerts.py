@@ -5,11 +5,11 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tools.local.alert_life import opened as told_opened
-from tools.local.alert_life import resolved as told_resolved
+from tools.local.alert_waits import opened as told_opened
+from tools.local.alert_waits import resolved as told_resolved
 from tools.local.destinations import PAGERDUTY, SLACK
 from tools.local.fleet import Fleet, Tap, expect
-from tools.local.paths import ROOT
+from tools.paths import ROOT
 
 TRIGGER = "report, event, topic"
 JOB = "triage_alerts"

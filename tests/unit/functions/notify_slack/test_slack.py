@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.alerts import SAMPLE, alert
+from tests.sample_alerts import SAMPLE, alert
 
 from fleet.alerts import AlertStatus
 from fleet.findings import Severity

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tools.local.paths import ROOT
+from tools.paths import ROOT
 
 from fleet.dead_letters.journal import STREAM, NotRecorded, recorder
 from fleet.dead_letters.letters import read

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tools.local.paths import ROOT
+from tools.paths import ROOT
 
 from fleet.dead_letters.letters import UNKNOWN, Letter, Route, read
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from tools.local.aws import ACCOUNT, REGION, session
+from tools.sandbox import ACCOUNT, REGION, session
 
 from fleet.dead_letters import Parked
 from fleet.dead_letters.letters import Letter

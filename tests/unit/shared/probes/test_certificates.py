@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import pki
-from tests.pki import NOW
+from tests import certificate_authority as pki
+from tests.certificate_authority import NOW
 
 from fleet.probes.certificates import Certificate, Fault, Refusal, faults, parse, path
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 from tests.conftest import Context
-from tools.local.aws import ACCOUNT, REGION
+from tools.sandbox import ACCOUNT, REGION
 
 from fleet import aws, secrets
 from fleet.dead_letters import MAX_RECEIVES

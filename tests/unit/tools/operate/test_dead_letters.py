@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from tools.errors import FleetError
-from tools.local.aws import ACCOUNT, REGION
 from tools.operate import dead_letters as tool
 from tools.operate import deployed
 from tools.operate.deployed import Stack
+from tools.sandbox import ACCOUNT, REGION
 
 from fleet import aws
 from fleet.dead_letters import Parked

@@ -5,9 +5,8 @@ from unittest import mock
 
 import pytest
 from tools.errors import FleetError
-from tools.local import registry
-from tools.local.registry import Running
 from tools.operate import deployed
+from tools.running import Running
 
 from fleet import aws
 
@@ -33,7 +32,7 @@ def test_without_a_stack_it_is_the_fleet_that_runs_here(monkeypatch: pytest.Monk
         "fleet-local",
         {},
     )
-    monkeypatch.setattr(registry, "newest", lambda: running)
+    monkeypatch.setattr(deployed, "newest", lambda: running)
     monkeypatch.setattr(deployed, "_outputs", lambda name: {"LedgerTable": f"{name}-ledger"})
     monkeypatch.setenv("AWS_PROFILE", "prod")
     assert deployed.enter(asked()).output("LedgerTable") == "fleet-local-ledger"

@@ -18,10 +18,10 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from tools.local import codepipeline
+from tools.local import moto_codepipeline as codepipeline
 from tools.local.account import Account, credentials
-from tools.local.aws import ACCESS_KEY, ACCOUNT, REGION
-from tools.local.calls import Calls, Decision
+from tools.local.call_log import CallLog, Decision
+from tools.sandbox import ACCESS_KEY, ACCOUNT, REGION
 
 SERVICES = ("acm", "codepipeline")
 """Each has an entry in `RESOURCES` too; requests to any other service go to the emulator."""
@@ -62,7 +62,7 @@ class Caller:
 class Gate:
     """WSGI application that lets a request through to moto when the caller's role allows it."""
 
-    def __init__(self, account: Account, calls: Calls) -> None:
+    def __init__(self, account: Account, calls: CallLog) -> None:
         """Read callers and their rights from this account, and write down what was decided."""
         self._account = account
         self._calls = calls
@@ -123,13 +123,13 @@ class _Silent(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(emulator: str, calls: Calls) -> Iterator[dict[str, str]]:
+def serving(emulator: str, calls: CallLog) -> Iterator[dict[str, str]]:
     """Serve the missing services beside the emulator at that address; yield the variables that lead there."""
     codepipeline.install()
     server = make_server(
         "127.0.0.1", 0, Gate(Account(emulator, {}), calls), threaded=True, request_handler=_Silent
     )
-    thread = threading.Thread(target=server.serve_forever, name="gaps", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
     thread.start()
     try:
         yield {

@@ -31,7 +31,7 @@ class Call:
     allowed: bool
 
 
-class Calls:
+class CallLog:
     """The calls of one fleet."""
 
     def __init__(self, directory: Path) -> None:

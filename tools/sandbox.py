@@ -1,4 +1,4 @@
-"""The one account that the local fleet lives in, and how boto3 and child processes reach it."""
+"""The made-up AWS account of the local fleet and the tests, and how a process is kept inside it."""
 
 import os
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ from itertools import chain
 
 from tools.errors import FleetError
 from tools.local.account import Account
-from tools.local.aws import ACCOUNT, REGION
+from tools.sandbox import ACCOUNT, REGION
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tools.errors import FleetError
-from tools.local.paths import FLEETS
+from tools.paths import FLEETS
 
 REMOVAL_ATTEMPTS = 20
 

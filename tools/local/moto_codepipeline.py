@@ -15,7 +15,7 @@ from moto.codepipeline.models import CodePipeline, CodePipelineBackend, codepipe
 from moto.codepipeline.responses import CodePipelineResponse
 from moto.core.exceptions import JsonRESTError
 
-from tools.local.aws import ACCOUNT, REGION
+from tools.sandbox import ACCOUNT, REGION
 
 PAGE = 100
 """Pipelines in one answer of ListPipelines when the caller names no number."""

@@ -1,6 +1,6 @@
 """A process that handles one message, and gets a signal at a chosen moment.
 
-`python -m tests.delivery.victim` is a process that has imported the jobs and has no threads; it forks a victim for each
+`python -m tests.delivery.killable_process` is a process that has imported the jobs and has no threads; it forks a victim for each
 line of its input, and says on its output what became of it: a victim costs milliseconds.
 """
 

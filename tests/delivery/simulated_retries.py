@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.conftest import Context
-from tools.local.aws import ACCOUNT, REGION
+from tools.sandbox import ACCOUNT, REGION
 
 from fleet import aws
 
