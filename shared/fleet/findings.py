@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,6 +24,8 @@ LAST = "\U0010ffff"
 """No subject that anybody makes begins with this: it stands behind all others."""
 
 Fact = str | int | float | bool
+LEFT_OUT = "left out"
+"""The name of the fact that says how many others there was no room for."""
 JOB = "[a-z][a-z0-9_]{0,63}"  # a function's name is no longer
 
 
@@ -93,6 +96,30 @@ def cut(text: str, characters: int) -> str:
         return text
     notice = f"… (cut from {len(text)} characters)"
     return text[: characters - len(notice)] + notice
+
+
+def fit(
+    facts: Mapping[str, Fact], room: int, measure: Callable[[Mapping[str, Fact]], int]
+) -> dict[str, Fact]:
+    """Return all facts, or as many of the first as fit and the fact `LEFT_OUT`.
+
+    `measure` returns the size of what carries the facts that it is given, in the unit of `room`; more facts must
+    make it larger. When there is no room at all, `LEFT_OUT` is the only fact: whether that fits is for the caller
+    to see.
+    """
+    if not facts or measure(facts) <= room:
+        return dict(facts)
+    whole = list(facts.items())
+
+    def first(count: int) -> dict[str, Fact]:
+        note = f"{len(whole) - count} of {len(whole)} facts"
+        return {**dict(whole[:count]), LEFT_OUT: note}
+
+    def size(count: int) -> int:
+        return measure(first(count))
+
+    fitting = bisect_right(range(len(whole)), room, key=size)
+    return first(max(fitting - 1, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,14 +264,7 @@ def _groups(findings: Iterable[Finding], room: int) -> Iterator[tuple[Finding, .
 
 
 def _fitting(finding: Finding, room: int) -> Finding:
-    if _size(finding) <= room:
-        return finding
-    facts = dict(finding.detail)
-    dropped = 0
-    while facts and _size(finding) > room:
-        facts.popitem()
-        dropped += 1
-        finding = replace(
-            finding, detail={**facts, "left out": f"{dropped} facts, too large for a report"}
-        )
-    return finding
+    def size(facts: Mapping[str, Fact]) -> int:
+        return _size(replace(finding, detail=facts))
+
+    return replace(finding, detail=fit(finding.detail, room, size))

@@ -1,7 +1,6 @@
 """What the sinks have in common: the alerts of a message, the routes that people write, and the room that there is."""
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TypeVar
@@ -9,10 +8,8 @@ from typing import TypeVar
 from fleet.alerts import DETAIL_TYPE, SOURCE, Alert
 from fleet.errors import Permanent
 from fleet.events import Event
-from fleet.findings import Severity
+from fleet.findings import Fact, Severity, fit
 from fleet.settings import Entries
-
-LEFT_OUT = "left out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +63,11 @@ def fitted(alert: Alert, write: Callable[[Alert], bytes], limit: int) -> bytes:
 
     Raises `Permanent` when it is too large without any.
     """
-    facts = list(alert.detail.items())
 
-    def with_facts(count: int) -> bytes:
-        left = len(facts) - count
-        kept = dict(facts[:count]) | (
-            {LEFT_OUT: f"{left} facts, too large to deliver"} if left else {}
-        )
-        return write(replace(alert, detail=kept))
+    def size(facts: Mapping[str, Fact]) -> int:
+        return len(write(replace(alert, detail=facts)))
 
-    if len(whole := with_facts(len(facts))) <= limit:
-        return whole
-    count = bisect_right(range(len(facts)), limit, key=lambda count: len(with_facts(count))) - 1
-    if count < 0:
+    body = write(replace(alert, detail=fit(alert.detail, limit, size)))
+    if len(body) > limit:
         raise Permanent(f"the alert is too large for {limit} bytes even without its facts")
-    return with_facts(count)
+    return body

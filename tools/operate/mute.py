@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fleet.ledger.mutes import MUTES, Mute, begun, cut_short
+from fleet.ledger.mutes import MUTES, Mute, end_early, new_mute
 from fleet.ledger.table import Conflict, Table
 from tools.errors import FleetError
 from tools.operate import deployed
@@ -32,12 +32,12 @@ def run(table: Table, options: argparse.Namespace, now: datetime) -> str:
             or "nothing is muted"
         )
     if options.verb == "add":
-        mute = begun(options.pattern, options.reason, options.author, now + options.until)
+        mute = new_mute(options.pattern, options.reason, options.author, now + options.until)
     else:
         found = table.get(Mute, (MUTES, options.id))
         if found is None or found.ended:
             raise SystemExit(f"there is no mute {options.id} to end")
-        mute = cut_short(found, now)
+        mute = end_early(found, now)
     try:
         table.commit([mute])
     except Conflict:

@@ -15,7 +15,7 @@ from fleet import aws
 from fleet.dead_letters.journal import NotRecorded, recorder
 from fleet.dead_letters.looking import DeadLetters
 from fleet.dead_letters.redrive import Manner, Outcome, Redrive, Selection, discard
-from fleet.ledger.mutes import MUTES, Mute, begun, cut_short
+from fleet.ledger.mutes import MUTES, Mute, end_early, new_mute
 from fleet.runtime.scheduled import SCHEDULED_TIME
 from fleet.runtime.telemetry import logger
 from fleet.settings import within
@@ -96,7 +96,7 @@ class Operations:
         """Withhold alerts that match a pattern, for a while."""
         try:
             within("until", lasting, timedelta(minutes=1), LONGEST_MUTE)
-            mute = begun(pattern, reason, author, now + lasting)
+            mute = new_mute(pattern, reason, author, now + lasting)
         except ValueError as error:
             raise Invalid(str(error)) from None
         self.reading.table.commit([mute])
@@ -109,7 +109,7 @@ class Operations:
         found = self.reading.table.get(Mute, (MUTES, number))
         if found is None or found.ended:
             raise Missing(f"there is no mute {number!r:.100} to end")
-        mute = cut_short(found, now)
+        mute = end_early(found, now)
         self.reading.table.commit([mute])
         self.reading.forget()
         return mute

@@ -20,7 +20,7 @@ from fleet.dead_letters.causes import Cause, masked
 from fleet.dead_letters.letters import Letter
 from fleet.dead_letters.looking import DeadLetters
 from fleet.findings import Severity
-from fleet.ledger.mutes import MUTES, Mute, muting
+from fleet.ledger.mutes import MUTES, Mute, find_mute
 from fleet.ledger.reports import REPORTS, Reports
 from fleet.ledger.rows import LONG_AGO, Row, State, findings_of
 from fleet.ledger.storms import STORMS, Storm
@@ -375,7 +375,7 @@ class Reading:
 
     def mute_of(self, row: Row, now: datetime) -> Mute | None:
         """Return the mute that withholds alerts about a finding, if one does."""
-        return muting(self._recent_mutes(), row, now)
+        return find_mute(self._recent_mutes(), row, now)
 
     # ---------------------------------------------------------------- logs
 

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import TypeVar
 
 from fleet.alerts import Alert, AlertStatus, Observation, Status
-from fleet.findings import TITLE_CHARACTERS, Fact, Severity, cut
+from fleet.findings import Fact, Severity, fit
 from fleet.ledger.rows import RANKS, Moment, Row, State
 from fleet.settings import within
 
@@ -157,9 +157,13 @@ def _changes(row: Row, rules: Rules) -> tuple[datetime, ...]:
 
 
 def _described(row: R, seen: Observation) -> R:
-    detail = fitted(seen.detail)
-    title = cut(seen.title, TITLE_CHARACTERS)
-    return replace(row, title=title, detail=detail, link=seen.link, owner=seen.owner or row.owner)
+    return replace(
+        row,
+        title=seen.title,
+        detail=_facts_for_alert(seen.detail),
+        link=seen.link,
+        owner=seen.owner or row.owner,
+    )
 
 
 def _told(row: R, status: AlertStatus, rules: Rules, now: datetime | None = None) -> R:
@@ -193,14 +197,14 @@ def _told(row: R, status: AlertStatus, rules: Rules, now: datetime | None = None
     return replace(row, ordinal=ordinal, owed=(*row.owed, alert), remind_at=remind_at)
 
 
-def fitted(detail: Mapping[str, Fact]) -> dict[str, Fact]:
-    """Return the first facts that fit into an alert, and how many were left out; each such as JSON can carry."""
-    kept: dict[str, Fact] = {}
-    used = 0
-    for name, fact in detail.items():
-        plain = isinstance(fact, str | int) or (isinstance(fact, float) and isfinite(fact))
-        used += len(json.dumps([name, fact if plain else str(fact)]))
-        if used > DETAIL_CHARACTERS:
-            return {**kept, "left out": f"{len(detail) - len(kept)} facts, too large for an alert"}
-        kept[name] = fact if plain else str(fact)
-    return kept
+def _facts_for_alert(detail: Mapping[str, Fact]) -> dict[str, Fact]:
+    """Return as many of the first facts as fit into an alert."""
+    facts = {name: _plain(fact) for name, fact in detail.items()}
+    return fit(facts, DETAIL_CHARACTERS, lambda some: len(json.dumps(some)))
+
+
+def _plain(fact: Fact) -> Fact:
+    """Return the fact as JSON can carry it: NaN and the infinities as text."""
+    if isinstance(fact, float) and isfinite(fact):
+        return fact
+    return fact if isinstance(fact, str | int) else str(fact)

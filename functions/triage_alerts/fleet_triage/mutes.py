@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fleet.alerts import Alert, AlertStatus, Observation, Status
-from fleet.findings import Fact, Severity
+from fleet.findings import TITLE_CHARACTERS, Fact, Severity, cut
 from fleet.ledger.mutes import Mute, Withheld
 from fleet.ledger.rows import RANKS, Row
 from fleet_triage.life import Rules, observed
@@ -32,6 +32,10 @@ def ended(mute: Mute, withheld: Sequence[Withheld], rules: Rules) -> Mute:
     detail |= {
         key: f"{alert.status} ({counts[key]} alerts): {alert.title}" for key, alert in last.items()
     }
+    title = (
+        f"The mute of {mute.pattern} has ended: "
+        f"it withheld {len(withheld)} alerts about {len(last)} findings"
+    )
     seen = Observation(
         source="fleet",
         subject=f"mute/{mute.id}",
@@ -39,7 +43,7 @@ def ended(mute: Mute, withheld: Sequence[Withheld], rules: Rules) -> Mute:
         severity=max(
             (Severity.WARNING, *(alert.severity for alert in lasting)), key=RANKS.__getitem__
         ),
-        title=f"The mute of {mute.pattern} has ended: it withheld {len(withheld)} alerts about {len(last)} findings",
+        title=cut(title, TITLE_CHARACTERS),
         at=mute.until,
         event_id=mute.id,
         detail=detail,

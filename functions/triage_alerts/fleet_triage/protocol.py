@@ -21,7 +21,7 @@ from typing import Any
 from fleet.alerts import Alert, Observation, Status
 from fleet.errors import Transient
 from fleet.findings import Finding, Report, Severity
-from fleet.ledger.mutes import MUTES, Mute, Withheld, muting, withheld_by
+from fleet.ledger.mutes import MUTES, Mute, Withheld, find_mute, withheld_by
 from fleet.ledger.reports import REPORTS, Reports
 from fleet.ledger.rows import Key, Row, State, findings_of
 from fleet.ledger.storms import STORMS, Storm
@@ -169,7 +169,7 @@ class Triage:
             if type(row) is Row and row.opens and row.severity is not Severity.INFO
         ]
         mutes = self.ledger.query(Mute, MUTES) if opening else []
-        opening = [row for row in opening if not muting(mutes, row, self.now)]
+        opening = [row for row in opening if not find_mute(mutes, row, self.now)]
         if not opening:
             return [], [], rows
         source = opening[0].source
@@ -187,7 +187,7 @@ class Triage:
         mutes = self.ledger.query(Mute, MUTES) if alerts else []
         heard = []
         for alert in alerts:
-            if mute := muting(mutes, alert, self.now):
+            if mute := find_mute(mutes, alert, self.now):
                 self.ledger.commit([Withheld(mute.id, alert, mute.until)], [mute])
             else:
                 heard.append(alert)

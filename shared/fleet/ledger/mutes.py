@@ -79,12 +79,12 @@ class Withheld:
         return self.until + KEPT
 
 
-def begun(pattern: str, reason: str, author: str, until: datetime) -> Mute:
+def new_mute(pattern: str, reason: str, author: str, until: datetime) -> Mute:
     """Return a new mute. Raises `ValueError` that names what is missing."""
     return Mute(secrets.token_hex(4), pattern, reason, author, until)
 
 
-def cut_short(mute: Mute, now: datetime) -> Mute:
+def end_early(mute: Mute, now: datetime) -> Mute:
     """Return the mute that a sweep will end, and tell of, within minutes."""
     return replace(mute, until=min(mute.until, now))
 
@@ -94,7 +94,7 @@ def withheld_by(mute: str) -> str:
     return f"withheld#{mute}"
 
 
-def muting(mutes: Iterable[Mute], about: Alert | Row, now: datetime) -> Mute | None:
+def find_mute(mutes: Iterable[Mute], about: Alert | Row, now: datetime) -> Mute | None:
     """The mute that withholds alerts about this, if one does."""
     return next(
         (

@@ -48,7 +48,7 @@ def test_a_large_alert_fits() -> None:
         alert(detail={f"fact {number}": "é" * 2_000 for number in range(200)}), content, BODY_BYTES
     )
     assert 5_000 < len(body) < 20_001
-    assert "facts, too large" in json.loads(body)["data"]["detail"]["left out"]
+    assert "of 200 facts" in json.loads(body)["data"]["detail"]["left out"]
 
 
 def test_the_alert_about_an_endpoint_does_not_show_its_path(

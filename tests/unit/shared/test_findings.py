@@ -232,7 +232,7 @@ def test_a_finding_too_large_for_a_report_is_published_and_says_what_it_leaves_o
     assert subjects(made) == ["a", "b", "c"]
     assert max(len(report.as_json()) for report in made) <= REPORT_BYTES
     assert 1 <= kept < 100
-    assert published.detail["left out"] == f"{100 - kept} facts, too large for a report"
+    assert published.detail["left out"] == f"{100 - kept} of 100 facts"
     assert (published.title, published.link) == ("huge", "l")
 
 

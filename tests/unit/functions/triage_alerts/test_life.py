@@ -11,7 +11,6 @@ from fleet_triage.life import (
     DETAIL_CHARACTERS,
     HISTORY,
     Rules,
-    fitted,
     folded,
     observed,
     passed,
@@ -22,9 +21,8 @@ START = datetime(2026, 11, 21, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 FAILING, OK, OCCURRED = Status.FAILING, Status.OK, Status.OCCURRED
-Seen = tuple[float, Status, Severity]
-DEFAULT_RULES = Rules()
-NEW_ROW = Row("aws.x", "disk")
+RULES = Rules()
+NEW = Row("aws.x", "disk")
 
 
 def seen(
@@ -36,9 +34,7 @@ def seen(
     )
 
 
-def lived(
-    *story: Observation, rules: Rules = DEFAULT_RULES, row: Row = NEW_ROW
-) -> tuple[Row, list[str]]:
+def lived(*story: Observation, rules: Rules = RULES, row: Row = NEW) -> tuple[Row, list[str]]:
     """Return the row after the story, and what was told."""
     told = []
     for each in story:
@@ -198,7 +194,7 @@ def test_an_alert_says_what_the_row_knows() -> None:
 
 def test_ids_tell_transitions_apart_and_copies_together() -> None:
     story = [seen(0), seen(1, severity=CRITICAL), seen(2, OK), seen(3), seen(4, OK)]
-    row, ids = Row("aws.x", "disk"), []
+    row, ids = NEW, []
     for each in story:
         changed = observed(row.paid(), each, Rules())
         assert changed.owed == observed(row.paid(), each, Rules()).owed
@@ -236,13 +232,13 @@ def test_the_alert_says_that_it_flaps() -> None:
 
 
 def test_what_is_folded_ends_in_silence_and_is_not_called_to_mind() -> None:
-    row = folded(observed(Row("aws.x", "disk"), seen(0), Rules()), "storm")
+    row = folded(observed(NEW, seen(0), Rules()), "storm")
     assert (row.owed, row.remind_at, row.due) == ((), None, None)
     assert lived(seen(1), seen(2, OK), row=row)[1] == []
 
 
 def test_what_is_folded_and_gets_worse_is_told_and_leaves_the_storm() -> None:
-    row = folded(observed(Row("aws.x", "disk"), seen(0), Rules()), "storm")
+    row = folded(observed(NEW, seen(0), Rules()), "storm")
     row, told = lived(seen(1, severity=CRITICAL), seen(2, OK), row=row)
     assert told == ["escalated critical", "resolved critical"]
 
@@ -265,7 +261,7 @@ def test_a_report_leaves_what_stays_as_it_is() -> None:
 
 
 def test_a_sweep_looks_at_what_owes_and_reminds_after_the_jobs_own_report() -> None:
-    row = observed(Row("aws.x", "disk"), seen(0), Rules())
+    row = observed(NEW, seen(0), Rules())
     assert row.due == START
     assert row.paid().due == START + 24 * HOUR
     assert replace(row.paid(), run=1).due == START + 25 * HOUR
@@ -275,7 +271,7 @@ def test_a_sweep_looks_at_what_owes_and_reminds_after_the_jobs_own_report() -> N
 
 
 def test_only_what_is_over_and_owes_nothing_expires() -> None:
-    opened = observed(Row("aws.x", "disk"), seen(0), Rules())
+    opened = observed(NEW, seen(0), Rules())
     closed = observed(opened.paid(), seen(1, OK), Rules())
     assert (opened.paid().expires, closed.expires) == (None, None)
     assert closed.paid().expires == START + timedelta(minutes=1) + KEPT
@@ -283,14 +279,12 @@ def test_only_what_is_over_and_owes_nothing_expires() -> None:
 
 
 def test_details_are_cut_to_what_an_alert_can_carry() -> None:
-    assert fitted({"a": nan, "b": -inf, "c": 1.5, "d": True}) == {
-        "a": "nan",
-        "b": "-inf",
-        "c": 1.5,
-        "d": True,
-    }
-    cut = fitted({str(number): "x" * 1_000 for number in range(50)})
-    assert cut["left out"] == "35 facts, too large for an alert"
+    detail = {"a": nan, "b": -inf, "c": 1.5, "d": True}
+    row, _ = lived(replace(seen(0), detail=detail))
+    assert row.detail == {"a": "nan", "b": "-inf", "c": 1.5, "d": True}
+    facts = {str(number): "x" * 1_000 for number in range(50)}
+    cut = lived(replace(seen(0), detail=facts))[0].detail
+    assert cut["left out"] == "35 of 50 facts"
     assert len(str(cut)) < DETAIL_CHARACTERS + 200
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from fleet.alerts import Alert, AlertStatus
 from fleet.findings import Severity
-from fleet.ledger.mutes import Mute, Withheld, matches, muting
+from fleet.ledger.mutes import Mute, Withheld, find_mute, matches
 from fleet.ledger.rows import KEPT, Row
 from fleet_triage.life import Rules
 from fleet_triage.mutes import ended
@@ -55,9 +55,9 @@ def test_a_pattern_matches_the_key_or_a_field(pattern: str, wanted: bool) -> Non
 
 
 def test_a_mute_holds_until_its_end() -> None:
-    assert muting([MUTE], ROW, NOW - timedelta(seconds=1)) == MUTE
-    assert muting([MUTE], ROW, NOW) is None
-    assert muting([replace(MUTE, ended=True)], ROW, NOW - timedelta(seconds=1)) is None
+    assert find_mute([MUTE], ROW, NOW - timedelta(seconds=1)) == MUTE
+    assert find_mute([MUTE], ROW, NOW) is None
+    assert find_mute([replace(MUTE, ended=True)], ROW, NOW - timedelta(seconds=1)) is None
 
 
 @pytest.mark.parametrize("name", ["id", "pattern", "reason", "author"])
