@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 ROOT = Path(__file__).parent.parent
 KINDS = {"ScheduleV2": "schedule", "SQS": "queue", "Http": "http"}
 
@@ -35,10 +37,8 @@ class Job:
 
 
 def template(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
-    """Return the template with its intrinsic functions in their long form."""
-    from cfnlint.decode.cfn_yaml import load  # it takes long, and names need no template
-
-    return dict(load(str(path)))
+    """Return the template, with `!Ref X` and its like in their long form."""
+    return dict(yaml.load(path.read_text(), _Loader))  # noqa: S506 - it makes plain values only
 
 
 def jobs() -> list[Job]:
@@ -83,3 +83,27 @@ def _job(name: str, function: dict[str, Any]) -> Job:
         event["Properties"]["ScheduleExpression"] if event["Type"] == "ScheduleV2" else "",
         docstring,
     )
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML with CloudFormation's tags, which stand for intrinsic functions."""
+
+
+def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
+    """Return the long form of `!Name value`.
+
+    Source: "Intrinsic function reference" in the CloudFormation user guide.
+    """
+    value: Any
+    if isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
+    else:
+        value = node.value
+    if name == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)

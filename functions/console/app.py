@@ -15,8 +15,9 @@ from typing import Any
 from apig_wsgi import make_lambda_handler
 from flask import Flask, Request
 
-if find_spec("fleet") is None:  # in a checkout the package is not installed: it stands in `shared`
-    sys.path.append(str(Path(__file__).resolve().parents[2] / "shared"))
+if find_spec("fleet") is None:  # a checkout: the layer stands in `shared`, the tools in the root
+    ROOT = Path(__file__).resolve().parents[2]
+    sys.path += [str(ROOT / "shared"), str(ROOT)]
 
 from fleet.runtime.telemetry import instrumented, metrics
 from fleet.settings import load

@@ -1,10 +1,9 @@
-"""Write what is generated: the README's table of jobs, docs/permissions.md, and the console's catalogue.
+"""Write what is generated: the README's table of jobs, and docs/permissions.md.
 
 With --check, only say whether they are up to date.
 """
 
 import argparse
-import json
 import re
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from tools.manifest import ROOT, jobs
 
 README = ROOT / "README.md"
 PERMISSIONS = ROOT / "docs" / "permissions.md"
-CATALOGUE = ROOT / "functions" / "console" / "fleet_console" / "catalogue.json"
 MARKED = re.compile(r"(<!-- jobs -->\n).*?(<!-- /jobs -->)", re.DOTALL)
 
 
@@ -34,37 +32,11 @@ def generated(readme: str) -> str:
     return MARKED.sub(lambda match: match[1] + job_table() + match[2], readme)
 
 
-def catalogue() -> str:
-    """Return what the console knows of the jobs, as JSON."""
-    template = manifest.template()
-    entries = [
-        {
-            "name": job.name,
-            "summary": job.summary,
-            "kind": job.kind,
-            "trigger": job.words,
-            "permissions": [
-                {
-                    "actions": grant.actions,
-                    "resources": grant.resources,
-                    "condition": "; ".join(grant.conditions),
-                }
-                for grant in permissions.of_role(template, f"{manifest.logical_id(job.name)}Role")
-            ],
-            "runbook": manifest.runbook(job.name),
-        }
-        for job in jobs()
-        if job.kind != "http"
-    ]
-    return json.dumps(entries, indent=1) + "\n"
-
-
 def renewed() -> dict[Path, str]:
     """Return the text that each generated file should have."""
     return {
         README: generated(README.read_text()),
         PERMISSIONS: permissions.document(manifest.template()),
-        CATALOGUE: catalogue(),
     }
 
 

@@ -1,4 +1,4 @@
-"""What each job is, as the checkout says that it was deployed from: `make docs` writes `catalogue.json`."""
+"""What each job of the fleet is, as the checkout says that it was deployed from."""
 
 import json
 from collections.abc import Mapping
@@ -7,12 +7,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-CATALOGUE = Path(__file__).parent / "catalogue.json"
+# `sam build` and the Dockerfile write it; in a checkout there is no such file.
+BUILT = Path(__file__).parent / "catalogue.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: what it does, what triggers it, what it may do, and what to do about what it says."""
+    """A job of the fleet.
+
+    `kind` is `schedule` or `queue`, and `trigger` says in words when the job runs. Each permission
+    has `actions`, `resources` and `condition`. `runbook` is Markdown.
+    """
 
     name: str
     summary: str
@@ -23,14 +28,31 @@ class Job:
 
     @property
     def scheduled(self) -> bool:
+        """Whether a schedule starts the job, rather than its queue."""
         return self.kind == "schedule"
 
 
-@cache
+@cache  # lives as long as the process
 def jobs() -> dict[str, Job]:
-    """Return all jobs by their names."""
-    found = [
-        Job(**{**each, "permissions": tuple(each["permissions"])})
-        for each in json.loads(CATALOGUE.read_text())
-    ]
-    return {job.name: job for job in found}
+    """Return all jobs by their names, in the template's order."""
+    entries = json.loads(_document())
+    return {entry["name"]: _job(entry) for entry in entries}
+
+
+def _job(entry: Mapping[str, Any]) -> Job:
+    return Job(
+        entry["name"],
+        entry["summary"],
+        entry["kind"],
+        entry["trigger"],
+        tuple(entry["permissions"]),
+        entry["runbook"],
+    )
+
+
+def _document() -> str:
+    if BUILT.exists():
+        return BUILT.read_text()
+    from tools.develop.catalogue import catalogue  # a checkout has the tools; nothing deployed has
+
+    return catalogue()
