@@ -1,24 +1,26 @@
 """Open and resolve PagerDuty incidents as alerts open and end.
 
-Trigger: queue, fed by critical `fleet` / `Alert` events. Reads: routes in SSM, integration keys in SSM.
-Writes: events of PagerDuty's Events API v2; what was delivered, in the ledger.
+Trigger: queue, fed by critical `fleet` / `Alert` events. Reads: routes in SSM, integration keys in
+SSM. Writes: events of PagerDuty's Events API v2; what was delivered, in the ledger.
 """
 
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from fleet import http, secrets
 from fleet.alerts import Alert, AlertStatus
 from fleet.deliveries import Destination, Memory, once
 from fleet.findings import Severity, cut
-from fleet.runtime.queued import Message, for_each, queued
-from fleet.runtime.telemetry import count, logger
-from fleet.settings import entries, load
-from fleet.sinks import Route, alerts, first, fitted
+from fleet.runtime.queued import Message, queued
+from fleet.runtime.telemetry import logger
+from fleet.settings import load
+from fleet.sinks import Route, fit_alert, to_first_route
 
-# Of the Events API v2: 512 KB an event, a summary of 1,024 characters, and 120 events a minute for each integration.
+# https://developer.pagerduty.com/docs/events-api-v2/overview/: an event has at most 512 KB, its
+# summary 1,024 characters, and an integration takes 120 events a minute.
 EVENT_BYTES = 512_000
 SUMMARY_CHARACTERS = 1_024
 SPACING_SECONDS = 0.5
@@ -34,86 +36,110 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Integration(Route):
-    """Which alerts open incidents of which service; `key` names the SecureString with its integration key."""
+    """Which alerts open incidents where: `key` names the SecureString with the integration key."""
 
     key: str
 
 
-def event(alert: Alert, routing_key: str) -> bytes:
-    """The event of the Events API. People acknowledge incidents; the fleet never does."""
-    target = {"routing_key": routing_key, "dedup_key": alert.dedup_key}
+def event(alert: Alert, routing_key: str) -> dict[str, Any]:
+    """Return the event of the Events API; only people acknowledge incidents, the fleet never does.
+
+    https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
+    """
     if alert.status is AlertStatus.RESOLVED:
-        return json.dumps({**target, "event_action": "resolve"}).encode()
-    links = {"Console": alert.link, "Runbook": alert.runbook}
-    payload = {
-        "summary": cut(alert.title, SUMMARY_CHARACTERS),
-        "source": alert.source,
-        "severity": SEVERITIES[alert.severity],
-        "timestamp": alert.last_seen.isoformat(),
-        "component": cut(alert.subject, SUMMARY_CHARACTERS),
-        "group": alert.owner,
-        "custom_details": {
-            "status": alert.status.value,
-            "count": alert.count,
-            "first_seen": alert.first_seen.isoformat(),
-            "facts": dict(alert.detail),
+        return {
+            "routing_key": routing_key,
+            "dedup_key": alert.dedup_key,
+            "event_action": "resolve",
+        }
+    return {
+        "routing_key": routing_key,
+        "dedup_key": alert.dedup_key,
+        "event_action": "trigger",
+        "payload": {
+            "summary": cut(alert.title, SUMMARY_CHARACTERS),
+            "source": alert.source,
+            "severity": SEVERITIES[alert.severity],
+            "timestamp": alert.last_seen.isoformat(),
+            "component": cut(alert.subject, SUMMARY_CHARACTERS),
+            "group": alert.owner,
+            "custom_details": {
+                "status": alert.status.value,
+                "count": alert.count,
+                "first_seen": alert.first_seen.isoformat(),
+                "facts": dict(alert.detail),
+            },
         },
+        "links": links(alert),
     }
-    shown = [{"href": href, "text": text} for text, href in links.items() if href]
-    return json.dumps(
-        {**target, "event_action": "trigger", "payload": payload, "links": shown}
-    ).encode()
 
 
-def overtaken(alert: Alert, memory: Memory) -> bool:
-    """Whether a later transition was delivered first, so that this one would leave the incident wrong for good.
+def links(alert: Alert) -> list[dict[str, str]]:
+    """Return the links of the alert that are not empty, as the Events API takes them."""
+    console = {"href": alert.link, "text": "Console"}
+    runbook = {"href": alert.runbook, "text": "Runbook"}
+    return [link for link in (console, runbook) if link["href"]]
 
-    A trigger after its resolution would open an incident that nothing resolves; a resolution after the next opening
-    would resolve an incident that still stands.
+
+def is_overtaken(alert: Alert, memory: Memory) -> bool:
+    """Whether a later alert was delivered first, so that this one would leave the incident wrong.
+
+    A trigger after its resolution would open an incident that nothing resolves; a resolution after
+    the next opening would resolve an incident that is still open.
     """
     began = alert.first_seen.astimezone(UTC)
     if alert.status is AlertStatus.RESOLVED:
-        return "opened" in memory and began < datetime.fromisoformat(memory["opened"])
-    return "resolved" in memory and began <= datetime.fromisoformat(memory["resolved"])
+        opened = memory.get("opened")
+        return opened is not None and began < datetime.fromisoformat(opened)
+    resolved = memory.get("resolved")
+    return resolved is not None and began <= datetime.fromisoformat(resolved)
 
 
-def deliver(alert: Alert, integration: Integration, url: str, memory: Memory) -> Memory:
-    """Send the alert's event, unless it was overtaken; remember which opening and resolution came last."""
-    if overtaken(alert, memory):
+def remember(alert: Alert, memory: Memory) -> Memory:
+    """Return the memory with the opening or resolution that was delivered, if none was later."""
+    kind = "resolved" if alert.status is AlertStatus.RESOLVED else "opened"
+    began = alert.first_seen.astimezone(UTC).isoformat(timespec="microseconds")
+    latest = max(began, memory.get(kind, ""))
+    return {**memory, kind: latest}
+
+
+def post(url: str, alert: Alert, routing_key: str) -> None:
+    """Post the alert's event. Raises what `fleet.http.post` raises."""
+
+    def write(alert: Alert) -> bytes:
+        return json.dumps(event(alert, routing_key.strip())).encode()
+
+    body = fit_alert(alert, write, EVENT_BYTES)
+    http.post(url, body, {"Content-Type": "application/json"})
+
+
+def send(url: str, key: str, alert: Alert, memory: Memory) -> Memory:
+    """Send the alert's event unless a later alert was delivered; return what to remember of it."""
+    if is_overtaken(alert, memory):
         logger.warning("overtaken by a later alert", alert=alert.id, dedup_key=alert.dedup_key)
         return memory
+    secrets.using(key, partial(post, url, alert))
+    return remember(alert, memory)
 
-    def send(routing_key: str) -> None:
-        body = fitted(alert, lambda shown: event(shown, routing_key.strip()), EVENT_BYTES)
-        http.post(url, body, {"Content-Type": "application/json"})
 
-    secrets.using(integration.key, send)
-    came_last = "resolved" if alert.status is AlertStatus.RESOLVED else "opened"
-    return {
-        **memory,
-        came_last: max(
-            memory.get(came_last, ""),
-            alert.first_seen.astimezone(UTC).isoformat(timespec="microseconds"),
-        ),
-    }
+def deliver(settings: Settings, alert: Alert, integration: Integration) -> bool:
+    """Deliver an alert unless that was done before; return whether it was done now."""
+    destination = Destination(
+        table=settings.ledger_table,
+        sink="pagerduty",
+        name=integration.key,
+        spacing=SPACING_SECONDS,
+    )
+    send_event = partial(send, settings.pagerduty_url, integration.key, alert)
+    return once(destination, alert.dedup_key, alert.id, send_event)
 
 
 @queued
 def handler(message: Message) -> None:
     settings = load(Settings)
-
-    def attend(alert: Alert) -> None:
-        routes = entries(settings.routes_parameter, Integration, optional=True)
-        if not (integration := first(routes, alert)):
-            logger.info("no route is configured", alert=alert.id)
-            return
-        service = Destination(settings.ledger_table, "pagerduty", integration.key, SPACING_SECONDS)
-        new = once(
-            service,
-            alert.dedup_key,
-            alert.id,
-            partial(deliver, alert, integration, settings.pagerduty_url),
-        )
-        count(**{"Delivered" if new else "Repeated": 1})
-
-    for_each(alerts(message.events()), attend)
+    to_first_route(
+        message,
+        settings.routes_parameter,
+        Integration,
+        partial(deliver, settings),
+    )

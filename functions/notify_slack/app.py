@@ -1,25 +1,29 @@
 """Show alerts in Slack: one message for each finding, kept up to date, or a message for each alert.
 
-Trigger: queue, fed by warning and critical `fleet` / `Alert` events. Reads: routes in SSM, tokens or webhooks in SSM.
-Writes: Slack messages; what was delivered and where each finding's message is, in the ledger.
+Trigger: queue, fed by warning and critical `fleet` / `Alert` events. Reads: routes in SSM, tokens
+or webhooks in SSM. Writes: Slack messages; what was delivered and where each finding's message is,
+in the ledger.
 """
 
-import json
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
 
-from fleet import http, secrets
 from fleet.alerts import Alert, AlertStatus
 from fleet.deliveries import Destination, Memory, once
-from fleet.runtime.queued import Message, for_each, queued
-from fleet.runtime.telemetry import count, logger
-from fleet.settings import entries, load
-from fleet.sinks import Route, alerts, first
-from fleet_slack import slack
+from fleet.runtime.queued import Message, queued
+from fleet.runtime.telemetry import logger
+from fleet.settings import load
+from fleet.sinks import Route, to_first_route
+from fleet_slack.api import MessageDeleted, WebApi, post_to_webhook
+from fleet_slack.messages import finding_message, thread_reply
 
-SPACING_SECONDS = 1.0  # Slack takes one message a second for each channel
+# One message a second for each channel: https://docs.slack.dev/apis/web-api/rate-limits
+SPACING_SECONDS = 1.0
 IN_THREAD = (AlertStatus.REMINDED, AlertStatus.RESOLVED)
+# The key, in the memory that the ledger keeps of a thread, of the latest alert that its message
+# shows.
+LATEST = "told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel(Route):
-    """Which alerts go where: to `channel` with the bot token that the SecureString `token` holds, or to a `webhook`.
+    """Where alerts go: to `channel` with the bot token in the SecureString `token`, or to a
+    `webhook`.
 
-    `webhook` names the SecureString that holds the webhook's URL. Through it messages can be neither updated nor
-    answered, so each alert is a message of its own.
+    `webhook` names the SecureString with the webhook's URL. A message sent through it can be
+    neither updated nor answered, so each alert is a message of its own.
     """
 
     token: str = ""
@@ -42,75 +47,95 @@ class Channel(Route):
     webhook: str = ""
 
     def __post_init__(self) -> None:
-        Route.__post_init__(self)
-        if bool(self.webhook) == bool(self.token) or bool(self.token) != bool(self.channel):
+        by_token = self.token and self.channel and not self.webhook
+        by_webhook = self.webhook and not self.token and not self.channel
+        if not (by_token or by_webhook):
             raise ValueError("expected token and channel, or webhook alone")
 
 
 def place_in_life(alert: Alert) -> str:
-    """Sorts the alerts of one finding as they happened, its resolution last."""
-    at = alert.last_seen.astimezone(UTC).isoformat(timespec="microseconds")
-    return f"{alert.status is AlertStatus.RESOLVED:d} {at} {list(AlertStatus).index(alert.status)}"
+    """Return a text by which a finding's alerts sort as they happened, its resolution last."""
+    resolved = 1 if alert.status is AlertStatus.RESOLVED else 0
+    last_seen = in_utc(alert.last_seen)
+    rank = list(AlertStatus).index(alert.status)
+    return f"{resolved} {last_seen} {rank}"
 
 
-def converse(alert: Alert, channel: Channel, url: str, memory: Memory) -> Memory:
-    """Post the finding's message, or update it and tell its thread; return where the message is.
+def in_utc(at: datetime) -> str:
+    """Write a time so that later times are later in the alphabet."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
-    What may be done twice comes first: a repeat after half of it updates the message again, and replies once.
-    """
-    if (told := place_in_life(alert)) < memory.get("told", ""):
+
+def show_finding(slack: WebApi, channel: str, alert: Alert, memory: Memory) -> Memory:
+    """Post the finding's message, or update the one that it has; return what to remember of it."""
+    place = place_in_life(alert)
+    if place < memory.get(LATEST, ""):
         logger.warning("overtaken by a later alert", alert=alert.id)
         return memory
-
-    def attempt(token: str) -> Memory:
-        if "ts" in memory:
-            there = {"channel": memory["channel"]}
-            try:
-                slack.call(
-                    url, "chat.update", {**there, **slack.message(alert), "ts": memory["ts"]}, token
-                )
-                if alert.status in IN_THREAD:
-                    reply = {**there, **slack.reply(alert), "thread_ts": memory["ts"]}
-                    slack.call(url, "chat.postMessage", reply, token)
-            except slack.NoMessage:  # somebody deleted it, so it is posted anew
-                logger.info("the message is no more", alert=alert.id)
-            else:
-                return {**memory, "told": told}
-        posted = slack.call(
-            url, "chat.postMessage", {"channel": channel.channel, **slack.message(alert)}, token
-        )
-        return {"ts": str(posted["ts"]), "channel": str(posted["channel"]), "told": told}
-
-    return secrets.using(channel.token, attempt)
+    if "ts" in memory:
+        try:
+            update(slack, memory["channel"], memory["ts"], alert)
+        except MessageDeleted:  # people still need to see the finding
+            logger.info("the message was deleted and is posted again", alert=alert.id)
+        else:
+            return {**memory, LATEST: place}
+    message = finding_message(alert)
+    posted = slack.call("chat.postMessage", {**message, "channel": channel})
+    return {
+        "ts": str(posted["ts"]),
+        "channel": str(posted["channel"]),
+        LATEST: place,
+    }
 
 
-def announce(alert: Alert, channel: Channel, _: Memory) -> Memory:
-    """Post the alert as a message of its own."""
-    body = json.dumps(slack.message(alert)).encode()
-    secrets.using(
-        channel.webhook, lambda url: http.post(url, body, {"Content-Type": "application/json"})
-    )
+def update(slack: WebApi, channel: str, ts: str, alert: Alert) -> None:
+    """Update a finding's message, then reply in its thread.
+
+    The reply comes last: a repeat after a failure updates the message again, but never replies
+    twice.
+    """
+    message = finding_message(alert)
+    slack.call("chat.update", {**message, "channel": channel, "ts": ts})
+    if alert.status in IN_THREAD:
+        reply = thread_reply(alert)
+        slack.call("chat.postMessage", {**reply, "channel": channel, "thread_ts": ts})
+
+
+def show_alert(webhook: str, alert: Alert, _: Memory) -> Memory:
+    """Post the alert as a message of its own, of which nothing is remembered."""
+    message = finding_message(alert)
+    post_to_webhook(webhook, message)
     return {}
+
+
+def deliver(settings: Settings, alert: Alert, channel: Channel) -> bool:
+    """Deliver an alert unless that was done before; return whether it was done now."""
+    destination = Destination(
+        table=settings.ledger_table,
+        sink="slack",
+        name=channel.channel or channel.webhook,
+        spacing=SPACING_SECONDS,
+    )
+    if channel.webhook:
+        show = partial(show_alert, channel.webhook, alert)
+        return once(destination, alert.id, alert.id, show)
+    slack = WebApi(settings.slack_url, channel.token)
+    show = partial(show_finding, slack, channel.channel, alert)
+    return once(destination, thread_of(alert), alert.id, show)
+
+
+def thread_of(alert: Alert) -> str:
+    """Name what shares one message: the alerts of a finding from its opening to its resolution."""
+    opened = alert.first_seen.astimezone(UTC)
+    return f"{alert.dedup_key}#{opened.isoformat()}"
 
 
 @queued
 def handler(message: Message) -> None:
     settings = load(Settings)
-
-    def attend(alert: Alert) -> None:
-        if not (
-            channel := first(entries(settings.routes_parameter, Channel, optional=True), alert)
-        ):
-            logger.info("no route is configured", alert=alert.id)
-            return
-        at = Destination(
-            settings.ledger_table, "slack", channel.channel or channel.webhook, SPACING_SECONDS
-        )
-        if channel.webhook:
-            new = once(at, alert.id, alert.id, partial(announce, alert, channel))
-        else:
-            episode = f"{alert.dedup_key}#{alert.first_seen.astimezone(UTC).isoformat()}"
-            new = once(at, episode, alert.id, partial(converse, alert, channel, settings.slack_url))
-        count(**{"Delivered" if new else "Repeated": 1})
-
-    for_each(alerts(message.events()), attend)
+    to_first_route(
+        message,
+        settings.routes_parameter,
+        Channel,
+        partial(deliver, settings),
+    )

@@ -1,7 +1,8 @@
 """Send alerts to the webhooks of other systems, signed as Standard Webhooks asks.
 
-Trigger: queue, fed by `fleet` / `Alert` events of every severity. Reads: endpoints in SSM, signing keys in SSM.
-Writes: signed requests; what was delivered and which endpoint is gone, in the ledger; an alert about that.
+Trigger: queue, fed by `fleet` / `Alert` events of every severity. Reads: receivers in SSM, signing
+keys in SSM. Writes: signed requests; what was delivered and which receiver is gone, in the ledger;
+an alert about that.
 """
 
 import hashlib
@@ -19,10 +20,12 @@ from fleet.deliveries import Destination, Memory, once
 from fleet.errors import Permanent, Transient
 from fleet.findings import Severity
 from fleet.runtime.queued import Message, for_each, queued
-from fleet.runtime.telemetry import count, job_name, logger
+from fleet.runtime.telemetry import job_name, logger
 from fleet.settings import entries, load
-from fleet.sinks import Route, alerts, fitted
+from fleet.sinks import Route, alerts, count_delivery, fit_alert
 
+# The specification recommends payloads of less than 20 kB:
+# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 BODY_BYTES = 20_000
 GONE_SECONDS = 365 * 24 * 3600
 
@@ -34,34 +37,43 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint(Route):
-    """Which alerts go to this URL. `keys` names the SecureString with its key, or with two while one is replaced."""
+class Receiver(Route):
+    """Which alerts go to `url`; `keys` names the SecureString with the key that signs them.
+
+    It holds two keys, with a space between, while one is being replaced.
+    """
 
     url: str
     keys: str
 
     @property
     def name(self) -> str:
-        """What the ledger calls it: the URL itself may be a secret."""
-        return hashlib.sha256(self.url.encode()).hexdigest()[:32]
+        """What the ledger calls it, since the URL itself may be a secret."""
+        digest = hashlib.sha256(self.url.encode())
+        return digest.hexdigest()[:32]
 
 
 def content(alert: Alert) -> bytes:
-    """The body of a request: the alert, in the envelope that Standard Webhooks suggests."""
-    detail = json.loads(alert.as_json())
-    return json.dumps(
-        {"type": f"alert.{alert.status}", "timestamp": alert.last_seen.isoformat(), "data": detail}
-    ).encode()
+    """Return the body of a request: the alert, in the envelope that the specification suggests."""
+    document = {
+        "type": f"alert.{alert.status}",
+        "timestamp": alert.last_seen.isoformat(),
+        "data": json.loads(alert.as_json()),
+    }
+    return json.dumps(document).encode()
 
 
-def signed(alert_id: str, at: datetime, body: bytes, keys: str) -> dict[str, str]:
-    """The headers of a request; with two keys, a receiver that knows either of them accepts it."""
+def sign(alert_id: str, at: datetime, body: bytes, keys: str) -> dict[str, str]:
+    """Return the headers of a request; a receiver that knows one of the keys accepts it.
+
+    Raises `Permanent` when there is no key, or one is not base64.
+    """
+    text = body.decode()
     try:
-        signatures = [Webhook(key).sign(alert_id, at, body.decode()) for key in keys.split()]
+        signatures = [Webhook(key).sign(alert_id, at, text) for key in keys.split()]
     except (ValueError, EmptyWebhookSecretError) as error:
-        raise Permanent(
-            f"a signing key is no base64, with or without whsec_ before it: {error}"
-        ) from None
+        reason = "a signing key is not base64, with or without whsec_ before it"
+        raise Permanent(f"{reason}: {error}") from None
     if not signatures:
         raise Permanent("there is no signing key")
     return {
@@ -72,11 +84,14 @@ def signed(alert_id: str, at: datetime, body: bytes, keys: str) -> dict[str, str
     }
 
 
-def about(endpoint: Endpoint, now: datetime) -> Alert:
-    """The alert that says that an endpoint is gone; of one day, they all bear one id."""
-    subject = f"{endpoint.url.split('/')[2]} ({endpoint.name[:8]})"
+def gone_alert(receiver: Receiver, now: datetime) -> Alert:
+    """Return the alert that says that a receiver is gone; those of one day have the same id."""
+    host = receiver.url.split("/")[2]
+    subject = f"{host} ({receiver.name[:8]})"
+    identity = f"{receiver.name} gone on {now:%Y-%m-%d}"
+    digest = hashlib.sha256(identity.encode())
     return Alert(
-        id=hashlib.sha256(f"{endpoint.name} gone on {now:%Y-%m-%d}".encode()).hexdigest(),
+        id=digest.hexdigest(),
         dedup_key=dedup_key(job_name(), subject),
         status=AlertStatus.OPENED,
         severity=Severity.WARNING,
@@ -90,65 +105,79 @@ def about(endpoint: Endpoint, now: datetime) -> Alert:
     )
 
 
-def is_gone(at: Destination) -> bool:
-    found = aws.client("dynamodb").get_item(
-        TableName=at.table, Key=at.key("gone"), ConsistentRead=True
+def is_gone(destination: Destination) -> bool:
+    """Whether the receiver answered before that it is gone."""
+    answer = aws.client("dynamodb").get_item(
+        TableName=destination.table,
+        Key=destination.key("gone"),
+        ConsistentRead=True,
     )
-    return "Item" in found
+    return "Item" in answer
 
 
-def disable(at: Destination, endpoint: Endpoint, now: datetime) -> None:
-    """Tell people, then remember it: whoever dies between the two tells them again, in the same words."""
-    detail = about(endpoint, now).as_json()
+def mark_gone(destination: Destination, receiver: Receiver, now: datetime) -> None:
+    """Publish an alert about it, then send nothing more to the receiver for a year.
+
+    A process that dies between the two publishes the same alert again.
+    """
+    alert = gone_alert(receiver, now)
     (answer,) = aws.client("events").put_events(
-        Entries=[{"Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": detail}]
+        Entries=[{"Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": alert.as_json()}]
     )["Entries"]
     if "ErrorCode" in answer:
-        raise Transient(
-            f"EventBridge did not take the alert about {endpoint.name}: {answer['ErrorCode']}"
-        )
-    expires = str(int(now.timestamp()) + GONE_SECONDS)
+        code = answer["ErrorCode"]
+        raise Transient(f"EventBridge did not take the alert about {receiver.name}: {code}")
+    expires = int(now.timestamp()) + GONE_SECONDS
     aws.client("dynamodb").put_item(
-        TableName=at.table, Item={**at.key("gone"), "expires": {"N": expires}}
+        TableName=destination.table,
+        Item={**destination.key("gone"), "expires": {"N": str(expires)}},
     )
 
 
-def send(alert: Alert, endpoint: Endpoint, _: Memory) -> Memory:
-    def attempt(keys: str) -> None:
-        body = fitted(alert, content, BODY_BYTES)
-        http.post(
-            endpoint.url,
-            body,
-            signed(alert.id, datetime.fromtimestamp(time.time(), UTC), body, keys),
-        )
+def post(alert: Alert, url: str, keys: str) -> None:
+    """Post the signed alert. Raises what `fleet.http.post` and `sign` raise."""
+    body = fit_alert(alert, content, BODY_BYTES)
+    now = datetime.fromtimestamp(time.time(), UTC)
+    headers = sign(alert.id, now, body, keys)
+    http.post(url, body, headers)
 
-    secrets.using(endpoint.keys, attempt)
+
+def send(alert: Alert, receiver: Receiver, _: Memory) -> Memory:
+    """Send the alert, of which nothing is remembered but that it was delivered."""
+    secrets.using(receiver.keys, partial(post, alert, receiver.url))
     return {}
 
 
-def deliver(table: str, alert: Alert, endpoint: Endpoint) -> None:
-    at = Destination(table, "webhook", endpoint.name)
-    if is_gone(at):
-        logger.info("the endpoint is gone", endpoint=endpoint.name, alert=alert.id)
+def deliver(settings: Settings, alert: Alert, receiver: Receiver) -> None:
+    """Deliver an alert to one receiver, unless that was done before or the receiver is gone."""
+    destination = Destination(settings.ledger_table, "webhook", receiver.name)
+    if is_gone(destination):
+        logger.info("the receiver is gone", receiver=receiver.name, alert=alert.id)
         return
+    send_alert = partial(send, alert, receiver)
     try:
-        new = once(at, alert.id, alert.id, partial(send, alert, endpoint))
-    except http.Gone:  # people are told by an alert of its own
-        logger.exception("the endpoint is gone", endpoint=endpoint.name, alert=alert.id)
-        disable(at, endpoint, datetime.now(UTC))
+        delivered = once(destination, alert.id, alert.id, send_alert)
+    except http.Gone:  # an alert of its own says so
+        logger.exception("the receiver is gone", receiver=receiver.name, alert=alert.id)
+        mark_gone(destination, receiver, datetime.now(UTC))
     else:
-        count(**{"Delivered" if new else "Repeated": 1})
+        count_delivery(delivered=delivered)
+
+
+def deliver_to_all(settings: Settings, alert: Alert) -> None:
+    """Deliver an alert to every receiver that takes it.
+
+    Raises `Permanent`, at last, for entries of the list that cannot be used.
+    """
+    receivers = entries(settings.endpoints_parameter, Receiver, optional=True)
+    taking = [receiver for receiver in receivers.usable if receiver.takes(alert)]
+    for_each(taking, partial(deliver, settings, alert))
+    reasons = [fault.reason for fault in receivers.faults]
+    if reasons:
+        raise Permanent("; ".join(reasons))
 
 
 @queued
 def handler(message: Message) -> None:
     settings = load(Settings)
-
-    def attend(alert: Alert) -> None:
-        endpoints = entries(settings.endpoints_parameter, Endpoint, optional=True)
-        taking = [endpoint for endpoint in endpoints.usable if endpoint.takes(alert)]
-        for_each(taking, partial(deliver, settings.ledger_table, alert))
-        if endpoints.faults:
-            raise Permanent("; ".join(fault.reason for fault in endpoints.faults))
-
-    for_each(alerts(message.events()), attend)
+    for_each(alerts(message.events()), partial(deliver_to_all, settings))

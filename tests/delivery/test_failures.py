@@ -173,14 +173,14 @@ def test_a_malformed_entry_parks_what_it_might_have_taken(
     assert "unknown: severity" in reasons(dead_letters)[0]
 
 
-def test_what_is_no_alert_is_parked(
+def test_what_is_not_an_alert_is_parked(
     sink: Sink, sqs_event: Any, context: Context, dead_letters: Letters
 ) -> None:
     body = json.dumps(
         {"source": "fleet", "detail-type": "Alert", "id": "e1", "detail": {"id": "a1"}}
     )
     assert sink.handler(sqs_event(body), context) == {"batchItemFailures": []}
-    assert "the event e1 is no alert" in reasons(dead_letters)[0]
+    assert "the event e1 is not an alert" in reasons(dead_letters)[0]
 
 
 def test_a_secret_stays_out_of_the_log(
@@ -288,7 +288,7 @@ def test_a_reply_that_failed_is_made_once(
 
 
 @only(SLACK)
-def test_a_message_that_somebody_deleted_is_posted_anew(
+def test_a_message_that_somebody_deleted_is_posted_again(
     sink: Sink, give: Give, destinations: Destinations
 ) -> None:
     give(SAMPLE)
@@ -384,7 +384,7 @@ def test_a_receiver_with_either_key_is_served(
 
 
 @only(WEBHOOK)
-def test_an_endpoint_that_is_gone_gets_no_more_and_people_are_told(
+def test_a_receiver_that_is_gone_gets_no_more_and_an_alert_says_so(
     sink: Sink, give: Give, destinations: Destinations, published: Letters, dead_letters: Letters
 ) -> None:
     destinations.misbehave(WEBHOOK, Answer(410))
@@ -401,7 +401,7 @@ def test_an_endpoint_that_is_gone_gets_no_more_and_people_are_told(
 
 
 @only(WEBHOOK)
-def test_a_malformed_endpoint_among_others_parks_the_alert_after_the_others_got_it(
+def test_a_malformed_entry_among_others_parks_the_alert_after_the_others_got_it(
     sink: Sink, give: Give, destinations: Destinations, dead_letters: Letters
 ) -> None:
     put("/entries", json.dumps([{"url": "https://x.example/"}, sink.entry]), "String")

@@ -28,6 +28,7 @@ OF_THE_LAYER = {
     "fleet.runtime.scheduled.scheduled": {"events:PutEvents"},
     "fleet.runtime.scheduled.scatter": {"sqs:SendMessage", "sqs:ChangeMessageVisibility"},
     "fleet.runtime.queued.queued": {"sqs:ChangeMessageVisibility"},
+    "fleet.sinks.to_first_route": {"ssm:GetParameter"},
     "fleet.deliveries.once": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
     "fleet.ledger.table.Table": {
         *("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:ConditionCheckItem"),

@@ -22,8 +22,14 @@ JOB = "notify_webhook"
 FAILING = 0.1
 QUICK = [Answer(429, headers={"Retry-After": "1"}), Answer(500, "broken"), Answer(manner="reset")]
 SLOW = Answer(manner="hang")
-NO_KEY = "a signing key is no base64, with or without whsec_ before it: string argument should contain only ASCII characters"
-MALFORMED = "the event e-{} is no alert: TypeError: Alert.__init__() got an unexpected keyword argument 'tilte'"
+NO_KEY = (
+    "a signing key is not base64, with or without whsec_ before it: "
+    "string argument should contain only ASCII characters"
+)
+MALFORMED = (
+    "the event e-{} is not an alert: "
+    "TypeError: Alert.__init__() got an unexpected keyword argument 'tilte'"
+)
 PATIENCE_SECONDS = 3_600.0  # for what takes as long as the machine is slow
 
 pytestmark = pytest.mark.usefixtures("no_dead_letters", "endpoints")
@@ -31,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("no_dead_letters", "endpoints")
 
 @pytest.fixture
 def endpoints(fleet: Fleet) -> Iterator[None]:
-    """Send alerts to one endpoint for each of two owners, one of which has a key that is none; afterwards to nobody."""
+    """Send alerts to one endpoint for each of two owners, one with a key that is not one; later to nobody."""
     good, wrong = (
         fleet.entrust(JOB, "good", SIGNING_KEY),
         fleet.entrust(JOB, "wrong", "whsec_schlüssel"),

@@ -1,1 +1,1 @@
-"""Slack: what its messages say, and its Web API."""
+"""Slack: what its messages say (`messages`), and its Web API (`api`)."""

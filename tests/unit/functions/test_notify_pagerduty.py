@@ -2,19 +2,19 @@ import json
 from datetime import timedelta
 
 import pytest
-from functions.notify_pagerduty.app import EVENT_BYTES, event, overtaken
+from functions.notify_pagerduty.app import EVENT_BYTES, event, is_overtaken
 from tests.sample_alerts import SAMPLE, alert
 
-from fleet.alerts import AlertStatus
+from fleet.alerts import Alert, AlertStatus
 from fleet.findings import Severity
-from fleet.sinks import fitted
+from fleet.sinks import fit_alert
 
 LATER = SAMPLE.first_seen + timedelta(hours=1)
 BEGAN = SAMPLE.first_seen.isoformat()
 
 
 def test_an_opening_triggers() -> None:
-    sent = json.loads(event(SAMPLE, "key"))
+    sent = event(SAMPLE, "key")
     assert (sent["event_action"], sent["routing_key"], sent["dedup_key"]) == (
         "trigger",
         "key",
@@ -28,7 +28,7 @@ def test_an_opening_triggers() -> None:
 
 @pytest.mark.parametrize("severity", Severity)
 def test_every_severity_is_one_of_pagerduty(severity: Severity) -> None:
-    assert json.loads(event(alert(severity=severity), "key"))["payload"]["severity"] in {
+    assert event(alert(severity=severity), "key")["payload"]["severity"] in {
         "info",
         "warning",
         "critical",
@@ -37,22 +37,26 @@ def test_every_severity_is_one_of_pagerduty(severity: Severity) -> None:
 
 @pytest.mark.parametrize("status", [AlertStatus.ESCALATED, AlertStatus.REMINDED])
 def test_what_follows_adds_to_the_incident(status: AlertStatus) -> None:
-    assert json.loads(event(alert(status=status), "key"))["event_action"] == "trigger"
+    assert event(alert(status=status), "key")["event_action"] == "trigger"
 
 
 def test_a_resolution_resolves_and_says_no_more() -> None:
-    assert json.loads(event(alert(status=AlertStatus.RESOLVED), "key")) == {
+    assert event(alert(status=AlertStatus.RESOLVED), "key") == {
         "routing_key": "key",
         "dedup_key": SAMPLE.dedup_key,
         "event_action": "resolve",
     }
 
 
+def written(about: Alert) -> bytes:
+    return json.dumps(event(about, "key")).encode()
+
+
 def test_a_large_alert_fits() -> None:
     large = alert(
         title="x" * 5_000, detail={f"fact {number}": "é" * 2_000 for number in range(200)}
     )
-    body = fitted(large, lambda shown: event(shown, "key"), EVENT_BYTES)
+    body = fit_alert(large, written, EVENT_BYTES)
     assert 400_000 < len(body) <= 512_000
     assert len(json.loads(body)["payload"]["summary"]) == 1_024
 
@@ -70,8 +74,8 @@ def test_a_large_alert_fits() -> None:
     ],
 )
 def test_a_late_alert_is_known(status: AlertStatus, memory: dict[str, str], late: bool) -> None:
-    assert overtaken(alert(status=status), memory) is late
+    assert is_overtaken(alert(status=status), memory) is late
 
 
 def test_a_new_opening_after_a_resolution_is_not_late() -> None:
-    assert not overtaken(alert(first_seen=LATER), {"opened": BEGAN, "resolved": BEGAN})
+    assert not is_overtaken(alert(first_seen=LATER), {"opened": BEGAN, "resolved": BEGAN})

@@ -2,12 +2,12 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from functions.notify_webhook.app import BODY_BYTES, Endpoint, about, content, signed
+from functions.notify_webhook.app import BODY_BYTES, Receiver, content, gone_alert, sign
 from standardwebhooks import Webhook, WebhookVerificationError
 from tests.sample_alerts import SAMPLE, alert
 
 from fleet.errors import Permanent
-from fleet.sinks import fitted
+from fleet.sinks import fit_alert
 
 OLD, NEW, OTHER = (
     f"whsec_{key}"
@@ -17,7 +17,7 @@ OLD, NEW, OTHER = (
 
 def test_a_receiver_verifies_with_either_key() -> None:
     body = content(SAMPLE)
-    headers = signed(SAMPLE.id, datetime.now(UTC), body, f"{OLD} {NEW}\n")
+    headers = sign(SAMPLE.id, datetime.now(UTC), body, f"{OLD} {NEW}\n")
     assert headers["webhook-id"] == SAMPLE.id
     for key in (OLD, NEW):
         assert Webhook(key).verify(body, headers)["type"] == "alert.opened"
@@ -29,7 +29,7 @@ def test_the_signature_is_that_of_the_specification() -> None:
     """The example that the specification gives."""
     body = b'{"test": 2432232314}'
     at = datetime.fromtimestamp(1614265330, UTC)
-    headers = signed(
+    headers = sign(
         "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     )
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
@@ -37,27 +37,27 @@ def test_the_signature_is_that_of_the_specification() -> None:
 
 
 @pytest.mark.parametrize("keys", ["", " \n", "whsec_", "whsec_é", "whsec_abcde"])
-def test_a_key_that_is_none_is_permanent_and_not_shown(keys: str) -> None:
+def test_a_key_that_is_not_one_is_permanent_and_not_shown(keys: str) -> None:
     with pytest.raises(Permanent) as raised:
-        signed("a1", datetime.now(UTC), b"{}", keys)
+        sign("a1", datetime.now(UTC), b"{}", keys)
     assert "abcde" not in str(raised.value)
 
 
 def test_a_large_alert_fits() -> None:
-    body = fitted(
+    body = fit_alert(
         alert(detail={f"fact {number}": "é" * 2_000 for number in range(200)}), content, BODY_BYTES
     )
     assert 5_000 < len(body) < 20_001
     assert "of 200 facts" in json.loads(body)["data"]["detail"]["left out"]
 
 
-def test_the_alert_about_an_endpoint_does_not_show_its_path(
+def test_the_alert_about_a_receiver_does_not_show_its_path(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "notify_webhook")
-    endpoint = Endpoint(url="https://hooks.example.com/hunter2?token=hunter3", keys="/k")
-    told = about(endpoint, SAMPLE.first_seen)
-    assert "hunter" not in told.as_json()
-    assert "hooks.example.com" in told.title
-    assert told.id == about(endpoint, SAMPLE.first_seen + timedelta(hours=1)).id
-    assert told.id != about(endpoint, SAMPLE.first_seen + timedelta(days=1)).id
+    receiver = Receiver(url="https://hooks.example.com/hunter2?token=hunter3", keys="/k")
+    gone = gone_alert(receiver, SAMPLE.first_seen)
+    assert "hunter" not in gone.as_json()
+    assert "hooks.example.com" in gone.title
+    assert gone.id == gone_alert(receiver, SAMPLE.first_seen + timedelta(hours=1)).id
+    assert gone.id != gone_alert(receiver, SAMPLE.first_seen + timedelta(days=1)).id

@@ -9,7 +9,7 @@ from tests.sample_alerts import SAMPLE, alert
 
 from fleet.alerts import AlertStatus
 from fleet.findings import Severity
-from fleet_slack import slack
+from fleet_slack.messages import escape, finding_message, thread_reply
 
 HOSTILE = st.text(
     alphabet=st.sampled_from("&<>|!@#*_~`:/ \n\u202e\x00abc…"), max_size=4_000
@@ -47,7 +47,7 @@ def test_whatever_an_alert_says_the_message_is_within_limits_and_free_of_markup(
     texts: dict[str, str], facts: dict[str, Any], status: AlertStatus, severity: Severity
 ) -> None:
     made = alert(**texts, detail=facts, status=status, severity=severity)
-    message = slack.message(made)
+    message = finding_message(made)
     shown = blocks(message)
     assert 0 < len(shown) <= 50
     assert len(message["text"]) <= 3_000
@@ -58,7 +58,7 @@ def test_whatever_an_alert_says_the_message_is_within_limits_and_free_of_markup(
             assert (
                 0 < len(block["text"]["text"]) <= {"header": 150, "section": 3_000}[block["type"]]
             )
-    for text in [*strings(message), *strings(slack.reply(made))]:
+    for text in [*strings(message), *strings(thread_reply(made))]:
         bare = OUR_LINK.sub("", text)
         assert "<" not in bare
         assert ">" not in bare
@@ -73,14 +73,14 @@ def test_whatever_an_alert_says_the_message_is_within_limits_and_free_of_markup(
 
 @given(HOSTILE, st.integers(40, 300))
 def test_cut_text_says_so_and_tears_no_escape(text: str, characters: int) -> None:
-    shown = slack.escaped(text, characters)
+    shown = escape(text, characters)
     assert len(shown) <= characters
     plain = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     assert plain == text or plain.endswith(f"… (cut from {len(text)} characters)")
 
 
 def test_the_message_shows_the_finding() -> None:
-    message = slack.message(SAMPLE)
+    message = finding_message(SAMPLE)
     header, facts, detail, links = blocks(message)
     assert message["text"] == header["text"]["text"] == SAMPLE.title
     assert [field["text"] for field in facts["fields"]] == [
@@ -101,16 +101,17 @@ def test_the_message_shows_the_finding() -> None:
         "Deploy\nsince 2026-11-15 by alice: incident 4711"
     ]
     assert links["text"]["text"] == (
-        "<https://eu-west-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/billing-api/view?a=1&amp;b=2|Console>"
+        f"<{SAMPLE.link.replace('&', '&amp;')}|Console>"
         " · <https://example.com/operations.md#paused_pipelines|Runbook>"
     )
 
 
 def test_the_colour_tells_severity_and_resolution() -> None:
     colours = [
-        slack.message(alert(severity=severity))["attachments"][0]["color"] for severity in Severity
+        finding_message(alert(severity=severity))["attachments"][0]["color"]
+        for severity in Severity
     ]
-    resolved = slack.message(alert(status=AlertStatus.RESOLVED))["attachments"][0]["color"]
+    resolved = finding_message(alert(status=AlertStatus.RESOLVED))["attachments"][0]["color"]
     assert len({*colours, resolved}) == 4
 
 
@@ -118,7 +119,7 @@ def test_the_colour_tells_severity_and_resolution() -> None:
     "text", ["<!here> <!channel>", "<@U012345>", "<https://evil.example|Console>", "<#C1>"]
 )
 def test_an_injected_mention_or_link_stays_text(text: str) -> None:
-    message = slack.message(
+    message = finding_message(
         alert(title=text, subject=text, detail={text: text}, link="", runbook="")
     )
     assert not [found for found in strings(message) if "<" in found or ">" in found]
@@ -131,20 +132,22 @@ def test_an_injected_mention_or_link_stays_text(text: str) -> None:
 )
 def test_what_is_no_link_is_none(link: str) -> None:
     assert (
-        blocks(slack.message(alert(link=link, runbook="")))[-1]["text"]["text"]
+        blocks(finding_message(alert(link=link, runbook="")))[-1]["text"]["text"]
         == "Console: no link"
     )
 
 
 def test_a_link_cannot_end_early() -> None:
-    shown = blocks(slack.message(alert(link="https://a.example/x|y> <!here>", runbook="")))[-1][
+    shown = blocks(finding_message(alert(link="https://a.example/x|y> <!here>", runbook="")))[-1][
         "text"
     ]["text"]
     assert shown == "<https://a.example/x%7Cy%3E%20%3C!here%3E|Console>"
 
 
 def test_facts_beyond_the_room_are_counted() -> None:
-    shown = blocks(slack.message(alert(detail={f"fact {number}": number for number in range(30)})))
+    shown = blocks(
+        finding_message(alert(detail={f"fact {number}": number for number in range(30)}))
+    )
     assert [len(block["fields"]) for block in shown if "fields" in block] == [8, 10, 10]
     assert shown[4]["elements"][0]["text"] == "… and 10 more facts (cut from 30)"
 
@@ -152,7 +155,7 @@ def test_facts_beyond_the_room_are_counted() -> None:
 def test_the_thread_is_told_in_a_line() -> None:
     later = {"count": 14, "last_seen": SAMPLE.last_seen + timedelta(days=1)}
     said = [
-        slack.reply(alert(status=status, **later))["text"]
+        thread_reply(alert(status=status, **later))["text"]
         for status in (AlertStatus.REMINDED, AlertStatus.RESOLVED)
     ]
     assert said == [
