@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 from fleet import aws
 from fleet.findings import Fact, Finding, Severity
-from fleet.probes.certificates import Fault, faults
-from fleet.probes.target import Phase, Unreachable, target
-from fleet.probes.tls import Look, Service, looks
+from fleet.probes.certificates import Defect, find_defects
+from fleet.probes.target import Phase, Unreachable, parse_target
+from fleet.probes.tls import Presented, Service, look_at_all
 from fleet.runtime.scheduled import Run, scheduled
 from fleet.settings import SettingsError, entries, load, parameter, unusable, within
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 LADDER = {7: Severity.CRITICAL, 14: Severity.CRITICAL, 30: Severity.WARNING, 45: Severity.INFO}
-SEVERE = {Fault.EXPIRED, Fault.NOT_YET_VALID}
+SEVERE = {Defect.EXPIRED, Defect.NOT_YET_VALID}
 PORTS = {"": 443, "smtp": 587, "imap": 143, "postgres": 5432}
 AT_ONCE = 50
 PARTS = 5  # a parameter holds 8 KB: some 200 endpoints
@@ -55,9 +55,9 @@ class Endpoint:
         self.service()  # refuses what is no host
 
     def service(self, authorities: str = "") -> Service:
-        place = target(self.host, self.port or PORTS[self.starttls], private=self.private)
+        place = parse_target(self.host, self.port or PORTS[self.starttls], private=self.private)
         return Service(
-            place, target(self.sni or self.host, place.port).name, self.starttls, authorities
+            place, parse_target(self.sni or self.host, place.port).name, self.starttls, authorities
         )
 
 
@@ -95,19 +95,19 @@ def of_kept(kept: Kept, now: datetime) -> Iterator[Finding]:
 
 
 def of_endpoint(
-    service: Service, seen: Look | Unreachable | None, now: datetime
+    service: Service, seen: Presented | Unreachable | None, now: datetime
 ) -> Iterator[Finding]:
     """Yield what is wrong with an endpoint: what clients refuse, or what of its chain expires first."""
     if not isinstance(
-        seen, Look
+        seen, Presented
     ):  # under the same subject, so that this never resolves what was found before
         why = f"cannot be reached, so nobody knows its certificate: {seen}"
         late = "was not looked at, so nobody knows its certificate: the run had no time left"
         detail = {"phase": seen.phase, "reason": seen.reason} if seen else {}
         yield Finding(str(service), f"{service} {why if seen else late}", detail=detail)
         return
-    wrong = faults(seen.relied, seen.refusals, service.name, now)
-    first = min(seen.relied, key=lambda each: each.not_after, default=None)
+    wrong = find_defects(seen.chain, seen.refusals, service.name, now)
+    first = min(seen.chain, key=lambda each: each.not_after, default=None)
     matters = severity(first.not_after - now) if first else None
     detail = {str(fault): said for fault, said in wrong.items()} | {"address": seen.address}
     detail |= first.facts if first else {}
@@ -118,9 +118,7 @@ def of_endpoint(
             str(service), title, Severity.CRITICAL if severe else Severity.WARNING, detail
         )
     elif first and matters:
-        which = (
-            "the certificate" if first is seen.relied[0] else f"the intermediate {first.subject}"
-        )
+        which = "the certificate" if first is seen.chain[0] else f"the intermediate {first.subject}"
         yield Finding(
             str(service), f"{service}: {which} {until(first.not_after, now)}", matters, detail
         )
@@ -172,5 +170,5 @@ def handler(run: Run) -> Iterator[Finding]:
             )
         except SettingsError as error:
             yield from of_endpoint(endpoint.service(), Unreachable(Phase.TLS, str(error)), now)
-    for service, seen in looks(services, settings.probe_seconds, AT_ONCE, run.deadline):
+    for service, seen in look_at_all(services, settings.probe_seconds, AT_ONCE, run.deadline):
         yield from of_endpoint(service, seen, now)

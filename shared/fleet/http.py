@@ -1,8 +1,9 @@
-"""Call out to the world: one guarded POST, and the one place that says what an answer means.
+"""Call other systems: one guarded POST, and the one place that says what an answer means.
 
-The host is resolved once and the connection goes to an address that was looked at, so a name cannot lead elsewhere
-between the look and the call. Time is limited as a whole: a destination that sends a byte now and then cannot outlast
-it, which a time-out for each read would allow. No proxy of the environment is used and no redirect is followed.
+The host is resolved once and the connection goes to an address that was checked, so a name cannot
+lead elsewhere between the check and the call. Time is limited as a whole: a destination that sends
+a byte now and then would outlast a timeout for each read. No proxy of the environment is used and
+no redirect is followed.
 """
 
 import math
@@ -16,26 +17,30 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http.client import HTTPException
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from fleet import secrets
+from fleet import network, secrets
 from fleet.errors import Permanent, Refused, Transient
-from fleet.network import HOST, NUMERIC_END, Address, Answer, ask, connect, left, public, resolve
+from fleet.network import Address, Answer, Request, connect, is_public, resolve, seconds_left, send
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
 BODY_BYTES = 64 * 1024
 SHOWN_CHARACTERS = 200
 
+PORTS = {"https": 443, "http": 80}
+
 
 class Gone(Permanent):
-    """The destination says that it is no more, and wants no further calls."""
+    """The destination answered 410: it no longer exists, and wants no further calls."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where a URL leads. `guarded` unless the allow-list names its host and port."""
+class Url:
+    """A URL taken apart.
+
+    A `guarded` one may lead to public addresses only. `path` includes the query.
+    """
 
     scheme: str
     host: str
@@ -50,124 +55,130 @@ class Target:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """POST `body`, and return the answer if it is a success (2xx), with at most `BODY_BYTES` of its body.
+    """POST `body`, and return the answer if it is a success (2xx), with at most `BODY_BYTES` of it.
 
-    Raises `Transient` for what may pass, `Refused` for a secret that was not accepted, `Permanent` for the rest. The
-    environment variable `ALLOWED_DESTINATIONS` (host:port, comma-separated) names what may be private, or plain HTTP.
+    The environment variable `ALLOWED_DESTINATIONS` (host:port, comma-separated) names what may be
+    private, or plain HTTP. Raises `Transient` for what may pass, `Refused` for a secret that was
+    not accepted, `Gone` for a destination that no longer exists, `Permanent` for the rest.
     """
-    place = target(url.strip(), frozenset(os.environ.get("ALLOWED_DESTINATIONS", "").split(",")))
-    sent = {name: value.strip() for name, value in headers.items()}
-    if not all(value.isascii() and value.isprintable() for value in sent.values()):
+    began = time.monotonic()
+    allowed = os.environ.get("ALLOWED_DESTINATIONS", "").split(",")
+    place = parse_url(url.strip(), allowed)
+    stripped = {name: value.strip() for name, value in headers.items()}
+    if not all(value.isascii() and value.isprintable() for value in stripped.values()):
         raise Permanent(
-            f"{place.origin} was not called: a header, a secret perhaps, is no printable ASCII text"
+            f"{place.origin} was not called: a header, perhaps a secret, is not printable ASCII"
         )
     try:
-        answer = _exchange(place, body, sent, time.monotonic())
+        answer = _exchange(place, body, stripped, began)
     except (OSError, HTTPException) as error:
-        raise Transient(
-            f"{place.origin} did not answer: {type(error).__name__} {_shown(str(error), place)}"
-        ) from None
-    judge(place, answer.status, answer.headers, answer.body)
+        cause = f"{type(error).__name__} {_excerpt(str(error), place)}"
+        raise Transient(f"{place.origin} did not answer: {cause}") from None
+    raise_unless_success(place, answer)
     return answer
 
 
-def target(url: str, allowed: Container[str] = ()) -> Target:
-    """Take a URL apart. Raises `Permanent` for one that no call should follow, whatever it resolves to.
+def parse_url(text: str, allowed: Container[str] = ()) -> Url:
+    """Take a URL apart. One whose `host:port` is `allowed` may be plain HTTP, and is not guarded.
 
-    A number for a host is only taken as dotted decimal IPv4 or bracketed IPv6: other spellings (octal, hexadecimal,
-    short, Unicode) read otherwise elsewhere.
+    Raises `Permanent` for a URL that no call should follow, whatever it resolves to.
     """
-    if not (url.isascii() and url.isprintable()) or re.search(r"[\s\\]", url):
+    if not (text.isascii() and text.isprintable()) or re.search(r"[\s\\]", text):
         raise Permanent(
-            "the URL has characters other than printable ASCII: write names in punycode, and encode the rest"
+            "the URL has characters other than printable ASCII: "
+            "write names in punycode, and encode the rest"
         )
     try:
-        parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+        parts = urlsplit(text)
+        port = parts.port or PORTS.get(parts.scheme, 0)
     except ValueError:
         raise Permanent("the URL is malformed") from None
-    host = parts.hostname or ""
     if "@" in parts.netloc:
-        raise Permanent(f"the URL of {host!r} holds credentials: leave them out")
+        raise Permanent(f"the URL of {parts.hostname!r} holds credentials: leave them out")
+    host = _host(parts)
     guarded = f"{host}:{port}" not in allowed
     if parts.scheme != "https" and (guarded or parts.scheme != "http"):
         raise Permanent(f"the URL of {host!r} is not https")
-    if "[" in parts.netloc or NUMERIC_END.fullmatch(host):
-        try:
-            plain = (
-                ip_address(host).version == (6 if "[" in parts.netloc else 4) and "%" not in host
-            )
-        except ValueError:  # it is refused below
-            plain = False
-        if not plain:
-            raise Permanent(f"{host!r} is no address in its plain form")
-    elif not HOST.fullmatch(host):
-        raise Permanent(f"{host!r} is no host name")
-    return Target(
-        parts.scheme,
-        host,
-        port,
-        (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-        guarded,
-    )
+    query = f"?{parts.query}" if parts.query else ""
+    return Url(parts.scheme, host, port, (parts.path or "/") + query, guarded)
 
 
-def judge(place: Target, status: int, headers: Mapping[str, str], body: bytes) -> None:
-    """Say what an answer means: return for a success, and raise for anything else."""
+def _host(parts: SplitResult) -> str:
+    written = parts.hostname or ""
+    if "[" in parts.netloc:
+        written = f"[{written}]"
+    try:
+        host = network.host(written)
+    except ValueError as error:
+        raise Permanent(str(error)) from None
+    if host.endswith("."):  # servers and certificates do not know it by that name
+        raise Permanent(f"{host!r} ends with a dot: leave it out")
+    return host
+
+
+def raise_unless_success(place: Url, answer: Answer) -> None:
+    """Return for a success (2xx); raise what `post` raises for any other answer.
+
+    The meaning of each status is that of RFC 9110, 15, and RFC 6585 (429).
+    """
+    status = answer.status
     if 200 <= status < 300:
         return
-    said = _shown(body.decode(errors="replace"), place)
-    text = f"{place.origin} answered {status}" + (f": {said}" if said else "")
+    excerpt = _excerpt(answer.body.decode(errors="replace"), place)
+    text = f"{place.origin} answered {status}" + (f": {excerpt}" if excerpt else "")
     if status in (401, 403):
         raise Refused(text)
     if status in (429, 503):
-        raise Transient(
-            text, retry_after=retry_after(headers.get("retry-after", ""), datetime.now(UTC))
-        )
+        wait = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
+        raise Transient(text, retry_after=wait)
     if status == 408 or status >= 500:
         raise Transient(text)
-    raise (Gone if status == 410 else Permanent)(text)
+    if status == 410:
+        raise Gone(text)
+    raise Permanent(text)
 
 
 def retry_after(value: str, now: datetime) -> float | None:
-    """The seconds that a `Retry-After` header asks for, whether as a number or as a date; None if it is neither."""
+    """Return the seconds that a `Retry-After` header asks for (RFC 9110, 10.2.3).
+
+    It holds a number or a date; None if it is neither.
+    """
     if re.fullmatch(r"[0-9]{1,9}", value.strip()):
         return float(value)
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:  # it is no date either, so the runtime chooses the wait
+    except ValueError:  # it is not a date either, so the runtime chooses the wait
         return None
-    return float(max(0, math.ceil((date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())))
+    wait = date.replace(tzinfo=date.tzinfo or UTC) - now
+    return float(max(0, math.ceil(wait.total_seconds())))
 
 
-def _shown(text: str, place: Target) -> str:
-    """A beginning of what a destination said, without the secrets that it might repeat."""
-    shown = (
-        secrets.redact(text).replace(place.path, "[path]")
-        if place.path != "/"
-        else secrets.redact(text)
-    )
-    return " ".join(shown.split())[:SHOWN_CHARACTERS]
+def _excerpt(text: str, place: Url) -> str:
+    """Return the beginning of a destination's answer, without the secrets that it might repeat."""
+    redacted = secrets.redact(text)
+    if place.path != "/":
+        redacted = redacted.replace(place.path, "[path]")
+    return " ".join(redacted.split())[:SHOWN_CHARACTERS]
 
 
-def _exchange(place: Target, body: bytes, headers: Mapping[str, str], began: float) -> Answer:
-    connected_by, deadline = began + CONNECT_SECONDS, began + TOTAL_SECONDS
-    raw = connect(_addresses(place, connected_by), connected_by)
+def _exchange(place: Url, body: bytes, headers: Mapping[str, str], began: float) -> Answer:
+    """Connect and send the request. Raises `OSError`, `HTTPException` or `Permanent`."""
+    connect_by = began + CONNECT_SECONDS
+    request = Request(place.host, place.port, "POST", place.path, body, headers)
+    raw = connect(_addresses(place, connect_by), connect_by)
     try:
         if place.scheme == "https":
-            raw.settimeout(left(connected_by))
+            raw.settimeout(seconds_left(connect_by))
             raw = _tls().wrap_socket(raw, server_hostname=place.host)
-        return ask(
-            raw, (place.host, place.port), "POST", place.path, body, headers, BODY_BYTES, deadline
-        )
+        return send(request, raw, BODY_BYTES, began + TOTAL_SECONDS)
     finally:
         raw.close()
 
 
-def _addresses(place: Target, deadline: float) -> list[Address]:
-    """Resolve the host, once. Raises `Permanent` if any address is not public, as one name may lead to several."""
+def _addresses(place: Url, deadline: float) -> list[Address]:
+    """Resolve the host, once. Raises `Permanent` if any of its addresses is not public."""
     addresses = resolve(place.host, place.port, deadline)
-    if place.guarded and not all(public(address[0]) for _, address in addresses):
+    if place.guarded and not all(is_public(address[0]) for _, address in addresses):
         raise Permanent(
             f"{place.host!r} leads to an address that is not public, so it was not called"
         )
@@ -175,5 +186,5 @@ def _addresses(place: Target, deadline: float) -> list[Address]:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def _tls() -> ssl.SSLContext:  # lives as long as the process: reading the authorities is slow
     return ssl.create_default_context()

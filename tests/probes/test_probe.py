@@ -237,13 +237,13 @@ def test_a_name_without_an_address_is_one(monkeypatch: pytest.MonkeyPatch) -> No
         (
             "http://127.0.0.1:1",
             False,
-            "127.0.0.1 is an address of a private network, which is probed only with",
+            "127.0.0.1 is in a private network, which is probed only with",
         ),
-        ("tcp://[::1]:1", False, "::1 is an address of a private network"),
+        ("tcp://[::1]:1", False, "::1 is in a private network"),
         (
             "http://169.254.169.254/latest/meta-data/",
             True,
-            "169.254.169.254 is neither public nor of a network that",
+            "169.254.169.254 is never probed",
         ),
     ],
 )

@@ -14,9 +14,17 @@ from tests import certificate_authority as pki
 from tests.certificate_authority import NOW, Talk, listening, showing
 
 from fleet.probes import tls
-from fleet.probes.certificates import Fault, faults, parse
-from fleet.probes.target import Course, Phase, Unreachable, begin, reached, resolved, target
-from fleet.probes.tls import Look, Service, Verify, look, looks, secured
+from fleet.probes.certificates import Defect, find_defects, parse
+from fleet.probes.target import (
+    Phase,
+    Timer,
+    Unreachable,
+    connect_timed,
+    parse_target,
+    resolve_target,
+    start_timer,
+)
+from fleet.probes.tls import Presented, Service, Verify, handshake, look_at, look_at_all
 
 ROOT = pki.ROOT.pem.decode()
 LOCAL = "127.0.0.1"
@@ -29,23 +37,24 @@ def port() -> Iterator[int]:
         yield port
 
 
-def seen(name: str, port: int, authorities: str = ROOT) -> Look:
-    return look(
-        Service(target(LOCAL, port, private=True), name, authorities=authorities), begin(10)
+def seen(name: str, port: int, authorities: str = ROOT) -> Presented:
+    return look_at(
+        Service(parse_target(LOCAL, port, private=True), name, authorities=authorities),
+        start_timer(10),
     )
 
 
-def wrong(name: str, port: int, authorities: str = ROOT) -> dict[Fault, str]:
+def wrong(name: str, port: int, authorities: str = ROOT) -> dict[Defect, str]:
     found = seen(name, port, authorities)
-    return faults(found.relied, found.refusals, name, NOW)
+    return find_defects(found.chain, found.refusals, name, NOW)
 
 
 def soon(seconds: float = 30) -> float:
     return time.monotonic() + seconds
 
 
-def subjects(found: Look) -> list[str]:
-    return [each.subject for each in found.relied]
+def subjects(found: Presented) -> list[str]:
+    return [each.subject for each in found.chain]
 
 
 @pytest.mark.parametrize(
@@ -70,67 +79,67 @@ def test_certificates_in_order_are_those_that_clients_rely_on(
 ) -> None:
     found = seen(name, port)
     assert (subjects(found), found.refusals, found.address) == (relied, (), LOCAL)
-    assert faults(found.relied, found.refusals, name, NOW) == {}
+    assert find_defects(found.chain, found.refusals, name, NOW) == {}
 
 
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("expired.test", {Fault.EXPIRED: "expired.test, issued by Intermediate, valid"}),
-        ("early.test", {Fault.NOT_YET_VALID: "early.test, issued by Intermediate, valid"}),
-        ("expired-above.test", {Fault.EXPIRED: "Expired Intermediate, issued by Root, valid"}),
-        ("early-above.test", {Fault.NOT_YET_VALID: "Future Intermediate, issued by Root, valid"}),
-        ("self-signed.test", {Fault.SELF_SIGNED: "self-signed.test signed itself"}),
+        ("expired.test", {Defect.EXPIRED: "expired.test, issued by Intermediate, valid"}),
+        ("early.test", {Defect.NOT_YET_VALID: "early.test, issued by Intermediate, valid"}),
+        ("expired-above.test", {Defect.EXPIRED: "Expired Intermediate, issued by Root, valid"}),
+        ("early-above.test", {Defect.NOT_YET_VALID: "Future Intermediate, issued by Root, valid"}),
+        ("self-signed.test", {Defect.SELF_SIGNED: "self-signed.test signed itself"}),
         (
             "self-signed-expired.test",
-            {Fault.EXPIRED: "self-signed-expired.test", Fault.SELF_SIGNED: "itself"},
+            {Defect.EXPIRED: "self-signed-expired.test", Defect.SELF_SIGNED: "itself"},
         ),
         (
             "self-signed-other.test",
-            {Fault.SELF_SIGNED: "other.test signed itself", Fault.WRONG_HOST: "other.test"},
+            {Defect.SELF_SIGNED: "other.test signed itself", Defect.WRONG_HOST: "other.test"},
         ),
-        ("wrong.test", {Fault.WRONG_HOST: "wrong.test is not among its names: other.test"}),
+        ("wrong.test", {Defect.WRONG_HOST: "wrong.test is not among its names: other.test"}),
         (
             "wrong-expired.test",
-            {Fault.EXPIRED: "other.test, issued by", Fault.WRONG_HOST: "other.test"},
+            {Defect.EXPIRED: "other.test, issued by", Defect.WRONG_HOST: "other.test"},
         ),
-        ("wrong-cross-signed.test", {Fault.WRONG_HOST: "other.test"}),
-        ("too.deep.wild.test", {Fault.WRONG_HOST: "*.wild.test"}),
-        ("common-name.test", {Fault.WRONG_HOST: "it has none"}),
-        ("127.0.0.2", {Fault.WRONG_HOST: "127.0.0.2 is not among its names: 127.0.0.1, ::1"}),
+        ("wrong-cross-signed.test", {Defect.WRONG_HOST: "other.test"}),
+        ("too.deep.wild.test", {Defect.WRONG_HOST: "*.wild.test"}),
+        ("common-name.test", {Defect.WRONG_HOST: "it has none"}),
+        ("127.0.0.2", {Defect.WRONG_HOST: "127.0.0.2 is not among its names: 127.0.0.1, ::1"}),
         (
             "incomplete.test",
             {
-                Fault.INCOMPLETE_CHAIN: "Intermediate, which issued incomplete.test, is neither shown"
+                Defect.INCOMPLETE_CHAIN: "Intermediate, which issued incomplete.test, is neither shown"
             },
         ),
         (
             "incomplete-all-else.test",
             {
-                Fault.EXPIRED: "other.test",
-                Fault.INCOMPLETE_CHAIN: "Intermediate",
-                Fault.WRONG_HOST: "other.test",
+                Defect.EXPIRED: "other.test",
+                Defect.INCOMPLETE_CHAIN: "Intermediate",
+                Defect.WRONG_HOST: "other.test",
             },
         ),
         (
             "wrong-above.test",
-            {Fault.INCOMPLETE_CHAIN: "Intermediate, which issued wrong-above.test"},
+            {Defect.INCOMPLETE_CHAIN: "Intermediate, which issued wrong-above.test"},
         ),
         (
             "private.test",
-            {Fault.INCOMPLETE_CHAIN: "Private Root, which issued private.test, is neither"},
+            {Defect.INCOMPLETE_CHAIN: "Private Root, which issued private.test, is neither"},
         ),
         (
             "private-shown.test",
-            {Fault.UNTRUSTED: "the chain leads to Private Root, which is not trusted"},
+            {Defect.UNTRUSTED: "the chain leads to Private Root, which is not trusted"},
         ),
-        ("client.test", {Fault.INVALID: "purpose"}),
-        ("no-authority.test", {Fault.INVALID: "invalid CA certificate"}),
-        ("forged.test", {Fault.INVALID: "certificate signature failure"}),
+        ("client.test", {Defect.INVALID: "purpose"}),
+        ("no-authority.test", {Defect.INVALID: "invalid CA certificate"}),
+        ("forged.test", {Defect.INVALID: "certificate signature failure"}),
     ],
 )
 def test_all_that_clients_refuse_is_told_as_what_it_is(
-    name: str, found: dict[Fault, str], port: int
+    name: str, found: dict[Defect, str], port: int
 ) -> None:
     told = wrong(name, port)
     assert list(told) == list(found)
@@ -139,9 +148,11 @@ def test_all_that_clients_refuse_is_told_as_what_it_is(
 
 
 def test_dates_are_told_to_the_second(port: int) -> None:
-    assert f"to {pki.YESTERDAY:%Y-%m-%d %H:%M:%S} UTC" in wrong("expired.test", port)[Fault.EXPIRED]
-    assert seen("ending.test", port).relied[0].not_after == NOW + timedelta(days=40)
-    assert seen("ending-above.test", port).relied[1].not_after == NOW + timedelta(days=20)
+    assert (
+        f"to {pki.YESTERDAY:%Y-%m-%d %H:%M:%S} UTC" in wrong("expired.test", port)[Defect.EXPIRED]
+    )
+    assert seen("ending.test", port).chain[0].not_after == NOW + timedelta(days=40)
+    assert seen("ending-above.test", port).chain[1].not_after == NOW + timedelta(days=20)
 
 
 def test_what_the_system_trusts_counts(
@@ -155,14 +166,14 @@ def test_what_the_system_trusts_counts(
     assert wrong("good.test", port, private) == wrong("private.test", port, private) == {}
     monkeypatch.delenv("SSL_CERT_FILE")
     tls._context.cache_clear()
-    assert list(wrong("good.test", port, private)) == [Fault.INCOMPLETE_CHAIN]
+    assert list(wrong("good.test", port, private)) == [Defect.INCOMPLETE_CHAIN]
 
 
 @pytest.mark.parametrize(
     "pem", ["no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "\xfc"]
 )
 def test_an_authority_that_is_none_is_named(pem: str, port: int) -> None:
-    with pytest.raises(Unreachable, match="the authorities to trust are no certificates in PEM"):
+    with pytest.raises(Unreachable, match="the authorities to trust are not certificates in PEM"):
         seen("good.test", port, pem)
 
 
@@ -175,19 +186,19 @@ def test_a_certificate_that_cannot_be_read_is_told(
 
 
 def test_the_verified_way_gives_the_expiry_of_the_servers_own_certificate(port: int) -> None:
-    place, course = target(LOCAL, port, private=True), begin(10)
-    raw = reached(resolved(place, course), course)
-    with secured(raw, "ending-above.test", course, authorities=ROOT) as session:
+    place, timer = parse_target(LOCAL, port, private=True), start_timer(10)
+    raw = connect_timed(resolve_target(place, timer), timer)
+    with handshake(raw, "ending-above.test", timer, authorities=ROOT) as session:
         assert tls.expiry(session) == pki.FUTURE.timestamp()
-    assert list(course.seconds) == [Phase.RESOLVE, Phase.CONNECT, Phase.TLS]
-    assert all(seconds > 0 for seconds in course.seconds.values())
+    assert list(timer.seconds) == [Phase.RESOLVE, Phase.CONNECT, Phase.TLS]
+    assert all(seconds > 0 for seconds in timer.seconds.values())
 
 
 def test_a_certificate_that_is_refused_is_the_cause_of_the_failure(port: int) -> None:
-    place, course = target(LOCAL, port, private=True), begin(10)
-    raw = reached(resolved(place, course), course)
+    place, timer = parse_target(LOCAL, port, private=True), start_timer(10)
+    raw = connect_timed(resolve_target(place, timer), timer)
     with pytest.raises(Unreachable, match=r"tls: certificate has expired") as failed:
-        secured(raw, "expired.test", course, authorities=ROOT)
+        handshake(raw, "expired.test", timer, authorities=ROOT)
     assert isinstance(failed.value.__cause__, ssl.SSLCertVerificationError)
     assert raw.fileno() == -1
 
@@ -202,9 +213,11 @@ def test_a_host_is_resolved_once_however_often_it_is_asked(
         return resolver(LOCAL if next(asked) == 1 else "169.254.169.254", *rest, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    found = look(
-        Service(target("rebound.test", port, private=True), "wrong-expired.test", authorities=ROOT),
-        begin(10),
+    found = look_at(
+        Service(
+            parse_target("rebound.test", port, private=True), "wrong-expired.test", authorities=ROOT
+        ),
+        start_timer(10),
     )
     assert [refusal.code for refusal in found.refusals] == [62, 10]
     assert next(asked) == 2
@@ -235,16 +248,16 @@ POSTGRES = dialogue((b"", SSL_REQUEST), (b"S", b""))
 @pytest.mark.parametrize(
     ("protocol", "talk"), [("smtp", SMTP), ("imap", IMAP), ("postgres", POSTGRES)]
 )
-@pytest.mark.parametrize(("name", "found"), [("good.test", []), ("expired.test", [Fault.EXPIRED])])
+@pytest.mark.parametrize(("name", "found"), [("good.test", []), ("expired.test", [Defect.EXPIRED])])
 def test_a_protocol_that_begins_in_plain_text_is_spoken(
-    protocol: str, talk: Talk, name: str, found: list[Fault]
+    protocol: str, talk: Talk, name: str, found: list[Defect]
 ) -> None:
     with listening(showing(context_of(name), talk)) as port:
-        course = begin(10)
-        service = Service(target(LOCAL, port, private=True), name, protocol, ROOT)
-        seen = look(service, course)
-        assert list(faults(seen.relied, seen.refusals, name, NOW)) == found
-        assert list(course.seconds) == [Phase.RESOLVE, Phase.CONNECT, Phase.STARTTLS, Phase.TLS]
+        timer = start_timer(10)
+        service = Service(parse_target(LOCAL, port, private=True), name, protocol, ROOT)
+        seen = look_at(service, timer)
+        assert list(find_defects(seen.chain, seen.refusals, name, NOW)) == found
+        assert list(timer.seconds) == [Phase.RESOLVE, Phase.CONNECT, Phase.STARTTLS, Phase.TLS]
 
 
 def context_of(name: str) -> ssl.SSLContext:
@@ -275,14 +288,14 @@ def context_of(name: str) -> ssl.SSLContext:
             "was answered with 'a BAD what'",
         ),
         ("imap", dialogue((b"* OK\r\n", b"a"), (b"* x\r\n" * 200, b"")), "endless lines"),
-        ("postgres", dialogue((b"", SSL_REQUEST), (b"N", b"")), "it has no TLS"),
+        ("postgres", dialogue((b"", SSL_REQUEST), (b"N", b"")), "the server has no TLS"),
         ("postgres", dialogue((b"", SSL_REQUEST), (b"E", b"")), "answered with b'E'"),
         ("postgres", dialogue((b"", SSL_REQUEST)), "answered with b''"),
     ],
 )
 def test_a_server_that_does_not_begin_tls_is_told(protocol: str, talk: Talk, told: str) -> None:
     with listening(talk) as port, pytest.raises(Unreachable, match="starttls") as failed:
-        look(Service(target(LOCAL, port, private=True), LOCAL, protocol), begin(5))
+        look_at(Service(parse_target(LOCAL, port, private=True), LOCAL, protocol), start_timer(5))
     assert failed.value.phase is Phase.STARTTLS
     assert told in failed.value.reason
 
@@ -318,7 +331,9 @@ def test_a_server_that_says_little_is_given_up_in_time(
     with listening(talk) as port:
         began = time.monotonic()
         with pytest.raises(Unreachable, match="no answer in time") as failed:
-            look(Service(target(LOCAL, port, private=True), LOCAL, protocol), begin(0.15))
+            look_at(
+                Service(parse_target(LOCAL, port, private=True), LOCAL, protocol), start_timer(0.15)
+            )
         assert time.monotonic() - began < 1
         assert failed.value.phase is phase
 
@@ -335,7 +350,7 @@ def test_a_server_that_says_little_is_given_up_in_time(
 )
 def test_a_server_without_tls_is_told(talk: Talk, told: str) -> None:
     with listening(talk) as port, pytest.raises(Unreachable, match=told) as failed:
-        look(Service(target(LOCAL, port, private=True), LOCAL), begin(5))
+        look_at(Service(parse_target(LOCAL, port, private=True), LOCAL), start_timer(5))
     assert failed.value.phase is Phase.TLS
 
 
@@ -343,15 +358,15 @@ def test_a_server_that_shows_its_certificate_only_once_is_told_by_what_is_known(
     answers: list[Callable[[socket.socket], Any]] = [showing(context_of("wrong.test"))]
     with listening(lambda connection: answers.pop()(connection) if answers else None) as port:
         found = seen("wrong.test", port)
-    assert found.relied == ()
-    assert list(faults(found.relied, found.refusals, "wrong.test", NOW)) == [Fault.WRONG_HOST]
+    assert found.chain == ()
+    assert list(find_defects(found.chain, found.refusals, "wrong.test", NOW)) == [Defect.WRONG_HOST]
 
 
 def test_a_port_where_nobody_listens_is_told() -> None:
     with socket.create_server((LOCAL, 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(Unreachable, match="connect: Connection refused") as failed:
-        look(Service(target(LOCAL, port, private=True), LOCAL), begin(5))
+        look_at(Service(parse_target(LOCAL, port, private=True), LOCAL), start_timer(5))
     assert failed.value.phase is Phase.CONNECT
 
 
@@ -362,20 +377,20 @@ def test_a_server_of_ipv6_is_looked_at() -> None:
         pytest.skip(f"this machine has no IPv6: {error}")
     listener.close()
     with listening(showing(pki.by_name()), "::1") as port:
-        place = target("[::1]", port, private=True)
+        place = parse_target("[::1]", port, private=True)
         assert str(place) == f"[::1]:{port}"
-        assert look(Service(place, place.name, authorities=ROOT), begin(5)).refusals == ()
+        assert look_at(Service(place, place.name, authorities=ROOT), start_timer(5)).refusals == ()
 
 
 def test_many_services_are_looked_at_at_once(port: int) -> None:
     names = itertools.cycle(["good.test", "ending.test"])
     services = [
-        Service(target(LOCAL, port, private=True), next(names), authorities=ROOT)
+        Service(parse_target(LOCAL, port, private=True), next(names), authorities=ROOT)
         for _ in range(500)
     ]
-    found = list(looks(services, 10, 50, soon()))
+    found = list(look_at_all(services, 10, 50, soon()))
     assert [service for service, _ in found] == services
-    assert all(isinstance(seen, Look) and not seen.refusals for _, seen in found)
+    assert all(isinstance(seen, Presented) and not seen.refusals for _, seen in found)
 
 
 def test_services_that_are_silent_wait_beside_each_other_and_are_tried_twice() -> None:
@@ -387,10 +402,11 @@ def test_services_that_are_silent_wait_beside_each_other_and_are_tried_twice() -
 
     with listening(counting) as port:
         services = [
-            Service(target(LOCAL, port, private=True), f"{number}.test") for number in range(30)
+            Service(parse_target(LOCAL, port, private=True), f"{number}.test")
+            for number in range(30)
         ]
         began = time.monotonic()
-        found = dict(looks(services, 0.3, 30, soon()))
+        found = dict(look_at_all(services, 0.3, 30, soon()))
         assert time.monotonic() - began < 3  # one after the other they would take 18 s
         assert [str(found[service]) for service in services] == ["tls: no answer in time"] * 30
         assert next(asked) == 60
@@ -406,9 +422,9 @@ def test_a_service_that_comes_back_at_once_is_no_trouble() -> None:
         answers.pop()(connection)
 
     with listening(next_answer) as port:
-        service = Service(target(LOCAL, port, private=True), "good.test", authorities=ROOT)
-        ((_, found),) = looks([service], 5, 1, soon())
-    assert isinstance(found, Look)
+        service = Service(parse_target(LOCAL, port, private=True), "good.test", authorities=ROOT)
+        ((_, found),) = look_at_all([service], 5, 1, soon())
+    assert isinstance(found, Presented)
 
 
 def test_what_there_is_no_time_for_is_not_tried_again_or_not_at_all() -> None:
@@ -420,36 +436,37 @@ def test_what_there_is_no_time_for_is_not_tried_again_or_not_at_all() -> None:
 
     with listening(counting) as port:
         one, other = (
-            Service(target(LOCAL, port, private=True), name) for name in ("one.test", "other.test")
+            Service(parse_target(LOCAL, port, private=True), name)
+            for name in ("one.test", "other.test")
         )
-        found = dict(looks([one, other], 0.3, 1, soon(0.5)))
+        found = dict(look_at_all([one, other], 0.3, 1, soon(0.5)))
     assert (str(found[one]), found[other], next(asked)) == ("tls: no answer in time", None, 1)
 
 
 def test_one_odd_server_does_not_hide_the_others(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def odd(service: Service, course: Course) -> Look:
+    def odd(service: Service, timer: Timer) -> Presented:
         if service.name == "odd.test":
             raise RuntimeError("nobody thought of this")
-        return look(service, course)
+        return look_at(service, timer)
 
-    monkeypatch.setattr(tls, "look", odd)
-    place = target(LOCAL, port, private=True)
+    monkeypatch.setattr(tls, "look_at", odd)
+    place = parse_target(LOCAL, port, private=True)
     services = [Service(place, name, authorities=ROOT) for name in ("odd.test", "good.test")]
-    found = {service.name: seen for service, seen in looks(services, 5, 2, soon())}
+    found = {service.name: seen for service, seen in look_at_all(services, 5, 2, soon())}
     assert str(found["odd.test"]) == "tls: RuntimeError: nobody thought of this"
-    assert isinstance(found["good.test"], Look)
+    assert isinstance(found["good.test"], Presented)
 
 
 def test_nothing_is_begun_after_the_deadline() -> None:
-    course = Course(time.monotonic() - 1)
+    timer = Timer(time.monotonic() - 1)
     with pytest.raises(Unreachable, match="resolve: no answer in time"):
-        resolved(target("good.test", 443), course)
+        resolve_target(parse_target("good.test", 443), timer)
 
 
 def test_what_is_not_verified_is_so_only_when_asked(port: int) -> None:
-    course = begin(5)
-    raw = reached(resolved(target(LOCAL, port, private=True), course), course)
-    with secured(raw, "expired.test", course, verify=Verify.NOTHING) as session:
+    timer = start_timer(5)
+    raw = connect_timed(resolve_target(parse_target(LOCAL, port, private=True), timer), timer)
+    with handshake(raw, "expired.test", timer, verify=Verify.NOTHING) as session:
         assert session.version()

@@ -54,15 +54,15 @@ print(json.dumps({"cpu": cpu, "wall": time.monotonic() - started, "peak_mb": end
 CERTIFICATES = """
 import json, resource, sys, time
 from concurrent.futures import ThreadPoolExecutor
-from fleet.probes.target import begin, target
-from fleet.probes.tls import Service, look
+from fleet.probes.target import start_timer, parse_target
+from fleet.probes.tls import Service, look_at
 port, count, rounds = int(sys.argv[1].rpartition(":")[2]), int(sys.argv[3]), int(sys.argv[4])
-services = [Service(target("127.0.0.1", port, private=True), "127.0.0.1") for n in range(count)]
+services = [Service(parse_target("127.0.0.1", port, private=True), "127.0.0.1") for n in range(count)]
 began = resource.getrusage(resource.RUSAGE_SELF)
 started = time.monotonic()
 for _ in range(rounds):
     with ThreadPoolExecutor(100) as pool:
-        if refused := [each for each in pool.map(lambda service: look(service, begin(600)), services) if each.refusals]:
+        if refused := [each for each in pool.map(lambda service: look_at(service, start_timer(600)), services) if each.refusals]:
             raise SystemExit(f"{len(refused)} certificates were refused: {refused[0]}")
 ended = resource.getrusage(resource.RUSAGE_SELF)
 cpu = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime

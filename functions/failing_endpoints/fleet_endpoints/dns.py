@@ -5,8 +5,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet.network import Address, Timed, left
-from fleet.probes.target import Course, Phase, Target, reached, resolved
+from fleet.network import Address, TimedSocket, seconds_left
+from fleet.probes.target import Phase, Target, Timer, connect_timed, resolve_target
 
 if TYPE_CHECKING:
     from dns.message import Message
@@ -41,7 +41,7 @@ def check(name: str, kind: str) -> None:
         raise ValueError(f"nobody can be asked for {kind!r} of {name!r}: {error}") from None
 
 
-def ask(place: Target, name: str, kind: str, course: Course) -> Reply:
+def ask(place: Target, name: str, kind: str, timer: Timer) -> Reply:
     """Ask a server for the records of a type that a name has. Raises `Unreachable`."""
     import dns.flags
     import dns.message
@@ -49,10 +49,10 @@ def ask(place: Target, name: str, kind: str, course: Course) -> Reply:
     import dns.rdatatype
 
     query = dns.message.make_query(name, kind)
-    addresses = resolved(place, course)
-    answer, address = _by_datagram(query, addresses[0], course)
+    addresses = resolve_target(place, timer)
+    answer, address = _by_datagram(query, addresses[0], timer)
     if answer.flags & dns.flags.TC:
-        answer = _by_stream(query, addresses, course)
+        answer = _by_stream(query, addresses, timer)
     wanted = dns.rdatatype.from_text(kind)
     found = [
         record for answered in answer.answer if answered.rdtype == wanted for record in answered
@@ -61,22 +61,22 @@ def ask(place: Target, name: str, kind: str, course: Course) -> Reply:
     return Reply(dns.rcode.to_text(answer.rcode()), tuple(records), address)
 
 
-def _by_datagram(query: "Message", address: Address, course: Course) -> "tuple[Message, str]":
+def _by_datagram(query: "Message", address: Address, timer: Timer) -> "tuple[Message, str]":
     family, place = address
-    with course.phase(Phase.EXCHANGE) as deadline, socket.socket(family, socket.SOCK_DGRAM) as raw:
+    with timer.phase(Phase.EXCHANGE) as deadline, socket.socket(family, socket.SOCK_DGRAM) as raw:
         raw.connect(place)  # so that nobody else's datagrams are received, and a refusal is
         raw.send(query.to_wire())
         while True:
-            raw.settimeout(left(deadline))
+            raw.settimeout(seconds_left(deadline))
             try:
                 return _read(query, raw.recv(DATAGRAM_BYTES)), place[0]
             except Garbled:  # a late answer to another question, perhaps; the right one may follow
                 continue
 
 
-def _by_stream(query: "Message", addresses: list[Address], course: Course) -> "Message":
-    with reached(addresses, course) as raw, course.phase(Phase.EXCHANGE) as deadline:
-        wire = Timed(raw, deadline)
+def _by_stream(query: "Message", addresses: list[Address], timer: Timer) -> "Message":
+    with connect_timed(addresses, timer) as raw, timer.phase(Phase.EXCHANGE) as deadline:
+        wire = TimedSocket(raw, deadline)
         reader = wire.makefile("rb")
         question = query.to_wire()
         wire.sendall(struct.pack(">H", len(question)) + question)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from urllib.parse import SplitResult, quote, urlsplit
 
 from fleet.findings import SUBJECT_CHARACTERS
-from fleet.probes.target import Target, target
+from fleet.probes.target import Target, parse_target
 from fleet.settings import within, written
 from fleet_endpoints import conditions, dns
 from fleet_endpoints.conditions import Condition
@@ -103,7 +103,7 @@ class Endpoint:
             )
         if not (port := parts.port or PORTS.get(self.kind, 0)):
             raise ValueError(f"{self.url!r} names no port")
-        return target(parts.hostname or "", port, private=self.private)
+        return parse_target(parts.hostname or "", port, private=self.private)
 
     @property
     def path(self) -> str:

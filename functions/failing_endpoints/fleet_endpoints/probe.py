@@ -10,10 +10,17 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
-from fleet.network import Timed, ask
-from fleet.probes.starttls import upgrade
-from fleet.probes.target import Course, Phase, Unreachable, begin, reached, resolved
-from fleet.probes.tls import Verify, expiry, secured
+from fleet.network import Request, TimedSocket, send
+from fleet.probes.starttls import start_tls
+from fleet.probes.target import (
+    Phase,
+    Timer,
+    Unreachable,
+    connect_timed,
+    resolve_target,
+    start_timer,
+)
+from fleet.probes.tls import Verify, expiry, handshake
 from fleet_endpoints import dns
 from fleet_endpoints.conditions import Facts
 from fleet_endpoints.endpoints import OWN_WORDS, PORTS, SECRET, Endpoint
@@ -56,20 +63,20 @@ class _Learnt:
 def probe(endpoint: Endpoint, secrets: Mapping[str, str], seconds: float) -> Outcome:
     """Probe an endpoint once, within so many seconds at most; `secrets` are the values of those that it names."""
     learnt = _Learnt()
-    course = begin(min(seconds, endpoint.client.seconds))
+    timer = start_timer(min(seconds, endpoint.client.seconds))
     began, failure = time.monotonic(), None
     try:
         if endpoint.kind == "dns":
-            _dns(endpoint, course, learnt)
+            _dns(endpoint, timer, learnt)
         elif endpoint.kind in ("http", "https"):
-            _http(endpoint, secrets, course, learnt)
+            _http(endpoint, secrets, timer, learnt)
         else:
-            _stream(endpoint, course, learnt)
+            _stream(endpoint, timer, learnt)
     except Unreachable as error:
         failure = error
     took = (time.monotonic() - began) * 1000
     return Outcome(
-        Facts(response_time=took, **learnt.facts), course.seconds, failure, learnt.location
+        Facts(response_time=took, **learnt.facts), timer.seconds, failure, learnt.location
     )
 
 
@@ -109,7 +116,7 @@ def _named(endpoint: Endpoint, phase: Phase) -> str:
     return phase.value
 
 
-def _http(endpoint: Endpoint, secrets: Mapping[str, str], course: Course, learnt: _Learnt) -> None:
+def _http(endpoint: Endpoint, secrets: Mapping[str, str], timer: Timer, learnt: _Learnt) -> None:
     place, usual = endpoint.place, endpoint.place.port == PORTS[endpoint.kind]
     headers = {"Host": str(place).rpartition(":")[0] if usual else str(place)}
     if endpoint.graphql:
@@ -122,15 +129,14 @@ def _http(endpoint: Endpoint, secrets: Mapping[str, str], course: Course, learnt
                 Phase.EXCHANGE, f"the secret in the header {name} is no printable ASCII text"
             )
     with (
-        _connected(endpoint, course, learnt, secure=endpoint.kind == "https") as raw,
-        course.phase(Phase.EXCHANGE),
+        _connected(endpoint, timer, learnt, secure=endpoint.kind == "https") as raw,
+        timer.phase(Phase.EXCHANGE),
     ):
         most = BODY_BYTES if _looks_at_body(endpoint) else 0
         origin, body = (place.name, place.port), _body(endpoint)
         try:
-            answer = ask(
-                raw, origin, endpoint.method, endpoint.path, body, headers, most, course.deadline
-            )
+            request = Request(*origin, endpoint.method, endpoint.path, body, headers)
+            answer = send(request, raw, most, timer.deadline)
         except HTTPException as error:
             said, name = " ".join(str(error).split()), type(error).__name__
             raise (
@@ -142,40 +148,40 @@ def _http(endpoint: Endpoint, secrets: Mapping[str, str], course: Course, learnt
     learnt.location = answer.headers.get("location", "").partition("?")[0]
 
 
-def _stream(endpoint: Endpoint, course: Course, learnt: _Learnt) -> None:
+def _stream(endpoint: Endpoint, timer: Timer, learnt: _Learnt) -> None:
     """TCP, with or without TLS: whether it connects, and what it answers if it is told something."""
-    with _connected(endpoint, course, learnt, secure=endpoint.kind != "tcp") as raw:
+    with _connected(endpoint, timer, learnt, secure=endpoint.kind != "tcp") as raw:
         learnt.facts["connected"] = True
         if endpoint.body:
-            with course.phase(Phase.EXCHANGE) as deadline:
-                wire = Timed(raw, deadline)
+            with timer.phase(Phase.EXCHANGE) as deadline:
+                wire = TimedSocket(raw, deadline)
                 wire.sendall(_body(endpoint))
                 if _looks_at_body(endpoint):
                     learnt.facts["body"] = wire.makefile("rb").read1(BODY_BYTES)
 
 
-def _dns(endpoint: Endpoint, course: Course, learnt: _Learnt) -> None:
+def _dns(endpoint: Endpoint, timer: Timer, learnt: _Learnt) -> None:
     assert endpoint.dns  # noqa: S101 - it is what makes the endpoint one of DNS
-    reply = dns.ask(endpoint.place, endpoint.dns.query_name, endpoint.dns.query_type, course)
+    reply = dns.ask(endpoint.place, endpoint.dns.query_name, endpoint.dns.query_type, timer)
     learnt.facts |= {"connected": True, "ip": reply.address, "dns_rcode": reply.rcode}
     learnt.facts["body"] = "".join(reply.records[-1:]).encode()
 
 
 @contextmanager
 def _connected(
-    endpoint: Endpoint, course: Course, learnt: _Learnt, *, secure: bool
+    endpoint: Endpoint, timer: Timer, learnt: _Learnt, *, secure: bool
 ) -> Iterator[socket.socket]:
     place = endpoint.place
-    with reached(resolved(place, course), course) as raw:
-        with course.phase(Phase.CONNECT):
+    with connect_timed(resolve_target(place, timer), timer) as raw:
+        with timer.phase(Phase.CONNECT):
             learnt.facts["ip"] = raw.getpeername()[0]
         if not secure:
             yield raw
             return
         if endpoint.kind == "starttls":
-            upgrade(raw, "smtp", course)
+            start_tls(raw, "smtp", timer)
         verify = Verify.NOTHING if endpoint.client.insecure else Verify.CHAIN_AND_NAME
-        with secured(raw, place.name, course, verify=verify) as session:
+        with handshake(raw, place.name, timer, verify=verify) as session:
             if any(check.about("CERTIFICATE_EXPIRATION") for check in endpoint.checks):
                 ends = _shown_expiry(session) if endpoint.client.insecure else expiry(session)
                 learnt.facts["certificate_expiration"] = (ends - time.time()) * 1000

@@ -1,4 +1,7 @@
-"""What X.509 certificates say, and what is wrong with those that a server showed: plain values, nothing is called."""
+"""What X.509 certificates say, and what is wrong with those that a server presented.
+
+Everything here is plain values: nothing is called. Terms are those of RFC 5280.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,13 +12,28 @@ from ipaddress import ip_address
 from typing import Any
 
 NAME_CHARACTERS = 100
+NAMES_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What ties a certificate to its issuer: names in canonical form, and key identifiers.
+
+    Either identifier may be missing (RFC 5280, 4.2.1.1 and 4.2.1.2).
+    """
+
+    subject: str
+    issuer: str
+    key: bytes | None = None
+    issuer_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One certificate, valid from the second `not_before` through the second `not_after`.
+    """One certificate, valid from the second `not_before` through the second `not_after` (UTC).
 
-    `subject` and `issuer` are for people; what links certificates are their canonical forms and key identifiers.
+    `subject` and `issuer` are for people; `names` are the DNS names in lower case and the IP
+    addresses among its subject alternative names.
     """
 
     subject: str
@@ -23,16 +41,16 @@ class Certificate:
     not_before: datetime
     not_after: datetime
     names: tuple[str, ...]
-    links: tuple[str, str, bytes | None, bytes | None]
+    links: Links
 
     @property
     def self_issued(self) -> bool:
         """Whether it names itself as its issuer."""
-        return self.links[0] == self.links[1]
+        return self.links.subject == self.links.issuer
 
     @property
     def facts(self) -> dict[str, str]:
-        """What people should know of it."""
+        """What people should know of it, as the detail of a finding."""
         return {
             "subject": self.subject,
             "issuer": self.issuer,
@@ -42,29 +60,39 @@ class Certificate:
         }
 
     def issued(self, other: "Certificate") -> bool:
-        """Whether it is named as the other's issuer."""
-        subject, _, key, _ = self.links
-        _, issuer, _, authority = other.links
-        return subject == issuer and (key == authority or None in (key, authority))
+        """Whether the other one names this as its issuer."""
+        if self.links.subject != other.links.issuer:
+            return False
+        key, named = self.links.key, other.links.issuer_key
+        return key is None or named is None or key == named
 
-    def covers(self, name: str) -> bool:
-        """Whether it is for this host: an address, or a name in ASCII. A wildcard stands for one whole first label."""
-        wildcard = "*." + name.partition(".")[2]
-        return name in self.names or (
-            name.count(".") > 1 and not _is_address(name) and wildcard in self.names
-        )
+    def covers(self, host: str) -> bool:
+        """Whether it is for this host: an address, or a name in ASCII.
+
+        A wildcard stands for one whole first label (RFC 9525, 6.3), and not directly below a
+        top-level domain.
+        """
+        if host in self.names:
+            return True
+        if _is_address(host) or host.count(".") < 2:
+            return False
+        _, _, parent = host.partition(".")
+        return f"*.{parent}" in self.names
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why OpenSSL did not accept what was shown: the code and its text (openssl-verification-options)."""
+    """Why OpenSSL did not accept what was presented: X509_V_ERR_..., and its text.
+
+    The codes are those of the manual page X509_STORE_CTX_get_error(3).
+    """
 
     code: int
     message: str
 
 
-class Fault(StrEnum):
-    """What is wrong with a target's certificates."""
+class Defect(StrEnum):
+    """What is wrong with the certificates of a server, the most telling first."""
 
     EXPIRED = "expired"
     NOT_YET_VALID = "not yet valid"
@@ -75,129 +103,142 @@ class Fault(StrEnum):
     INVALID = "invalid"
 
 
-# X509_V_ERR_...: NOT_YET_VALID, HAS_EXPIRED, UNABLE_TO_GET_ISSUER_CERT, DEPTH_ZERO_SELF_SIGNED_CERT,
-# SELF_SIGNED_CERT_IN_CHAIN, UNABLE_TO_GET_ISSUER_CERT_LOCALLY, UNABLE_TO_VERIFY_LEAF_SIGNATURE, HOSTNAME_MISMATCH,
-# IP_ADDRESS_MISMATCH
-TIME_REFUSALS = {9: Fault.NOT_YET_VALID, 10: Fault.EXPIRED}
-TRUST_REFUSALS = {2, 18, 19, 20, 21}
-NAME_REFUSALS = {62, 64}
+# OpenSSL's codes, by what they come to.
+TIME_REFUSALS = {
+    9: Defect.NOT_YET_VALID,  # CERT_NOT_YET_VALID
+    10: Defect.EXPIRED,  # CERT_HAS_EXPIRED
+}
+TRUST_REFUSALS = {
+    2,  # UNABLE_TO_GET_ISSUER_CERT
+    18,  # DEPTH_ZERO_SELF_SIGNED_CERT
+    19,  # SELF_SIGNED_CERT_IN_CHAIN
+    20,  # UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+    21,  # UNABLE_TO_VERIFY_LEAF_SIGNATURE
+}
+NAME_REFUSALS = {
+    62,  # HOSTNAME_MISMATCH
+    64,  # IP_ADDRESS_MISMATCH
+}
 
 
-def faults(
-    relied: Sequence[Certificate], refusals: Iterable[Refusal], name: str, now: datetime
-) -> dict[Fault, str]:
-    """Return all that is wrong at a time, and what people should know of it.
+def find_defects(
+    chain: Sequence[Certificate], refusals: Iterable[Refusal], host: str, now: datetime
+) -> dict[Defect, str]:
+    """Return all that is wrong at a time, each with what people should know of it.
 
-    OpenSSL stops at the first reason; what the certificates themselves say completes it.
+    `chain` begins with the server's own certificate. OpenSSL stops at its first reason, so what
+    the certificates themselves say completes it.
     """
-    refused = {refusal.code: refusal.message for refusal in refusals}
-    found = {
-        TIME_REFUSALS[code]: message for code, message in refused.items() if code in TIME_REFUSALS
-    }
-    for fault, those in (
-        (Fault.EXPIRED, [told(each) for each in relied if each.not_after < now]),
-        (Fault.NOT_YET_VALID, [told(each) for each in relied if each.not_before > now]),
-    ):
-        if those:
-            found[fault] = "; ".join(those)
-    if refused.keys() & TRUST_REFUSALS:
-        found |= (
-            [_untrusted(relied)] if relied else [(Fault.UNTRUSTED, "; ".join(refused.values()))]
-        )
-    if refused.keys() & NAME_REFUSALS or (relied and not relied[0].covers(name)):
-        names = ", ".join(relied[0].names[:20]) if relied else ""
-        found[Fault.WRONG_HOST] = f"{name} is not among its names: {names or 'it has none'}"
-    if rest := [
-        refused[code]
-        for code in refused.keys() - TIME_REFUSALS.keys() - TRUST_REFUSALS - NAME_REFUSALS
-    ]:
-        found[Fault.INVALID] = "; ".join(rest)
-    return {fault: found[fault] for fault in Fault if fault in found}
+    messages = {refusal.code: refusal.message for refusal in refusals}
+    codes = messages.keys()
+    defects = {defect: messages[code] for code, defect in TIME_REFUSALS.items() if code in messages}
+    if expired := [describe(link) for link in chain if link.not_after < now]:
+        defects[Defect.EXPIRED] = "; ".join(expired)
+    if early := [describe(link) for link in chain if link.not_before > now]:
+        defects[Defect.NOT_YET_VALID] = "; ".join(early)
+    if codes & TRUST_REFUSALS and chain:
+        defect, text = _distrust(chain)
+        defects[defect] = text
+    elif codes & TRUST_REFUSALS:
+        defects[Defect.UNTRUSTED] = "; ".join(messages.values())
+    if codes & NAME_REFUSALS or (chain and not chain[0].covers(host)):
+        names = ", ".join(chain[0].names[:NAMES_SHOWN]) if chain else ""
+        defects[Defect.WRONG_HOST] = f"{host} is not among its names: {names or 'it has none'}"
+    other_codes = codes - TIME_REFUSALS.keys() - TRUST_REFUSALS - NAME_REFUSALS
+    if other_codes:
+        defects[Defect.INVALID] = "; ".join(messages[code] for code in other_codes)
+    return {defect: defects[defect] for defect in Defect if defect in defects}
 
 
-def _untrusted(relied: Sequence[Certificate]) -> tuple[Fault, str]:
-    last = relied[-1]
+def _distrust(chain: Sequence[Certificate]) -> tuple[Defect, str]:
+    last = chain[-1]
     if not last.self_issued:
-        return (
-            Fault.INCOMPLETE_CHAIN,
-            f"{last.issuer}, which issued {last.subject}, is neither shown nor trusted",
-        )
-    if len(relied) == 1:
-        return Fault.SELF_SIGNED, f"{last.subject} signed itself"
-    return Fault.UNTRUSTED, f"the chain leads to {last.subject}, which is not trusted"
+        missing = f"{last.issuer}, which issued {last.subject}, is neither shown nor trusted"
+        return Defect.INCOMPLETE_CHAIN, missing
+    if len(chain) == 1:
+        return Defect.SELF_SIGNED, f"{last.subject} signed itself"
+    return Defect.UNTRUSTED, f"the chain leads to {last.subject}, which is not trusted"
 
 
-def told(certificate: Certificate) -> str:
-    """Say what a certificate is."""
-    valid = f"{certificate.not_before:%Y-%m-%d %H:%M:%S} to {certificate.not_after:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{certificate.subject}, issued by {certificate.issuer}, valid {valid}"
+def describe(certificate: Certificate) -> str:
+    """Say in one line what a certificate is."""
+    since = f"{certificate.not_before:%Y-%m-%d %H:%M:%S}"
+    until = f"{certificate.not_after:%Y-%m-%d %H:%M:%S}"
+    issuer = certificate.issuer
+    return f"{certificate.subject}, issued by {issuer}, valid {since} to {until} UTC"
 
 
-def path(shown: Sequence[Certificate]) -> Iterator[Certificate]:
-    """Yield the certificates that lead upwards from the first, as far as they were shown, in whatever order."""
-    rest = list(shown)
-    here = shown[0] if shown else None
+def chain_upwards(presented: Sequence[Certificate]) -> Iterator[Certificate]:
+    """Yield the first certificate, its issuer and so on, as far as they are among `presented`.
+
+    They may stand in any order. Of several possible issuers the one that is valid longest counts.
+    """
+    rest = list(presented)
+    here = presented[0] if presented else None
     while here:
         yield here
-        rest = [each for each in rest if each != here]
-        above = [] if here.self_issued else [each for each in rest if each.issued(here)]
-        here = max(above, key=lambda each: each.not_after, default=None)
+        rest = [other for other in rest if other != here]
+        issuers = [] if here.self_issued else [other for other in rest if other.issued(here)]
+        here = max(issuers, key=lambda issuer: issuer.not_after, default=None)
 
 
-@lru_cache(maxsize=1_000)  # hundreds of servers show the same few intermediates
+# Lives as long as the process: hundreds of servers present the same few intermediates.
+@lru_cache(maxsize=1_000)
 def parse(der: bytes) -> Certificate:
-    """Read a certificate. Raises `ValueError`."""
+    """Read a certificate in DER. Raises `ValueError`."""
     from asn1crypto import x509
 
     read = x509.Certificate.load(der)
+    links = Links(
+        read.subject.hashable,
+        read.issuer.hashable,
+        read.key_identifier,
+        read.authority_key_identifier,
+    )
     return Certificate(
-        _shown(read.subject),
-        _shown(read.issuer),
-        _moment(read.not_valid_before),
-        _moment(read.not_valid_after),
-        tuple(_names(read.subject_alt_name_value or ())),
-        (
-            read.subject.hashable,
-            read.issuer.hashable,
-            read.key_identifier,
-            read.authority_key_identifier,
-        ),
+        subject=_readable(read.subject),
+        issuer=_readable(read.issuer),
+        not_before=_utc(read.not_valid_before),
+        not_after=_utc(read.not_valid_after),
+        names=tuple(_names(read.subject_alt_name_value or ())),
+        links=links,
     )
 
 
-def _moment(date: Any) -> datetime:
+def _utc(date: Any) -> datetime:
     if not isinstance(date, datetime):  # asn1crypto has a type of its own for the year 0
-        raise ValueError("a date of it is of the year 0")  # noqa: TRY004 - that is the certificate's fault
+        raise ValueError("the certificate has a date in year 0")  # noqa: TRY004 - not a wrong type
     try:
         return date.astimezone(UTC)
-    except OverflowError:  # before the year 1 or after 9999 in UTC
-        raise ValueError(f"{date} is no date") from None
+    except OverflowError:
+        raise ValueError(f"the certificate has a date beyond years 1 to 9999: {date}") from None
 
 
-def _names(general: Iterable[Any]) -> Iterator[str]:
-    for name in general:
-        if (
-            name.name == "dns_name"
-        ):  # as it stands: reading it as Unicode would refuse what is no IDN
+def _names(general_names: Iterable[Any]) -> Iterator[str]:
+    for name in general_names:
+        if name.name == "dns_name":
+            # As the bytes stand: reading them as Unicode would refuse what is no IDN.
             yield name.chosen.contents.decode("ascii", "replace").lower()
         elif name.name == "ip_address":
             yield str(ip_address(name.native))
 
 
-def _shown(name: Any) -> str:
-    """The common name, or else the whole name, as one printable line."""
-    common = [
-        each.native["value"]
-        for part in name.chosen
-        for each in part
-        if each["type"].native == "common_name"
+def _readable(name: Any) -> str:
+    """Return the common name, or else the whole name, as one printable line."""
+    common_names = [
+        str(attribute.native["value"])
+        for relative_name in name.chosen
+        for attribute in relative_name
+        if attribute["type"].native == "common_name"
     ]
-    text = ", ".join(map(str, common)) or name.human_friendly or "nobody"
-    return "".join(each if each.isprintable() else "?" for each in text)[:NAME_CHARACTERS]
+    text = ", ".join(common_names) or name.human_friendly or "nobody"
+    printable = "".join(char if char.isprintable() else "?" for char in text)
+    return printable[:NAME_CHARACTERS]
 
 
-def _is_address(name: str) -> bool:
+def _is_address(host: str) -> bool:
     try:
-        return bool(ip_address(name))
+        ip_address(host)
     except ValueError:  # which is the answer
         return False
+    return True

@@ -1,7 +1,7 @@
-"""From plain text to TLS: what a server of each protocol is told before the handshake.
+"""From plain text to TLS: what each protocol says to a server before the handshake.
 
-The standard library's clients of these protocols open connections of their own and have no limit for all of their
-reads together; so little is said here that it is said over the guarded connection instead.
+The standard library's clients of these protocols open connections of their own and have no limit
+for all of their reads together. So little is said here that it goes over the guarded connection.
 """
 
 import socket
@@ -9,83 +9,98 @@ import struct
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 
-from fleet.network import Timed
-from fleet.probes.target import Course, Phase
+from fleet.network import TimedSocket
+from fleet.probes.target import Phase, Timer
 
+# SMTP lines have at most 512 bytes (RFC 5321, 4.5.3.1), and IMAP servers should take 8,192 bytes
+# (RFC 7162, 4): what is longer, or goes on for more lines, is no dialogue that leads to TLS.
 LINE_BYTES = 8_192
 LINES = 100
-SSL_REQUEST = struct.pack(
-    ">ii", 8, 80_877_103
-)  # PostgreSQL's protocol, "Message Formats", SSLRequest
+
+# https://www.postgresql.org/docs/current/protocol-message-formats.html, SSLRequest: the length
+# of the message, then the number that stands for the request.
+SSL_REQUEST = struct.pack(">ii", 8, 80_877_103)
 
 
-class Refused(OSError):
-    """The server answers, but not with TLS."""
+class NoTls(OSError):
+    """The server answers, but does not begin TLS."""
 
 
-def smtp(wire: Timed, reader: BufferedReader, own: str) -> None:
-    """RFC 3207."""
-    _reply(reader, "220", "its greeting")
-    wire.sendall(f"EHLO [{own}]\r\n".encode())
-    if not any(line[4:].strip().upper() == "STARTTLS" for line in _reply(reader, "250", "EHLO")):
-        raise Refused("the server does not offer STARTTLS")
+def smtp(wire: TimedSocket, reader: BufferedReader) -> None:
+    """Ask for TLS as RFC 3207 says. Raises `NoTls`, and `OSError` of the connection."""
+    _smtp_reply(reader, "220", "its greeting")
+    wire.sendall(f"EHLO {_address_literal(wire)}\r\n".encode())
+    features = _smtp_reply(reader, "250", "EHLO")
+    if not any(line[4:].strip().upper() == "STARTTLS" for line in features):
+        raise NoTls("the server does not offer STARTTLS")
     wire.sendall(b"STARTTLS\r\n")
-    _reply(reader, "220", "STARTTLS")
+    _smtp_reply(reader, "220", "STARTTLS")
 
 
-def imap(wire: Timed, reader: BufferedReader, _own: str) -> None:
-    """RFC 9051, 6.2.1."""
-    if not (greeting := next(_lines(reader))).upper().startswith("* OK"):
-        raise Refused(f"the server greets with {greeting!r:.100}")
+def imap(wire: TimedSocket, reader: BufferedReader) -> None:
+    """Ask for TLS as RFC 9051, 6.2.1 says. Raises `NoTls`, and `OSError` of the connection."""
+    greeting = next(_lines(reader))
+    if not greeting.upper().startswith("* OK"):
+        raise NoTls(f"the server greets with {greeting!r:.100}")
     wire.sendall(b"a STARTTLS\r\n")
     answer = next(line for line in _lines(reader) if line.startswith("a "))
     if not answer.upper().startswith("A OK"):
-        raise Refused(f"STARTTLS was answered with {answer!r:.100}")
+        raise NoTls(f"STARTTLS was answered with {answer!r:.100}")
 
 
-def postgres(wire: Timed, reader: BufferedReader, _own: str) -> None:
-    """PostgreSQL's protocol, "SSL Session Encryption"."""
+def postgres(wire: TimedSocket, reader: BufferedReader) -> None:
+    """Ask for TLS as PostgreSQL's protocol says ("SSL Session Encryption"). Raises as `smtp`."""
     wire.sendall(SSL_REQUEST)
-    if (answer := reader.read(1)) != b"S":
-        said = "it has no TLS" if answer == b"N" else f"{answer!r}"
-        raise Refused(f"SSLRequest was answered with {said}")
+    answer = reader.read(1)
+    if answer == b"N":
+        raise NoTls("the server has no TLS")
+    if answer != b"S":
+        raise NoTls(f"SSLRequest was answered with {answer!r}")
 
 
-PROTOCOLS: dict[str, Callable[[Timed, BufferedReader, str], None]] = {
+PROTOCOLS: dict[str, Callable[[TimedSocket, BufferedReader], None]] = {
     "smtp": smtp,
     "imap": imap,
     "postgres": postgres,
 }
 
 
-def upgrade(raw: socket.socket, protocol: str, course: Course) -> None:
-    """Bring a fresh connection to where the handshake begins. Raises `Unreachable`."""
-    with course.phase(Phase.STARTTLS) as deadline:
-        wire = Timed(raw, deadline)
-        own = raw.getsockname()[0]
-        PROTOCOLS[protocol](wire, wire.makefile("rb"), f"IPv6:{own}" if ":" in own else own)
+def start_tls(raw: socket.socket, protocol: str, timer: Timer) -> None:
+    """Bring a fresh connection to where the handshake begins. Raises `Unreachable`.
+
+    `protocol` is one of `PROTOCOLS`.
+    """
+    with timer.phase(Phase.STARTTLS) as deadline:
+        wire = TimedSocket(raw, deadline)
+        PROTOCOLS[protocol](wire, wire.makefile("rb"))
 
 
-def _reply(reader: BufferedReader, code: str, to: str) -> list[str]:
-    """Read an SMTP reply of one or more lines."""
+def _address_literal(wire: TimedSocket) -> str:
+    """Return how a client without a name introduces itself (RFC 5321, 4.1.3)."""
+    address = wire.own_address
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def _smtp_reply(reader: BufferedReader, code: str, request: str) -> list[str]:
+    """Read an SMTP reply of one or more lines. Raises `NoTls` unless it has the code."""
     lines = []
     for line in _lines(reader):
         lines.append(line)
         if line[3:4] != "-":
             break
     if not lines[-1].startswith(code):
-        raise Refused(f"{to} was answered with {lines[-1]!r:.100}")
+        raise NoTls(f"{request} was answered with {lines[-1]!r:.100}")
     return lines
 
 
 def _lines(reader: BufferedReader) -> Iterator[str]:
+    """Yield lines without their ends. Raises `NoTls` where the server stops, or never does."""
     for _ in range(LINES):
         line = reader.readline(LINE_BYTES)
-        if not line.endswith(b"\n"):
-            raise Refused(
-                "the connection was closed"
-                if len(line) < LINE_BYTES
-                else "the server sends endless lines"
-            )
-        yield line.decode(errors="replace").rstrip("\r\n")
-    raise Refused("the server sends endless lines")
+        if line.endswith(b"\n"):
+            yield line.decode(errors="replace").rstrip("\r\n")
+        elif len(line) < LINE_BYTES:
+            raise NoTls("the connection was closed")
+        else:
+            break
+    raise NoTls("the server sends endless lines")

@@ -1,7 +1,8 @@
 """Where a probe goes, and the guarded way there, phase by phase.
 
-An address is looked at between resolving and connecting. Addresses of private networks are probed only where people
-allow it; loopback, those where machines are told their credentials, and other link-local ones, never.
+Addresses are checked between resolving and connecting. Those of private networks are probed only
+where people allow it; loopback, other link-local addresses and those that give out credentials are
+never probed.
 """
 
 import socket
@@ -11,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import ip_address
 
-from fleet.network import HOST, NUMERIC_END, Address, allowable, connect, left, public, resolve
+from fleet import network
+from fleet.network import Address, connect, is_allowable, is_public, resolve, seconds_left
 
-NAME_CHARACTERS = 253
-BRIEFEST_SECONDS = 0.5  # a probe with less time would only tell that it had none
+BRIEFEST_SECONDS = 0.5  # a probe with less time would only show that it had none
 
 
 class Phase(StrEnum):
@@ -30,7 +30,7 @@ class Phase(StrEnum):
 
 
 class Unreachable(Exception):
-    """A probe got no further than a phase. The text says why; it does not repeat the target."""
+    """A probe ended in a phase. `reason` says why; it does not repeat the target."""
 
     def __init__(self, phase: Phase, reason: str) -> None:
         super().__init__(f"{phase}: {reason}")
@@ -40,7 +40,7 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A host and port; `private` if people allow an address of a private network. See `target`."""
+    """A host and port, made by `parse_target`; a `private` one may have a private address."""
 
     host: str
     port: int
@@ -48,54 +48,39 @@ class Target:
 
     @property
     def name(self) -> str:
-        """The host as certificates and servers name it: without the dot that ends an absolute name."""
+        """The host as certificates and servers name it: without the dot of an absolute name."""
         return self.host.removesuffix(".")
 
     def __str__(self) -> str:
         return f"[{self.name}]:{self.port}" if ":" in self.host else f"{self.name}:{self.port}"
 
 
-def target(host: str, port: int, *, private: bool = False) -> Target:
-    """Take a host as people write it: a name in any script, with or without its last dot, or an address.
+def parse_target(host: str, port: int, *, private: bool = False) -> Target:
+    """Take a host as people write it: a name in any script, or an address (`fleet.network.host`).
 
-    Raises `ValueError` for what is neither. A number is only taken as dotted decimal IPv4 or as IPv6: other spellings
-    (octal, hexadecimal, short) read otherwise elsewhere.
+    Names in other scripts become ASCII as registries do it (UTS 46, RFC 5891). Raises
+    `ValueError` for anything else, and for a port that is none.
     """
     if not 1 <= port <= 65_535:
         raise ValueError(f"a port is 1 to 65535, not {port}")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if ":" in bare or NUMERIC_END.fullmatch(bare.lower()):
-        return Target(_address(bare), port, private)
-    name = bare.lower() if bare.isascii() else _ascii(bare)
-    plain = name.removesuffix(".")
-    if NUMERIC_END.fullmatch(plain) or not HOST.fullmatch(plain) or len(plain) > NAME_CHARACTERS:
-        raise ValueError(f"{host!r} is no host name")
-    return Target(name, port, private)
+    return Target(network.host(host if host.isascii() else _punycode(host)), port, private)
 
 
-def _address(text: str) -> str:
-    try:
-        if "%" not in text:
-            return str(ip_address(text))
-    except ValueError:  # it is refused below
-        pass
-    raise ValueError(f"{text!r} is no address in its plain form")
-
-
-def _ascii(name: str) -> str:
+def _punycode(name: str) -> str:
     import idna
 
     try:
         return idna.encode(name, uts46=True).decode()
     except idna.IDNAError as error:
-        raise ValueError(f"{name!r} is no host name: {error}") from None
+        raise ValueError(f"{name!r} is not a host name: {error}") from None
 
 
 @dataclass(slots=True)
-class Course:
-    """A probe under way: when it must have ended, and the seconds that each phase has taken so far, in their order.
+class Timer:
+    """The time of one probe: when it must have ended, and what each phase has taken so far.
 
-    A phase that is entered again (by another attempt) adds to its time.
+    `deadline` is a time of `time.monotonic()`. `seconds` has the phases in their order; one that
+    is entered again, by another attempt, adds to its time.
     """
 
     deadline: float
@@ -103,47 +88,54 @@ class Course:
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[float]:
-        """Time a phase; yield the deadline. An `OSError` within becomes `Unreachable` of this phase."""
+        """Time a phase; yield the deadline. An `OSError` within becomes `Unreachable`."""
         began = time.monotonic()
         try:
-            left(self.deadline)
+            seconds_left(self.deadline)
             yield self.deadline
         except OSError as error:
-            raise Unreachable(phase, _said(error)) from error
+            raise Unreachable(phase, _reason(error)) from error
         finally:
             self.seconds[phase] = self.seconds.get(phase, 0) + time.monotonic() - began
 
 
-def begin(seconds: float) -> Course:
-    """Begin a probe that may take so many seconds in all."""
-    return Course(time.monotonic() + seconds)
+def start_timer(seconds: float) -> Timer:
+    """Return the timer of a probe that begins now and may take so many seconds in all."""
+    return Timer(time.monotonic() + seconds)
 
 
-def resolved(place: Target, course: Course) -> list[Address]:
-    """Resolve a target, once. Raises `Unreachable`, also if any of its addresses may not be probed."""
-    with course.phase(Phase.RESOLVE) as deadline:
-        addresses = resolve(place.host, place.port, deadline)
+def resolve_target(target: Target, timer: Timer) -> list[Address]:
+    """Resolve a target, once. Raises `Unreachable`, also if any address may not be probed."""
+    with timer.phase(Phase.RESOLVE) as deadline:
+        addresses = resolve(target.host, target.port, deadline)
     for _, address in addresses:
-        if not allowable(address[0]):
-            raise Unreachable(
-                Phase.RESOLVE,
-                f"{address[0]} is neither public nor of a network that `private: true` allows, and is never probed",
-            )
-        if not (place.private or public(address[0])):
-            raise Unreachable(
-                Phase.RESOLVE,
-                f"{address[0]} is an address of a private network, which is probed only with `private: true`",
-            )
+        _check_address(address[0], private=target.private)
     return addresses
 
 
-def reached(addresses: list[Address], course: Course) -> socket.socket:
-    """Connect to the first address that answers; the caller closes the socket. Raises `Unreachable`."""
-    with course.phase(Phase.CONNECT) as deadline:
+def _check_address(address: str, *, private: bool) -> None:
+    """Raise `Unreachable` for an address that may not be probed."""
+    if not is_allowable(address):
+        raise Unreachable(
+            Phase.RESOLVE,
+            f"{address} is never probed: it is neither public nor in a network "
+            "that `private: true` allows",
+        )
+    if not (private or is_public(address)):
+        raise Unreachable(
+            Phase.RESOLVE,
+            f"{address} is in a private network, which is probed only with `private: true`",
+        )
+
+
+def connect_timed(addresses: list[Address], timer: Timer) -> socket.socket:
+    """Connect to the first address that answers; the caller closes it. Raises `Unreachable`."""
+    with timer.phase(Phase.CONNECT) as deadline:
         return connect(addresses, deadline)
 
 
-def _said(error: OSError) -> str:
+def _reason(error: OSError) -> str:
+    """Say in a few words what an error of a socket means."""
     match error:
         case TimeoutError():
             return "no answer in time"

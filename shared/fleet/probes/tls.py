@@ -1,8 +1,9 @@
-"""TLS to a target: verified as a careful client would, and told as it is when that fails.
+"""TLS to a target: verified as a careful client would, and described as it is when that fails.
 
-Trust is the system's (or what `SSL_CERT_FILE` names) and, for one target, the `authorities` that people add as PEM.
-The flags are the same on every version of Python: a chain may end at any certificate that is trusted, the strictness
-that Python 3.13 adds and browsers lack is left out, and a name counts only among the alternative names.
+Trust is the system's (or what `SSL_CERT_FILE` names) and, for one service, the `authorities` that
+people add as PEM. The flags are the same on every version of Python: a chain may end at any
+certificate that is trusted, the strictness that Python 3.13 adds and browsers lack is left out, and
+a name counts only among the alternative names.
 """
 
 import ssl
@@ -16,23 +17,25 @@ from enum import Enum
 from functools import lru_cache
 from socket import socket
 
-from fleet.network import left
-from fleet.probes.certificates import NAME_REFUSALS, Certificate, Refusal, parse, path
-from fleet.probes.starttls import upgrade
+from fleet.network import Address, seconds_left
+from fleet.probes.certificates import NAME_REFUSALS, Certificate, Refusal, chain_upwards, parse
+from fleet.probes.starttls import start_tls
 from fleet.probes.target import (
     BRIEFEST_SECONDS,
-    Course,
     Phase,
     Target,
+    Timer,
     Unreachable,
-    begin,
-    reached,
-    resolved,
+    connect_timed,
+    resolve_target,
+    start_timer,
 )
 
-DER = 2  # as _ssl names it: X509_FILETYPE_ASN1
-# Reading the system's authorities takes longer than a probe: it is done once, not by every thread that begins.
-_making = threading.Lock()
+DER = 2  # X509_FILETYPE_ASN1, as Python's module _ssl names the encoding
+
+# Lives as long as the process. Reading the system's authorities takes longer than a probe: only one
+# of many threads that begin together does it.
+_context_lock = threading.Lock()
 
 
 class Verify(Enum):
@@ -45,10 +48,11 @@ class Verify(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A target whose TLS is looked at.
+    """A target whose certificates are looked at.
 
-    `name` is what it is asked for, `starttls` the protocol that begins in plain text, if one does, and `authorities`
-    the PEM of those that are trusted beside the system's.
+    `name` is the host that the client asks for, `starttls` the protocol that begins in plain text
+    (a key of `starttls.PROTOCOLS`, or nothing), and `authorities` the PEM of what is trusted beside
+    the system's.
     """
 
     target: Target
@@ -57,41 +61,45 @@ class Service:
     authorities: str = ""
 
     def __str__(self) -> str:
-        return f"{self.target}" + (f" as {self.name}" if self.name != self.target.name else "")
+        if self.name == self.target.name:
+            return str(self.target)
+        return f"{self.target} as {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a service showed: its certificates from its own upwards, and why verification refused them, if it did.
+class Presented:
+    """What a service presented in its handshakes.
 
-    `relied` are those that count: what of a verified chain was shown, or else the way up as far as it was shown. A
-    superfluous certificate, such as an old cross-signature, is none of them.
+    `address` is where it was asked. `chain` are the certificates that count, from the service's own
+    upwards: of a verified chain those that were presented, or else the way up as far as it was
+    presented. A superfluous certificate, such as an old cross-signature, is not part of it.
+    `refusals` say why verification failed, if it did.
     """
 
     address: str
-    relied: tuple[Certificate, ...]
+    chain: tuple[Certificate, ...]
     refusals: tuple[Refusal, ...] = ()
 
 
-def secured(
+def handshake(
     raw: socket,
     name: str,
-    course: Course,
+    timer: Timer,
     *,
     authorities: str = "",
     verify: Verify = Verify.CHAIN_AND_NAME,
 ) -> ssl.SSLSocket:
-    """Make TLS of a connection; `name` is what the certificate must be for, and is told to the server (SNI).
+    """Begin TLS on a connection, with `name` as SNI and as what the certificate must be for.
 
-    The connection is the result's from here on, and closed if this fails. Raises `Unreachable`, whose cause is the
-    `ssl.SSLCertVerificationError` if the certificate is at fault.
+    The connection belongs to the result from here on, and is closed if this fails. Raises
+    `Unreachable`, whose cause is the `ssl.SSLCertVerificationError` if the certificate is at fault.
     """
-    with course.phase(Phase.TLS) as deadline, raw:  # what is wrapped is taken out of `raw`
-        with _making:
+    with timer.phase(Phase.TLS) as deadline, raw:  # wrap_socket takes the connection out of `raw`
+        with _context_lock:
             context = _context(verify, authorities)
         session = context.wrap_socket(raw, server_hostname=name, do_handshake_on_connect=False)
         try:
-            session.settimeout(left(deadline))  # for the handshake as a whole
+            session.settimeout(seconds_left(deadline))  # for the handshake as a whole
             session.do_handshake()
         except BaseException:
             session.close()
@@ -100,101 +108,133 @@ def secured(
 
 
 def expiry(session: ssl.SSLSocket) -> float:
-    """When the server's own certificate, which was verified, expires: seconds since 1970."""
-    return float(ssl.cert_time_to_seconds(str((session.getpeercert() or {})["notAfter"])))
+    """Return when the server's own certificate, which was verified, expires: seconds since 1970."""
+    certificate = session.getpeercert() or {}
+    return float(ssl.cert_time_to_seconds(str(certificate["notAfter"])))
 
 
-def looks(
+def look_at_all(
     services: Iterable[Service], seconds: float, at_once: int, deadline: float
-) -> Iterator[tuple[Service, Look | Unreachable | None]]:
-    """Look at many services, so many at once and each for so many seconds at most, until a time of `time.monotonic()`.
+) -> Iterator[tuple[Service, Presented | Unreachable | None]]:
+    """Look at many services, `at_once` at a time and each for `seconds` at most.
 
-    One that cannot be reached is tried once more when all others are done, if there is time for that. None stands for
-    a look that there was no time for.
+    This ends at the deadline, a time of `time.monotonic()`. A service that cannot be reached is
+    tried once more when all others are done, if there is time. None stands for a look that there
+    was no time for.
     """
 
-    def attempt(
-        service: Service, known: Unreachable | None = None
-    ) -> tuple[Service, Look | Unreachable | None]:
+    def attempt(service: Service) -> Presented | Unreachable | None:
         rest = deadline - time.monotonic()
-        if rest < (seconds if known else min(seconds, BRIEFEST_SECONDS)):
-            return service, known
+        if rest < min(seconds, BRIEFEST_SECONDS):
+            return None
         try:
-            return service, look(service, begin(min(seconds, rest)))
+            return look_at(service, start_timer(min(seconds, rest)))
         except Unreachable as error:
-            return service, error
+            return error
         except Exception as error:  # noqa: BLE001 - one odd server must not hide the others
-            return service, Unreachable(Phase.TLS, f"{type(error).__name__}: {error}")
+            return Unreachable(Phase.TLS, f"{type(error).__name__}: {error}")
 
-    again = []
+    def attempt_again(failed: tuple[Service, Unreachable]) -> Presented | Unreachable | None:
+        service, failure = failed
+        if deadline - time.monotonic() < seconds:
+            return failure
+        return attempt(service)
+
+    services = list(services)
+    failures: list[tuple[Service, Unreachable]] = []
     with ThreadPoolExecutor(at_once) as pool:
-        for service, seen in pool.map(attempt, services):
-            if isinstance(seen, Unreachable):
-                again.append((service, seen))
+        for service, result in zip(services, pool.map(attempt, services), strict=True):
+            if isinstance(result, Unreachable):
+                failures.append((service, result))
             else:
-                yield service, seen
-        yield from pool.map(lambda failed: attempt(*failed), again)
+                yield service, result
+        for (service, failure), result in zip(
+            failures, pool.map(attempt_again, failures), strict=True
+        ):
+            yield service, result or failure
 
 
-def look(service: Service, course: Course) -> Look:
-    """Look at a service's certificates, whatever is wrong with them. Raises `Unreachable` if it shows none.
+def look_at(service: Service, timer: Timer) -> Presented:
+    """Look at a service's certificates, whatever is wrong with them.
 
-    What verification refuses is asked again with less insistence, at the same address: first for the chain alone,
-    then for nothing. A service in order costs one connection.
+    What verification refuses is asked for again with less insistence, at the same address: first
+    for the chain alone, then for nothing. A service in order costs one connection. Raises
+    `Unreachable` if it presents no certificate.
     """
-    addresses = resolved(service.target, course)
-    refusals: list[Refusal] = []
+    addresses = resolve_target(service.target, timer)
     verify = Verify.CHAIN_AND_NAME
+    refusals: list[Refusal] = []
     while True:
-        raw = reached(addresses, course)
+        raw = connect_timed(addresses, timer)
+        addresses = [_connected_address(raw, timer)]
+        host = addresses[0][1][0]
         try:
-            with raw:  # for the handshake it is taken out
-                with course.phase(Phase.CONNECT):
-                    addresses = [(raw.family, raw.getpeername())]
-                return Look(
-                    addresses[0][1][0], _relied(raw, service, course, verify), tuple(refusals)
-                )
+            return Presented(host, _read_chain(raw, service, timer, verify), tuple(refusals))
         except Unreachable as error:
-            if not isinstance(error.__cause__, ssl.SSLCertVerificationError):
-                if refusals and error.phase is Phase.TLS:  # what is known is told
-                    return Look(addresses[0][1][0], (), tuple(refusals))
+            refusal = _refusal(error)
+            if refusal is None:
+                if refusals and error.phase is Phase.TLS:  # what is known so far is reported
+                    return Presented(host, (), tuple(refusals))
                 raise
-            refusal = Refusal(error.__cause__.verify_code, error.__cause__.verify_message)
         refusals.append(refusal)
-        named = verify is Verify.CHAIN_AND_NAME and refusal.code in NAME_REFUSALS
-        verify = Verify.CHAIN if named else Verify.NOTHING
+        only_name = verify is Verify.CHAIN_AND_NAME and refusal.code in NAME_REFUSALS
+        verify = Verify.CHAIN if only_name else Verify.NOTHING
 
 
-def _relied(
-    raw: socket, service: Service, course: Course, verify: Verify
+def _connected_address(raw: socket, timer: Timer) -> Address:
+    """Return where a connection leads; closes it if it is gone already. Raises `Unreachable`."""
+    try:
+        with timer.phase(Phase.CONNECT):
+            return raw.family, raw.getpeername()
+    except Unreachable:
+        raw.close()
+        raise
+
+
+def _refusal(error: Unreachable) -> Refusal | None:
+    """Return why verification refused a certificate; None if something else went wrong."""
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Refusal(cause.verify_code, cause.verify_message)
+    return None
+
+
+def _read_chain(
+    raw: socket, service: Service, timer: Timer, verify: Verify
 ) -> tuple[Certificate, ...]:
-    if service.starttls:
-        upgrade(raw, service.starttls, course)
-    with secured(
-        raw, service.name, course, authorities=service.authorities, verify=verify
-    ) as session:
+    """Do one handshake, close the connection, and return the chain. Raises `Unreachable`."""
+    with raw:  # for the handshake it is taken out
+        if service.starttls:
+            start_tls(raw, service.starttls, timer)
+        session = handshake(
+            raw, service.name, timer, authorities=service.authorities, verify=verify
+        )
+    with session:
         try:
-            shown = [parse(each) for each in _chain(session, "get_unverified_chain")]
+            presented = [parse(der) for der in _chain_der(session, "get_unverified_chain")]
             if verify is Verify.NOTHING:
-                return tuple(path(shown))
-            verified = _chain(session, "get_verified_chain")
-            return tuple(each for each in map(parse, verified) if each in shown)
+                return tuple(chain_upwards(presented))
+            verified = [parse(der) for der in _chain_der(session, "get_verified_chain")]
         except ValueError as error:
             raise Unreachable(
                 Phase.TLS, f"a certificate of its chain cannot be read: {error}"
             ) from error
+    return tuple(certificate for certificate in verified if certificate in presented)
 
 
-def _chain(session: ssl.SSLSocket, method: str) -> list[bytes]:
+def _chain_der(session: ssl.SSLSocket, method: str) -> list[bytes]:
+    """Return a chain of a session, each certificate in DER."""
     if sys.version_info >= (3, 13):
         return list(getattr(session, method)())
     # The same since Python 3.10, not yet made public there.
     within = session._sslobj  # type: ignore[attr-defined]  # noqa: SLF001
-    return [each.public_bytes(DER) for each in getattr(within, method)() or ()]
+    certificates = getattr(within, method)() or ()
+    return [certificate.public_bytes(DER) for certificate in certificates]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # lives as long as the process
 def _context(verify: Verify, authorities: str) -> ssl.SSLContext:
+    """Return the settings of a handshake. Raises `Unreachable` for authorities that are no PEM."""
     if verify is Verify.NOTHING:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
@@ -206,7 +246,7 @@ def _context(verify: Verify, authorities: str) -> ssl.SSLContext:
             context.load_verify_locations(cadata=authorities)
         except (ValueError, TypeError, ssl.SSLError) as error:
             raise Unreachable(
-                Phase.TLS, f"the authorities to trust are no certificates in PEM: {error}"
+                Phase.TLS, f"the authorities to trust are not certificates in PEM: {error}"
             ) from None
     context.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
     context.hostname_checks_common_name = False

@@ -27,7 +27,7 @@ from fleet import aws
 from fleet.findings import Finding, Severity
 from fleet.probes.certificates import Refusal, parse
 from fleet.probes.target import Phase, Unreachable
-from fleet.probes.tls import Look, Service
+from fleet.probes.tls import Presented, Service
 from fleet.settings import SettingsError, load, parse_entries
 
 EVENT = json.loads(
@@ -65,7 +65,7 @@ def test_the_ladder_is_exact_to_the_second_and_holds_between_its_steps(
 
 def looked(left: timedelta, above: timedelta = 1_000 * DAY, *refusals: Refusal) -> list[Finding]:
     chain = (replace(LEAF, not_after=NOW + left), replace(MIDDLE, not_after=NOW + above))
-    return list(of_endpoint(SERVICE, Look("192.0.2.7", chain, refusals), NOW))
+    return list(of_endpoint(SERVICE, Presented("192.0.2.7", chain, refusals), NOW))
 
 
 def test_an_endpoint_whose_certificate_expires_is_a_finding_with_dates_and_issuer() -> None:
@@ -172,10 +172,10 @@ def test_an_entry_names_an_endpoint(entry: str, shown: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        ("{host: a b}", "'a b' is no host name"),
-        ("{host: 127.0.1}", "'127.0.1' is no address in its plain form"),
+        ("{host: a b}", "'a b' is not a host name"),
+        ("{host: 127.0.1}", "'127.0.1' is not a host name or an IP address in its usual form"),
         ("{host: a.test, port: 70000}", "a port is 1 to 65535, not 70000"),
-        ("{host: a.test, sni: b/c}", "'b/c' is no host name"),
+        ("{host: a.test, sni: b/c}", "'b/c' is not a host name"),
         ("{host: a.test, starttls: ftp}", "is none of"),
         ("{host: a.test, prot: 1}", "unknown: prot"),
         ("{port: 443}", "host"),
@@ -269,17 +269,19 @@ def listing(text: str, part: str = "") -> None:
     )
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, **seen: Look | Unreachable | None) -> list[Service]:
+def answering(
+    monkeypatch: pytest.MonkeyPatch, **seen: Presented | Unreachable | None
+) -> list[Service]:
     asked: list[Service] = []
 
-    def looks(
+    def look_at_all(
         services: Iterable[Service], seconds: float, at_once: int, deadline: float
-    ) -> Iterator[tuple[Service, Look | Unreachable | None]]:
+    ) -> Iterator[tuple[Service, Presented | Unreachable | None]]:
         assert 0 < deadline - time.monotonic() < Context.remaining_ms / 1000
         asked.extend(services)
         yield from ((each, seen[each.name.partition(".")[0]]) for each in asked)
 
-    monkeypatch.setattr(app, "looks", looks)
+    monkeypatch.setattr(app, "look_at_all", look_at_all)
     return asked
 
 
@@ -297,7 +299,7 @@ def test_the_job_reports_endpoints_faulty_entries_and_what_aws_keeps(
         "- {host: dead.test}\n- {host: lost.test, authority: /fleet/authorities/none}\n- {host: late.test}",
         "-2",
     )
-    ending = Look("192.0.2.7", (replace(LEAF, not_after=pki.NOW + 20 * DAY),))
+    ending = Presented("192.0.2.7", (replace(LEAF, not_after=pki.NOW + 20 * DAY),))
     asked = answering(
         monkeypatch, good=ending, dead=Unreachable(Phase.RESOLVE, "no such name"), late=None
     )

@@ -6,10 +6,11 @@ import pytest
 
 from fleet import secrets
 from fleet.errors import Permanent, Refused, Transient
-from fleet.http import Gone, Target, judge, retry_after, target
+from fleet.http import Gone, Url, parse_url, raise_unless_success, retry_after
+from fleet.network import Answer
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-PLACE = Target("https", "hooks.example.com", 443, "/services/T0/B0/hunter2", guarded=True)
+PLACE = Url("https", "hooks.example.com", 443, "/services/T0/B0/hunter2", guarded=True)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ PLACE = Target("https", "hooks.example.com", 443, "/services/T0/B0/hunter2", gua
     ],
 )
 def test_an_address_of_the_web_may_be_called(url: str) -> None:
-    assert target(url).guarded
+    assert parse_url(url).guarded
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_an_address_of_the_web_may_be_called(url: str) -> None:
 )
 def test_a_url_that_no_call_should_follow_is_refused(url: str) -> None:
     with pytest.raises(Permanent):
-        target(url)
+        parse_url(url)
 
 
 @pytest.mark.parametrize(
@@ -89,12 +90,12 @@ def test_a_url_that_no_call_should_follow_is_refused(url: str) -> None:
     ],
 )
 def test_the_allow_list_is_of_exact_hosts_and_ports(url: str, guarded: bool) -> None:
-    assert target(url, {"127.0.0.1:8080"}).guarded is guarded
+    assert parse_url(url, {"127.0.0.1:8080"}).guarded is guarded
 
 
 def test_plain_http_needs_the_allow_list() -> None:
     with pytest.raises(Permanent, match="is not https"):
-        target("http://127.0.0.1:8081/api", {"127.0.0.1:8080"})
+        parse_url("http://127.0.0.1:8081/api", {"127.0.0.1:8080"})
 
 
 @pytest.mark.parametrize(
@@ -114,19 +115,19 @@ def test_what_is_no_success_raises(status: int, kind: type[Exception]) -> None:
     with pytest.raises(
         kind, match=rf"^https://hooks.example.com:443 answered {status}: no$"
     ) as raised:
-        judge(PLACE, status, {}, b"no")
+        raise_unless_success(PLACE, Answer(status, {}, b"no"))
     assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_only_2xx_is_a_success(status: int) -> None:
-    judge(PLACE, status, {}, b"")
+    raise_unless_success(PLACE, Answer(status, {}, b""))
 
 
 @pytest.mark.parametrize(("status", "waits"), [(429, 7.0), (503, 7.0), (500, None), (408, None)])
 def test_who_may_ask_for_a_wait(status: int, waits: float | None) -> None:
     with pytest.raises(Transient) as raised:
-        judge(PLACE, status, {"retry-after": "7"}, b"")
+        raise_unless_success(PLACE, Answer(status, {"retry-after": "7"}, b""))
     assert raised.value.retry_after == waits
 
 
@@ -161,7 +162,10 @@ def test_a_wait_until_a_date_is_never_too_short() -> None:
 def test_an_error_shows_neither_the_path_nor_a_secret() -> None:
     secrets._fetched.add("whsec_abc")
     with pytest.raises(Permanent) as raised:
-        judge(PLACE, 404, {}, b"nothing at /services/T0/B0/hunter2 for\nwhsec_abc " + b"x" * 1_000)
+        raise_unless_success(
+            PLACE,
+            Answer(404, {}, b"nothing at /services/T0/B0/hunter2 for\nwhsec_abc " + b"x" * 1_000),
+        )
     assert str(raised.value).startswith(
         "https://hooks.example.com:443 answered 404: nothing at [path] for [secret] x"
     )

@@ -1,8 +1,44 @@
-"""Which addresses are public, and which may be allowed. How calls go out is tested in tests/delivery."""
+"""Hosts, and which addresses are public or may be allowed. tests/delivery has the calls."""
 
 import pytest
 
-from fleet.network import LOOPBACK_VARIABLE, allowable, public
+from fleet.network import LOOPBACK_VARIABLE, host, is_allowable, is_public
+
+
+@pytest.mark.parametrize(
+    ("text", "spelling"),
+    [
+        ("Www.Example.COM", "www.example.com"),
+        ("example.com.", "example.com."),
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:DB8:0::7", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+    ],
+)
+def test_a_host_has_one_spelling(text: str, spelling: str) -> None:
+    assert host(text) == spelling
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a b",
+        "a..b",
+        "bücher.example",
+        "127.1",
+        "0x7f.0.0.1",
+        "127.0.0.1.",
+        "fe80::1%eth0",
+        "[127.0.0.1]",
+        "[example.com]",
+        "a" * 64,
+        ".".join(["a" * 60] * 5),
+    ],
+)
+def test_anything_else_is_not_a_host(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a host name or an IP address in its usual form"):
+        host(text)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +109,7 @@ from fleet.network import LOOPBACK_VARIABLE, allowable, public
     ],
 )
 def test_an_address_that_is_not_public_is_known(address: str) -> None:
-    assert not public(address)
+    assert not is_public(address)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +124,7 @@ def test_an_address_that_is_not_public_is_known(address: str) -> None:
     ],
 )
 def test_a_public_address_is_known(address: str) -> None:
-    assert public(address)
+    assert is_public(address)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +143,7 @@ def test_a_public_address_is_known(address: str) -> None:
     ],
 )
 def test_a_private_network_may_be_allowed(address: str) -> None:
-    assert allowable(address)
+    assert is_allowable(address)
 
 
 @pytest.mark.parametrize(
@@ -144,14 +180,14 @@ def test_a_private_network_may_be_allowed(address: str) -> None:
 def test_where_credentials_are_told_and_what_is_no_private_network_nobody_may_allow(
     address: str,
 ) -> None:
-    assert not allowable(address)
+    assert not is_allowable(address)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.255.255.254", "::1"])
 def test_loopback_may_be_allowed_only_where_the_environment_says_so(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not allowable(address)
+    assert not is_allowable(address)
     monkeypatch.setenv(LOOPBACK_VARIABLE, "1")
-    assert allowable(address)
-    assert not allowable("0.0.0.0")
+    assert is_allowable(address)
+    assert not is_allowable("0.0.0.0")

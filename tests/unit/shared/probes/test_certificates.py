@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from tests import certificate_authority as pki
 from tests.certificate_authority import NOW
 
-from fleet.probes.certificates import Certificate, Fault, Refusal, faults, parse, path
+from fleet.probes.certificates import (
+    Certificate,
+    Defect,
+    Links,
+    Refusal,
+    chain_upwards,
+    find_defects,
+    parse,
+)
 
 SECOND = timedelta(seconds=1)
 LEAF = parse(pki.leaf("good.test").der)
@@ -37,16 +45,18 @@ def test_what_a_certificate_says_is_shown_in_one_short_line() -> None:
 
 @pytest.mark.parametrize(
     ("beyond", "found"),
-    [(-SECOND, []), (0 * SECOND, []), (SECOND, [Fault.EXPIRED])],
+    [(-SECOND, []), (0 * SECOND, []), (SECOND, [Defect.EXPIRED])],
     ids=["a second before", "its last second", "a second after"],
 )
-def test_a_certificate_holds_through_its_last_second(beyond: timedelta, found: list[Fault]) -> None:
-    assert list(faults([LEAF], [], "good.test", LEAF.not_after + beyond)) == found
+def test_a_certificate_holds_through_its_last_second(
+    beyond: timedelta, found: list[Defect]
+) -> None:
+    assert list(find_defects([LEAF], [], "good.test", LEAF.not_after + beyond)) == found
 
 
-@pytest.mark.parametrize(("beyond", "found"), [(-SECOND, [Fault.NOT_YET_VALID]), (0 * SECOND, [])])
-def test_a_certificate_holds_from_its_first_second(beyond: timedelta, found: list[Fault]) -> None:
-    assert list(faults([LEAF], [], "good.test", LEAF.not_before + beyond)) == found
+@pytest.mark.parametrize(("beyond", "found"), [(-SECOND, [Defect.NOT_YET_VALID]), (0 * SECOND, [])])
+def test_a_certificate_holds_from_its_first_second(beyond: timedelta, found: list[Defect]) -> None:
+    assert list(find_defects([LEAF], [], "good.test", LEAF.not_before + beyond)) == found
 
 
 @pytest.mark.parametrize(
@@ -73,40 +83,40 @@ def test_a_certificate_covers_hosts_among_its_names(
 
 
 def test_the_path_leads_upwards_as_far_as_it_was_shown() -> None:
-    assert list(path([LEAF, ROOT, MIDDLE])) == [LEAF, MIDDLE, ROOT]
-    assert list(path([LEAF, ROOT])) == [LEAF]
-    assert list(path([LEAF, LEAF, MIDDLE, MIDDLE])) == [LEAF, MIDDLE]
-    assert list(path([])) == []
+    assert list(chain_upwards([LEAF, ROOT, MIDDLE])) == [LEAF, MIDDLE, ROOT]
+    assert list(chain_upwards([LEAF, ROOT])) == [LEAF]
+    assert list(chain_upwards([LEAF, LEAF, MIDDLE, MIDDLE])) == [LEAF, MIDDLE]
+    assert list(chain_upwards([])) == []
 
 
 def test_of_two_that_could_be_the_issuer_the_longer_valid_counts() -> None:
     older = replace(MIDDLE, not_after=MIDDLE.not_after - SECOND)
-    assert list(path([LEAF, older, MIDDLE])) == [LEAF, MIDDLE]
+    assert list(chain_upwards([LEAF, older, MIDDLE])) == [LEAF, MIDDLE]
 
 
 def test_certificates_that_issue_each_other_end_somewhere() -> None:
-    one = replace(LEAF, links=("a", "b", None, None))
-    other = replace(LEAF, links=("b", "a", None, None))
-    assert list(path([one, other])) == [one, other]
+    one = replace(LEAF, links=Links("a", "b"))
+    other = replace(LEAF, links=Links("b", "a"))
+    assert list(chain_upwards([one, other])) == [one, other]
 
 
 @pytest.mark.parametrize(
     ("code", "fault"),
     [
-        (9, Fault.NOT_YET_VALID),
-        (10, Fault.EXPIRED),
-        (18, Fault.UNTRUSTED),
-        (20, Fault.UNTRUSTED),
-        (62, Fault.WRONG_HOST),
-        (64, Fault.WRONG_HOST),
-        (66, Fault.INVALID),
-        (99_999, Fault.INVALID),
+        (9, Defect.NOT_YET_VALID),
+        (10, Defect.EXPIRED),
+        (18, Defect.UNTRUSTED),
+        (20, Defect.UNTRUSTED),
+        (62, Defect.WRONG_HOST),
+        (64, Defect.WRONG_HOST),
+        (66, Defect.INVALID),
+        (99_999, Defect.INVALID),
     ],
 )
-def test_a_refusal_is_told_though_no_certificate_was_seen(code: int, fault: Fault) -> None:
-    found = faults([], [Refusal(code, "so it is")], "a.test", NOW)
+def test_a_refusal_is_told_though_no_certificate_was_seen(code: int, fault: Defect) -> None:
+    found = find_defects([], [Refusal(code, "so it is")], "a.test", NOW)
     assert list(found) == [fault]
-    assert "so it is" in found[fault] or fault is Fault.WRONG_HOST
+    assert "so it is" in found[fault] or fault is Defect.WRONG_HOST
 
 
 @pytest.mark.parametrize("date", [b"00001231235959Z", b"9999123123-0100"])
