@@ -214,7 +214,7 @@ def test_what_a_rule_could_not_deliver_or_delivered_twice_is_one_alert(
             "resources": [], "detail": {"pipeline": "deploy-shop", "state": "FAILED", "execution-id": "x"},
         }
     )  # fmt: skip
-    (target,) = real()["Resources"]["TriageAlertsOnPipeline"]["Properties"]["Targets"]
+    (target,) = real()["Resources"]["TriageAlertsOnResource"]["Properties"]["Targets"]
     policy = target["RetryPolicy"]
     origin = {
         "RULE_ARN": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/pipeline",

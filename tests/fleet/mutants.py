@@ -1,6 +1,7 @@
 """Copies of the template with one protection taken away or weakened, for every protection of every resource."""
 
 import copy
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,13 @@ def if_exists(conditions: dict[str, object]) -> object:
     return {f"{operator}IfExists": keys for operator, keys in conditions.items()}
 
 
+def of_any_stack(arns: object) -> object:
+    """Weaken patterns that name the stack to what any stack has."""
+    return json.loads(
+        json.dumps(arns).replace("${AWS::StackName}-", "").replace("${AWS::StackName}", "*")
+    )
+
+
 # What each protection is weakened to. A name stands for a property wherever it is; all of them are removed as well.
 WEAKENED: dict[str, tuple[Weaker, ...]] = {
     # Redrive and dead letters.
@@ -50,13 +58,13 @@ WEAKENED: dict[str, tuple[Weaker, ...]] = {
     # Who may send, publish or act, and on what.
     "Principal": (to("*"), to({"AWS": "*"}), to({"Service": "*"})),
     "Condition": (to({}), if_exists),
-    "aws:SourceArn": (to("*"), to("arn:aws:*:*:*:*")),
+    "aws:SourceArn": (to("*"), to("arn:aws:*:*:*:*"), of_any_stack),
     "aws:SourceAccount": (to("*"), to([{"Ref": "AWS::AccountId"}, "111111111111"])),
     "events:source": (to("aws.health"), to(["fleet", "aws.health"])),
     "events:detail-type": (to("Start Pipeline"), to(["Job Report", "Start Pipeline"])),
     "dynamodb:LeadingKeys": (to("*"), lambda keys: [*listed(keys), "*"]),
     "Action": (to("*"), lambda actions: [*listed(actions), "iam:PassRole"]),
-    "Resource": (to("*"),),
+    "Resource": (to("*"), of_any_stack),
     # Retention and encryption.
     "MessageRetentionPeriod": (to(60), to(345_600)),
     "RetentionInDays": (to(1),),

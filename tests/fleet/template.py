@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
@@ -75,6 +76,40 @@ def named(value: object) -> str:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             return name
     return ""
+
+
+def text(value: object) -> str:
+    """Return what a text or a `!Sub` says, with its variables as they stand there, or nothing."""
+    match value:
+        case str(text) | {"Fn::Sub": str(text)}:
+            return text
+    return ""
+
+
+# What stands between `arn:${AWS::Partition}:` and a resource's own name, and the property with that name.
+ARNS = {
+    "AWS::CloudWatch::Alarm": ("cloudwatch", "alarm:", "AlarmName"),
+    "AWS::Events::Rule": ("events", "rule/", "Name"),
+    "AWS::SNS::Topic": ("sns", "", "TopicName"),
+    "AWS::SQS::Queue": ("sqs", "", "QueueName"),
+    "AWS::Serverless::Function": ("lambda", "function:", "FunctionName"),
+}
+
+
+def arn(template: Template, logical_id: str) -> str:
+    """Return a resource's ARN as `!Sub` would be given it, or nothing when its name is not explicit."""
+    resource = template["Resources"].get(logical_id, {})
+    if resource.get("Type") not in ARNS:
+        return ""
+    service, prefix, key = ARNS[resource["Type"]]
+    name = text(resource["Properties"].get(key))
+    here = "${AWS::Region}:${AWS::AccountId}"
+    return f"arn:${{AWS::Partition}}:{service}:{here}:{prefix}{name}" if name else ""
+
+
+def covers(template: Template, value: object, logical_id: str) -> bool:
+    """Whether a policy's ARN, which may be a pattern, is one of this resource."""
+    return named(value) == logical_id or fnmatchcase(arn(template, logical_id), text(value) or "-")
 
 
 def listed(value: object) -> list[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.fleet.template import REMOVED, Template, real, resources, seeded
+from tests.fleet.template import REMOVED, Template, covers, real, resources, seeded
 
 from fleet.runtime.telemetry import NAMESPACE
 
@@ -17,12 +17,12 @@ def violations(template: Template) -> Iterator[str]:
     statement = template["Resources"]["AlarmsTopicPolicy"]["Properties"]["PolicyDocument"][
         "Statement"
     ][0]
-    publishing = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+    publishing = statement["Condition"]["ArnLike"]["aws:SourceArn"]
     for name, alarm in alarms.items():
         if alarm.get("AlarmActions") != [TOPIC] or alarm.get("OKActions") != [TOPIC]:
             yield f"{name}: must tell AlarmsTopic when it begins and when it ends"
-        if {"Fn::GetAtt": [name, "Arn"]} not in publishing:
-            yield f"{name}: may not publish: add it to AlarmsTopicPolicy"
+        if not covers(template, publishing, name):
+            yield f"{name}: may not publish: begin its AlarmName with ${{AWS::StackName}}-"
         wanted = "breaching" if name == SILENT else "notBreaching"
         if alarm.get("TreatMissingData") != wanted:
             yield f"{name}: must take missing data for {wanted}"
@@ -76,16 +76,16 @@ ALARM = f"Resources/{SILENT}/Properties"
             id="comparison",
         ),
         pytest.param(
-            "Resources/TriageTooLate/Properties/OKActions",
+            "Resources/TriageAlertsTooLate/Properties/OKActions",
             REMOVED,
-            "TriageTooLate: must tell",
+            "TriageAlertsTooLate: must tell",
             id="end",
         ),
         pytest.param(
-            "Resources/AlarmsTopicPolicy/Properties/PolicyDocument/Statement/0/Condition/ArnEquals/aws:SourceArn",
-            [],
+            "Resources/DeadLettersPresent/Properties/AlarmName",
+            "dead-letters-present",
             "DeadLettersPresent: may not publish",
-            id="policy",
+            id="name of no stack",
         ),
     ],
 )

@@ -1,11 +1,15 @@
 """What can be read is asked for: triage's rules and its readers name the same events."""
 
+import json
+
 import pytest
 from tests.fleet.template import Template, real, resources, seeded
 
 from fleet_triage.sources import EVENTS
 
 QUEUE = {"Fn::GetAtt": ["TriageAlertsQueue", "Arn"]}
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html, "Event pattern size"
+LONGEST_PATTERN = 2048
 # AWS sends these through a topic, or triage has them from its own queue and publishes them itself.
 NOT_BY_RULE = {("aws.ses", "*"), ("fleet", "Alert")}
 
@@ -13,9 +17,10 @@ NOT_BY_RULE = {("aws.ses", "*"), ("fleet", "Alert")}
 def asked_for(template: Template) -> set[tuple[str, str]]:
     """The events, by source and detail type, that rules lead to triage's queue."""
     patterns = [
-        rule["EventPattern"]
+        pattern
         for _, rule in resources(template, "AWS::Events::Rule")
         if any(target["Arn"] == QUEUE for target in rule["Targets"])
+        for pattern in rule["EventPattern"].get("$or", [rule["EventPattern"]])
     ]
     return {
         (source, kind)
@@ -40,16 +45,26 @@ def test_rules_ask_for_what_can_be_read() -> None:
     assert violations(real()) == []
 
 
+def test_a_pattern_is_short_enough_for_eventbridge() -> None:
+    rules = dict(resources(real(), "AWS::Events::Rule"))
+    lengths = {name: len(json.dumps(rule["EventPattern"])) for name, rule in rules.items()}
+
+    assert {name: length for name, length in lengths.items() if length > LONGEST_PATTERN} == {}
+
+
+ALARM = "Resources/TriageAlertsOnAccount/Properties/EventPattern/$or/0"
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
         (
-            "EventPattern/source",
+            "source",
             ["aws.health"],
             "aws.cloudwatch / CloudWatch Alarm State Change is read, and no rule",
         ),
         (
-            "EventPattern/detail-type",
+            "detail-type",
             ["CloudWatch Alarm"],
             "CloudWatch Alarm is asked for, and nothing reads it",
         ),
@@ -57,6 +72,4 @@ def test_rules_ask_for_what_can_be_read() -> None:
     ids=["source", "detail type"],
 )
 def test_what_rules_miss_is_named(path: str, value: object, said: str) -> None:
-    assert said in "\n".join(
-        violations(seeded(f"Resources/TriageAlertsOnAlarm/Properties/{path}", value))
-    )
+    assert said in "\n".join(violations(seeded(f"{ALARM}/{path}", value)))

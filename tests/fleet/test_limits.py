@@ -106,7 +106,7 @@ SCHEDULE = f"{PRUNE}/Events/Schedule/Properties/ScheduleExpression"
         pytest.param(
             "Globals/Function/Timeout",
             REMOVED,
-            "StartPipeline: its Timeout",
+            "PruneObjects: its Timeout",
             id="left to a default",
         ),
         pytest.param(

@@ -21,6 +21,7 @@ from tests.fleet.template import (
     resources,
     seeded,
     statements,
+    text,
 )
 from tools.manifest import ROOT, snake_case
 
@@ -54,6 +55,12 @@ FOR_OTHERS = {
 }
 ACCOUNT = "${AWS::AccountId}"
 PARAMETERS = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+# Names of functions, queues, schedules, rules and alarms, as patterns.
+NAMED = (
+    r"(:function:|:sqs:\$\{AWS::Region\}:\$\{AWS::AccountId\}:|:schedule/default/|:rule/|:alarm:)"
+)
+PATTERN = re.compile(rf"{NAMED}[^:]*(\$\{{AWS::StackName\}}.*)?\*$")
+OF_THE_STACK = re.compile(rf"{NAMED}\$\{{AWS::StackName\}}-")
 MAKER = "shared/fleet/aws.py"
 
 ANYTHING = re.compile(r"""(\bResource:\s*\[?|^\s*-)\s*(["']?)\*\2\s*([\],}]|$)""")
@@ -64,6 +71,7 @@ def violations(template: Template, sources: dict[str, tuple[str, ...]]) -> list[
     rules = (
         of_roles,
         of_wildcards,
+        of_stacks,
         of_actions,
         of_parameters,
         of_principals,
@@ -129,9 +137,9 @@ def _of_ssm(
     source = "\n".join(sources)
     variables = function["Environment"]["Variables"].items()
     given = {
-        name: _text(value)
+        name: text(value)
         for name, value in variables
-        if name.endswith("_PARAMETER") or _text(value).startswith("/")
+        if name.endswith("_PARAMETER") or text(value).startswith("/")
     }
     for variable, name in given.items():
         if not re.fullmatch(rf"/\$\{{AWS::StackName\}}/{snake_case(job)}/[a-z0-9_]+", name):
@@ -141,7 +149,7 @@ def _of_ssm(
         for grant in grants(template, f"{job}Role")
         if "ssm:GetParameter" in listed(grant["Action"])
     ]
-    permitted = {_text(arn) or str(arn) for grant in reading for arn in listed(grant["Resource"])}
+    permitted = {text(arn) or str(arn) for grant in reading for arn in listed(grant["Resource"])}
     needed = {f"{PARAMETERS}{name}" for name in given.values()}
     if "secrets.using(" in source or "fleet_endpoints.trials" in source:
         needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/secrets/*"}
@@ -155,14 +163,6 @@ def _of_ssm(
         yield f"{job}Role: may read {arn}, which its environment does not name: remove it"
 
 
-def _text(value: object) -> str:
-    """Return what a text or a !Sub says, or nothing."""
-    match value:
-        case str(text) | {"Fn::Sub": str(text)}:
-            return text
-    return ""
-
-
 def of_wildcards(template: Template) -> Iterator[str]:
     for name, document in documents(template):
         for statement in statements(document):
@@ -171,6 +171,16 @@ def of_wildcards(template: Template) -> Iterator[str]:
             for action in listed(statement.get("Action")):
                 if re.search(r"[*?]", action):
                     yield f"{name}: {action} permits more than is called: list the actions"
+
+
+def of_stacks(template: Template) -> Iterator[str]:
+    """A pattern of names is of the stack's own: they all begin with its name."""
+    for name, document in documents(template):
+        for statement in statements(document):
+            sources = conditions(statement).get("aws:SourceArn", [])
+            for arn in map(text, [*_on(statement), *sources]):
+                if PATTERN.search(arn) and not OF_THE_STACK.search(arn):
+                    yield f"{name}: {arn} is of other stacks too: begin the name with ${{AWS::StackName}}-"
 
 
 def of_actions(template: Template) -> Iterator[str]:
@@ -213,7 +223,7 @@ def of_principals(template: Template) -> Iterator[str]:
             if keys.get("aws:SourceAccount") != [{"Ref": "AWS::AccountId"}]:
                 yield f"{name}: lets {principal} act for anybody: add the condition aws:SourceAccount, this account"
             if not (sources := keys.get("aws:SourceArn")) or not all(
-                named(arn) or ACCOUNT in _text(arn) for arn in sources
+                named(arn) or ACCOUNT in text(arn) for arn in sources
             ):
                 yield f"{name}: lets {principal} act for anybody: add the condition aws:SourceArn, of this account"
 
@@ -273,16 +283,16 @@ def conditions(statement: Properties) -> dict[str, list[object]]:
     }
 
 
-def of_comments(text: str) -> Iterator[str]:
+def of_comments(source: str) -> Iterator[str]:
     """Yield each line of the template that permits an action on everything without saying why."""
-    for number, reason in stars(text):
+    for number, reason in stars(source):
         if len(reason.split()) < 3:
             yield f'template.yaml:{number}: Resource "*": name the resource, or say in a comment why none can be named'
 
 
-def stars(text: str) -> Iterator[tuple[int, str]]:
+def stars(source: str) -> Iterator[tuple[int, str]]:
     """Yield the number of each line with `Resource: "*"`, and its comment."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(source.splitlines(), start=1):
         code, _, comment = line.partition(" #")
         if ANYTHING.search(code):
             yield number, comment
@@ -540,7 +550,7 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
             id="account",
         ),
         pytest.param(
-            f"{QUEUE_POLICY}/Condition/ArnEquals", REMOVED, "condition aws:SourceArn", id="source"
+            f"{QUEUE_POLICY}/Condition/ArnLike", REMOVED, "condition aws:SourceArn", id="source"
         ),
         pytest.param(f"{QUEUE_POLICY}/Principal", "*", "'*' is no service", id="anybody"),
         pytest.param(f"{TRUST}/Condition", REMOVED, "SchedulerRole: lets", id="trust"),

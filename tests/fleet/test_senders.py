@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.fleet.template import Properties, Template, listed, named, resources, statements
+from tests.fleet.template import arn as unresolved
 from tools.manifest import ROOT
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -48,22 +49,25 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return dict(json.loads(target.read_text()))
 
 
-def resolved(value: Any) -> Any:
+def resolved(template: Template, value: Any) -> Any:
     """Return the value with every reference in it replaced by a name or an ARN of this account."""
     match value:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), "Arn"]}:
-            return PSEUDO.get(name) or arn(name)
+            return PSEUDO.get(name) or arn(template, name)
         case {"Fn::Sub": str(text)}:
-            return re.sub(r"\$\{([\w:]+)\}", lambda match: resolved({"Ref": match[1]}), text)
+            return re.sub(r"\$\{([\w:]+)\}", lambda variable: PSEUDO[variable[1]], text)
         case dict():
-            return {name: resolved(inner) for name, inner in value.items()}
+            return {name: resolved(template, inner) for name, inner in value.items()}
         case list():
-            return [resolved(inner) for inner in value]
+            return [resolved(template, inner) for inner in value]
     return value
 
 
-def arn(name: str) -> str:
-    return f"arn:aws:any:{REGION}:{ACCOUNT}:{name}"
+def arn(template: Template, name: str) -> str:
+    """Return the ARN that a resource will have."""
+    found = resolved(template, {"Fn::Sub": unresolved(template, name)})
+    assert found, f"{name} has no explicit name"
+    return str(found)
 
 
 def allowed(policies: list[Properties], request: Request) -> bool:
@@ -98,11 +102,11 @@ def allows(statement: Properties, request: Request) -> bool:
 
 def policies(template: Template, resource: str) -> list[Properties]:
     """Return the policies of a queue or topic."""
-    found = resources(template, *ACTIONS)
     return [
-        resolved(policy["PolicyDocument"])
-        for _, policy in found
-        if resource in map(named, [*policy.get("Queues", []), *policy.get("Topics", [])])
+        resolved(template, policy["PolicyDocument"])
+        for _, policy in resources(template, *ACTIONS)
+        for name in map(named, [*policy.get("Queues", []), *policy.get("Topics", [])])
+        if arn(template, name) == resource
     ]
 
 
@@ -110,20 +114,24 @@ def wanted(template: Template) -> Iterator[Request]:
     """Yield what has to be let through: every rule's and subscription's deliveries, its failed ones, and alarms'."""
     for name, rule in resources(template, "AWS::Events::Rule"):
         for target in rule["Targets"]:
-            for queue in (named(target["Arn"]), named(target["DeadLetterConfig"]["Arn"])):
-                yield Request("events.amazonaws.com", "sqs:SendMessage", arn(queue), arn(name))
+            for queue in (target["Arn"], target["DeadLetterConfig"]["Arn"]):
+                yield request(template, "events", "sqs:SendMessage", named(queue), name)
     for _, subscription in resources(template, "AWS::SNS::Subscription"):
-        queues = [named(subscription["Endpoint"])] if subscription["Protocol"] == "sqs" else []
-        for queue in (*queues, named(subscription["RedrivePolicy"]["deadLetterTargetArn"])):
-            yield Request(
-                "sns.amazonaws.com",
-                "sqs:SendMessage",
-                arn(queue),
-                arn(named(subscription["TopicArn"])),
-            )
+        queues = [subscription["RedrivePolicy"]["deadLetterTargetArn"]]
+        if subscription["Protocol"] == "sqs":
+            queues.append(subscription["Endpoint"])
+        topic = named(subscription["TopicArn"])
+        for queue in queues:
+            yield request(template, "sns", "sqs:SendMessage", named(queue), topic)
     for name, alarm in resources(template, "AWS::CloudWatch::Alarm"):
         for topic in (*alarm["AlarmActions"], *alarm["OKActions"]):
-            yield Request("cloudwatch.amazonaws.com", "sns:Publish", arn(named(topic)), arn(name))
+            yield request(template, "cloudwatch", "sns:Publish", named(topic), name)
+
+
+def request(template: Template, service: str, action: str, resource: str, source: str) -> Request:
+    """Return what a service asks for when `source` has it act on `resource`; both are logical ids."""
+    arns = arn(template, resource), arn(template, source)
+    return Request(f"{service}.amazonaws.com", action, *arns)
 
 
 def foreign(request: Request) -> Iterator[Request]:
@@ -140,18 +148,20 @@ def foreign(request: Request) -> Iterator[Request]:
         ],
     )
     if request.action == "sqs:SendMessage":
-        yield replace(request, source=arn("AnotherOfThisAccount"))
+        *_, name = re.split("[:/]", request.source)
+        yield replace(request, source=request.source.replace(name, "another"))
+        yield replace(request, source=request.source.replace(name, f"another-{name}"))
 
 
 def test_what_feeds_a_queue_or_topic_is_let_through_and_nothing_else(deployed: Template) -> None:
     requests = set(wanted(deployed))
     for request in requests:
-        own = policies(deployed, request.resource.rsplit(":", 1)[-1])
+        own = policies(deployed, request.resource)
         assert allowed(own, request), request
         assert [each for each in foreign(request) if allowed(own, each)] == []
     fed = {request.resource for request in requests}
-    unfed = [name for name, _ in resources(deployed, "AWS::SQS::Queue") if arn(name) not in fed]
-    assert [name for name in unfed if policies(deployed, name)] == []
+    queues = {arn(deployed, name) for name, _ in resources(deployed, "AWS::SQS::Queue")}
+    assert [queue for queue in queues - fed if policies(deployed, queue)] == []
 
 
 def test_nothing_else_has_a_policy_of_its_own(deployed: Template) -> None:
