@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -48,14 +47,9 @@ class Watched:
 
 
 def missed(watched: Watched, now: datetime, grace: timedelta) -> list[datetime]:
-    """Return the runs that a silent job owes: two that were due since its last report or its schedule's last change.
-
-    Nothing is owed before the later of the two should have begun and `grace` has passed since. Where the schedule
-    has no second (it runs once, or has ended), the first is enough.
-    """
-    heard = max(watched.changed, watched.last_report or watched.changed)
-    due = list(islice(watched.schedule.due(heard), 2))
-    return due if due and due[-1] + watched.schedule.window + grace <= now else []
+    """Return the runs that a silent job owes since its last report, or since its schedule's last change."""
+    since = max(watched.changed, watched.last_report or watched.changed)
+    return watched.schedule.missed(since, now, grace)
 
 
 def silent(watched: Watched, owed: list[datetime], log_group: str) -> Finding:
@@ -81,7 +75,7 @@ def silent(watched: Watched, owed: list[datetime], log_group: str) -> Finding:
 def unread(subject: str, error: Exception) -> Finding:
     """Say that nobody knows; the subject is the schedule's, so that this never resolves what was found before."""
     title = f"the schedule of {subject} cannot be read, so nobody knows whether it runs"
-    return Finding(subject, title, detail={"error": str(error)})
+    return Finding(subject, title, detail={"error": aws.trouble(error)})
 
 
 def shown(time: datetime) -> str:

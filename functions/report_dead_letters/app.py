@@ -14,7 +14,7 @@ from fleet import aws
 from fleet.dead_letters.causes import Cause, masked, outline
 from fleet.dead_letters.letters import Letter
 from fleet.dead_letters.looking import DeadLetters
-from fleet.findings import Finding, Severity, Unread
+from fleet.findings import Finding, Severity, Unread, span
 from fleet.runtime.scheduled import Run, scheduled
 from fleet.settings import load, required, within
 
@@ -95,7 +95,7 @@ def findings(
             else Severity.WARNING,
             detail={
                 "dead letters": group.letters,
-                "oldest": f"{age.days} d {age.seconds // 3600} h, since {letter.first_seen:%Y-%m-%d %H:%M} UTC",
+                "oldest": f"{span(age)}, since {letter.first_seen:%Y-%m-%d %H:%M} UTC",
                 "reason": masked(letter.reason),
                 "event": letter.body,
                 "given up by": f"{letter.route.value} {letter.source}",

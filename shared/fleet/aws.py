@@ -6,15 +6,20 @@ Every job calls AWS, so boto3 is imported at once: Lambda runs a function's impo
 import functools
 import os
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from fleet.errors import Transient
+
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SSMProvider
     from boto3 import client as client  # noqa: PLC0414 - boto3's stubs know each service's client by its name
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 else:
     # All attempts of one call, with their backoff, end within 45 seconds: sooner than any function's time-out.
     CONFIG = Config(
@@ -60,6 +65,79 @@ UNFIT_FOR_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 def error_code(error: ClientError) -> str:
     """The code by which AWS names the error, such as `AccessDeniedException`."""
     return error.response.get("Error", {}).get("Code", "Unknown")
+
+
+def trouble(error: BaseException) -> str:
+    """Say in one line what went wrong with a call to AWS, such as `AccessDenied: User x may not`.
+
+    That is the code and the message of an answer, and the type and the text of any other error.
+    """
+    if isinstance(error, ClientError):
+        name = error_code(error)
+        text = error.response.get("Error", {}).get("Message", "")
+    else:
+        name = type(error).__name__
+        text = str(error)
+    return f"{name}: {text}" if text else name
+
+
+# PutEvents takes ten events of 256 KB together, by the size that the EventBridge User Guide, "Calculating PutEvents
+# event entry size", gives: UTF-8 text, and 14 bytes for a time.
+EVENTS_AT_ONCE = 10
+EVENT_BYTES_AT_ONCE = 256_000
+TIME_BYTES = 14
+
+
+def put_events(
+    entries: Sequence["PutEventsRequestEntryTypeDef"], events: "EventBridgeClient | None" = None
+) -> list[str]:
+    """Put events on their buses, in as few calls as EventBridge takes, and return their ids.
+
+    `events` is the client, if it is not the function's own. Raises `Transient` when EventBridge did not take some of
+    a call's events, with the reason for the first; later calls are then not made. Raises what botocore raises, too.
+    """
+    events = events or client("events")
+    ids = []
+    for batch in event_batches(entries):
+        results = events.put_events(Entries=batch)["Entries"]
+        # PutEvents answers 200 for an entry that it did not take.
+        refused = [result for result in results if "ErrorCode" in result]
+        if refused:
+            code = refused[0]["ErrorCode"]
+            text = refused[0].get("ErrorMessage", "no reason given")
+            count = f"{len(refused)} of {len(batch)} events"
+            raise Transient(f"EventBridge did not take {count}: {code}: {text}")
+        ids += [result["EventId"] for result in results]
+    return ids
+
+
+def event_batches(
+    entries: Iterable["PutEventsRequestEntryTypeDef"],
+) -> Iterator[list["PutEventsRequestEntryTypeDef"]]:
+    """Yield the entries, in their order, in as few groups as PutEvents takes; one that is too large stands alone."""
+    batch: list[PutEventsRequestEntryTypeDef] = []
+    batch_bytes = 0
+    for entry in entries:
+        entry_bytes = _entry_bytes(entry)
+        full = len(batch) == EVENTS_AT_ONCE or batch_bytes + entry_bytes > EVENT_BYTES_AT_ONCE
+        if batch and full:
+            yield batch
+            batch = []
+            batch_bytes = 0
+        batch.append(entry)
+        batch_bytes += entry_bytes
+    if batch:
+        yield batch
+
+
+def _entry_bytes(entry: "PutEventsRequestEntryTypeDef") -> int:
+    texts = [
+        entry.get("Source", ""),
+        entry.get("DetailType", ""),
+        entry.get("Detail", ""),
+        *entry.get("Resources", []),
+    ]
+    return sum(len(text.encode()) for text in texts) + TIME_BYTES
 
 
 def partition(region: str) -> str:

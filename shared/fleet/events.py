@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -67,6 +68,18 @@ def shape(value: object) -> str:
         case dict():
             return f"an object of {', '.join(sorted(value))[:SHOWN_CHARACTERS] or 'nothing'}"
     return f"a value of type {type(value).__name__}"
+
+
+def moment(text: object) -> datetime | None:
+    """Read an ISO 8601 time, in UTC; one without a zone is in UTC already. None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # Other text, or a zone that takes the time out of the years 1 to 9999.
+        return None
 
 
 def _inner(document: Any, depth: int) -> Iterator[Event]:

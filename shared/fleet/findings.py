@@ -5,7 +5,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any, Self
@@ -96,6 +96,23 @@ def cut(text: str, characters: int) -> str:
         return text
     notice = f"… (cut from {len(text)} characters)"
     return text[: characters - len(notice)] + notice
+
+
+def span(length: timedelta) -> str:
+    """Write a length of time in its largest units: `3 d 2 h`, `26 h 5 min`, `45 min`, `30 s`.
+
+    Hours become days from 48 on. A second unit of zero is left out, and so is the sign.
+    """
+    seconds = int(abs(length).total_seconds())
+    minutes = seconds // 60
+    hours = minutes // 60
+    if hours >= 48:
+        days, rest = divmod(hours, 24)
+        return f"{days} d {rest} h" if rest else f"{days} d"
+    if hours:
+        rest = minutes % 60
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{minutes} min" if minutes else f"{seconds} s"
 
 
 def fit(

@@ -10,7 +10,7 @@ from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain, count, takewhile
+from itertools import chain, count, islice, takewhile
 from typing import Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -75,6 +75,18 @@ class Schedule:
                 f"{self.expression!r} is no cron(...) of six fields, no rate(...) and no at(...)"
             )
         return takewhile(lambda time: self.end is None or time <= self.end, times)
+
+    def missed(self, since: datetime, now: datetime, grace: timedelta) -> list[datetime]:
+        """Return the due times that a job has missed which was silent `since` its last report: two, one or none.
+
+        It has missed them once the second should have begun (its window included) and `grace` has passed since. Where
+        the schedule has no second (it runs once, or has ended), the first counts. Raises `ValueError` as `due` does.
+        """
+        due = list(islice(self.due(since), 2))
+        if not due:
+            return []
+        latest_begin = due[-1] + self.window
+        return due if latest_begin + grace <= now else []
 
 
 def _naive(time: datetime, zone: ZoneInfo) -> datetime:

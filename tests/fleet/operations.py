@@ -21,6 +21,7 @@ IAM_NAMES = {
 # What the layer calls for a job that uses this name of it.
 OF_THE_LAYER = {
     "fleet.aws.parameter": {"ssm:GetParameter"},
+    "fleet.aws.put_events": {"events:PutEvents"},
     "fleet.settings.entries": {"ssm:GetParameter"},
     "fleet.settings.parameter": {"ssm:GetParameter"},
     "fleet.secrets.using": {"ssm:GetParameter"},

@@ -41,6 +41,7 @@ from fleet.dead_letters.redrive import (
     Step,
     discard,
 )
+from fleet.findings import span
 from tools.errors import FleetError
 from tools.operate import deployed
 from tools.terminal import complain, console, say
@@ -259,9 +260,7 @@ def _letters(letters: Iterable[Letter], now: datetime) -> Table:
 
 
 def _age(letter: Letter, now: datetime) -> str:
-    age = max(now - letter.first_seen, timedelta())
-    days, rest = age.days, age.seconds
-    return f"{days} d {rest // 3600} h" if days else f"{rest // 3600} h {rest % 3600 // 60} min"
+    return span(max(now - letter.first_seen, timedelta()))
 
 
 def _selected(sweep: Sweep, selection: Selection, now: datetime) -> list[Letter]:
@@ -432,10 +431,8 @@ def main(words: Sequence[str]) -> int:
         return int(asked.act(asked, queue, datetime.now(UTC)))
     except (FleetError, NotRecorded) as error:
         complain(str(error))
-    except ClientError as error:
-        complain(f"AWS refused it: {error}")
-    except BotoCoreError as error:
-        complain(f"AWS cannot be reached: {error}")
+    except (BotoCoreError, ClientError) as error:
+        complain(aws.trouble(error))
     except KeyboardInterrupt:
         return 130
     return 1

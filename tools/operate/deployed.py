@@ -107,7 +107,7 @@ def _outputs(name: str) -> dict[str, str]:
             raise FleetError(
                 f"there is no stack {name} in {region}: mend --stack, --region or --profile"
             ) from None
-        raise FleetError(f"the stack {name} cannot be read: {error}") from None
+        raise FleetError(f"the stack {name} cannot be read: {aws.trouble(error)}") from None
     except BotoCoreError as error:
-        raise FleetError(f"AWS cannot be reached: {error}") from None
+        raise FleetError(f"the stack {name} cannot be read: {aws.trouble(error)}") from None
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from fleet import aws
 from fleet.dead_letters.causes import Cause, decoded, folded
 from fleet.dead_letters.parking import MAX_RECEIVES, REASON_CHARACTERS
+from fleet.events import moment
 from fleet.findings import cut
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _parked(letter: Letter, facts: Mapping[str, str]) -> Letter:
         reason=facts["reason"],
         error_type=facts["error_type"],
         attempts=_count(facts.get("attempts")),
-        first_seen=_moment(letter.first_seen, facts.get("first_seen")),
+        first_seen=_first_moment(letter.first_seen, facts.get("first_seen")),
         source=source,
         origin=source if service_of(source) == "sqs" else "",
         trace=facts.get("message_id", ""),
@@ -164,7 +165,7 @@ def _not_delivered(letter: Letter, facts: Mapping[str, str]) -> Letter:
         letter,
         route=Route.RULE,
         job=job_of(target),
-        first_seen=_moment(letter.first_seen, event.get("time")),
+        first_seen=_first_moment(letter.first_seen, event.get("time")),
         source=facts["RULE_ARN"],
         origin=target if service_of(target) in ("sqs", "lambda", "sns", "events") else "",
         trace=str(event.get("id", "")),
@@ -184,7 +185,7 @@ def _not_started(letter: Letter, facts: Mapping[str, str]) -> Letter:
         letter,
         route=Route.SCHEDULE,
         job=job_of(schedule),
-        first_seen=_moment(letter.first_seen, facts.get("SCHEDULED_TIME")),
+        first_seen=_first_moment(letter.first_seen, facts.get("SCHEDULED_TIME")),
         source=schedule,
         origin=origin,
         body=body,
@@ -246,7 +247,7 @@ def _recorded(letter: Letter, document: Any) -> Letter:
                 reason="SNS could not deliver it to a subscription, and does not say why",
                 error_type="NotDelivered",
                 attempts=0,
-                first_seen=_moment(letter.first_seen, envelope.get("Timestamp")),
+                first_seen=_first_moment(letter.first_seen, envelope.get("Timestamp")),
                 source=topic,
                 origin=topic,
                 redrives=_enveloped(envelope.get("MessageAttributes")),
@@ -271,7 +272,7 @@ def _invoked(letter: Letter, function: str, record: Mapping[str, Any]) -> Letter
         reason=str(said.get("errorMessage") or f"Lambda gave it up: {condition}"),
         error_type=str(said.get("errorType") or kind or condition),
         attempts=attempts if type(attempts) is int else 0,
-        first_seen=_moment(
+        first_seen=_first_moment(
             letter.first_seen, event.get("scheduled_at"), event.get("time"), record.get("timestamp")
         ),
         source=function,
@@ -295,16 +296,10 @@ def _with(letter: Letter, **facts: Any) -> Letter:
     return replace(letter, **facts)
 
 
-def _moment(otherwise: datetime, *texts: object) -> datetime:
-    """The first of the texts that is a time, in UTC."""
-    for text in texts:
-        try:
-            if isinstance(text, str):
-                time = datetime.fromisoformat(text)
-                return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue  # a keyword that nobody replaced, say; the next may be a time
-    return otherwise
+def _first_moment(otherwise: datetime, *texts: object) -> datetime:
+    """The first of the texts that is a time: a keyword that Scheduler did not replace is none."""
+    moments = (moment(text) for text in texts)
+    return next((time for time in moments if time), otherwise)
 
 
 def _enveloped(attributes: object) -> int:

@@ -5,8 +5,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from fleet import aws
 from fleet.dead_letters.causes import decoded
 from fleet.dead_letters.letters import service_of
+from fleet.errors import Transient
 
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
@@ -94,12 +96,11 @@ def _to_bus(clients: Clients, bus: str, body: str, _: Mapping[str, Any]) -> str:
             }
         case _:
             raise NotSent("a bus takes events, with source, detail-type and detail; this is none")
-    (answer,) = clients("events").put_events(Entries=[entry])["Entries"]
-    if "ErrorCode" in answer:  # PutEvents answers 200 for an entry that it did not take
-        raise NotSent(
-            f"EventBridge did not take it: {answer['ErrorCode']} {answer.get('ErrorMessage', '')}"
-        )
-    return str(answer["EventId"])
+    try:
+        (event_id,) = aws.put_events([entry], clients("events"))
+    except Transient as error:
+        raise NotSent(str(error)) from error
+    return event_id
 
 
 def _list(value: object) -> list[object]:

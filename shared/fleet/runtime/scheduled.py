@@ -10,12 +10,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from fleet import aws, secrets
-from fleet.errors import Permanent, Transient
-from fleet.events import shape
+from fleet.errors import Permanent
+from fleet.events import moment, shape
 from fleet.findings import EVERYTHING, REPORT, SOURCE, Finding, Range, Report, reports
 from fleet.runtime.telemetry import count, instrumented, job_name, logger
 
 if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
     from fleet.runtime.queued import Message
 
 # EventBridge Scheduler puts the planned time in its place; an emulator may leave it as it stands.
@@ -108,8 +110,7 @@ def _report(look: Look, run: Run) -> dict[str, Any]:
         logger.info("scattered", scheduled_at=run.scheduled_at.isoformat(), parts=found.parts)
         return {**result, "parts": found.parts}
     made = reports(run.job, run.scheduled_at, found, about=run.about)
-    for report in made:
-        _publish(report)
+    aws.put_events([_entry(report) for report in made])
     findings = sum(len(report.findings) for report in made)
     count(Reports=len(made), Findings=findings)
     logger.info(
@@ -151,29 +152,18 @@ def scheduled_time(event: Any) -> datetime:
     text = event["scheduled_at"] if event else SCHEDULED_TIME
     if text == SCHEDULED_TIME:
         return datetime.now(UTC)
-    try:
-        time = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+    time = moment(text)
+    if time is None:
         raise ValueError(
             f"scheduled_at must be a time such as 2026-11-21T09:00:00Z, got {text!r:.200}"
-        ) from None
-    return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+        )
+    return time
 
 
-def _publish(report: Report) -> None:
-    answer = aws.client("events").put_events(
-        Entries=[
-            {
-                "Source": SOURCE,
-                "DetailType": REPORT,
-                "Time": report.scheduled_at,
-                "Detail": secrets.redact(report.as_json()),
-            }
-        ]
-    )
-    # PutEvents answers 200 for an entry that it did not take.
-    for entry in answer["Entries"]:
-        if "ErrorCode" in entry:
-            raise Transient(
-                f"EventBridge did not take the report: {entry['ErrorCode']} {entry.get('ErrorMessage', '')}"
-            )
+def _entry(report: Report) -> "PutEventsRequestEntryTypeDef":
+    return {
+        "Source": SOURCE,
+        "DetailType": REPORT,
+        "Time": report.scheduled_at,
+        "Detail": secrets.redact(report.as_json()),
+    }

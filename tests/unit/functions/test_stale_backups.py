@@ -180,7 +180,7 @@ class Client:
 
     def put_events(self, Entries: list[Any]) -> Any:  # noqa: N803 - boto3's name
         self.account.published += [json.loads(entry["Detail"]) for entry in Entries]
-        return {"Entries": [{}]}
+        return {"Entries": [{"EventId": "e1"}]}
 
     def describe_table(self, **request: Any) -> Any:
         return next(self.account.answer("describe_table", request))

@@ -5,9 +5,10 @@ from typing import Any, Literal
 import pytest
 from aws_lambda_powertools.utilities.parameters import base
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from fleet import aws
+from fleet.errors import Transient
 
 
 def refused(code: str) -> ClientError:
@@ -99,6 +100,69 @@ def test_a_parameter_that_does_not_come_is_asked_for_three_times_by_the_fleets_o
 def test_an_error_is_named_by_its_code() -> None:
     assert aws.error_code(refused("NoSuchBucket")) == "NoSuchBucket"
     assert aws.error_code(ClientError({}, "GetThing")) == "Unknown"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (refused("AccessDenied"), "AccessDenied: no"),
+        (ClientError({"Error": {"Code": "404"}}, "HeadObject"), "404"),
+        (ClientError({}, "GetThing"), "Unknown"),
+        (
+            EndpointConnectionError(endpoint_url="https://sqs"),
+            'EndpointConnectionError: Could not connect to the endpoint URL: "https://sqs"',
+        ),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_the_trouble_of_any_call_is_its_code_and_its_text(error: Exception, said: str) -> None:
+    assert aws.trouble(error) == said
+
+
+def entry(detail: str = "{}") -> Any:
+    return {"Source": "fleet", "DetailType": "Alert", "Detail": detail}
+
+
+def test_events_are_put_in_as_few_calls_as_putevents_takes() -> None:
+    assert [len(batch) for batch in aws.event_batches([entry()] * 21)] == [10, 10, 1]
+    large = entry("é" * 50_000)  # of two bytes each
+    assert [len(batch) for batch in aws.event_batches([large] * 5)] == [2, 2, 1]
+    too_large = entry("a" * 300_000)
+    assert [len(batch) for batch in aws.event_batches([entry(), too_large, entry()])] == [1, 1, 1]
+    assert list(aws.event_batches([])) == []
+
+
+class Bus:
+    """Takes events, but none whose detail is among those refused."""
+
+    def __init__(self, *refused: str) -> None:
+        self.refused = refused
+        self.calls = 0
+
+    def put_events(self, Entries: list[Any]) -> Any:  # noqa: N803 - boto3's name
+        self.calls += 1
+        return {"Entries": [self.result(entry["Detail"]) for entry in Entries]}
+
+    def result(self, detail: str) -> dict[str, str]:
+        if detail in self.refused:
+            return {"ErrorCode": "InternalFailure", "ErrorMessage": f"no {detail}"}
+        return {"EventId": f"id of {detail}"}
+
+
+def test_events_that_are_put_have_their_ids() -> None:
+    bus: Any = Bus()
+    entries = [entry(str(number)) for number in range(11)]
+    assert aws.put_events(entries, bus) == [f"id of {number}" for number in range(11)]
+    assert bus.calls == 2
+
+
+def test_an_event_that_eventbridge_does_not_take_is_an_error_that_names_the_first() -> None:
+    bus: Any = Bus("3", "4", "10")
+    entries = [entry(str(number)) for number in range(11)]
+    said = "^EventBridge did not take 2 of 10 events: InternalFailure: no 3$"
+    with pytest.raises(Transient, match=said):
+        aws.put_events(entries, bus)
+    assert bus.calls == 1
 
 
 @pytest.mark.parametrize(

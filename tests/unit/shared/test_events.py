@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fleet.errors import Permanent
-from fleet.events import DEEPEST, Event, shape, unwrap
+from fleet.events import DEEPEST, Event, moment, shape, unwrap
 
 TOPIC = "arn:aws:sns:eu-west-2:123456789012:alarms"
 Json = dict[str, Any]
@@ -454,3 +455,21 @@ def test_whatever_wraps_n_events_they_come_out_in_order(
 def test_an_id_that_cannot_be_written_is_none() -> None:
     body = json.dumps({"source": "fleet", "detail-type": "Alert", "detail": {}, "id": "e\ud800"})
     assert [event.id for event in unwrap(body)] == [""]
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-11-20T08:00:00Z", datetime(2026, 11, 20, 8, tzinfo=UTC)),
+        ("2026-11-20T09:00:00+01:00", datetime(2026, 11, 20, 8, tzinfo=UTC)),
+        ("2026-11-20T08:00:00", datetime(2026, 11, 20, 8, tzinfo=UTC)),
+        ("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+01:00", None),
+        ("<aws.scheduler.scheduled-time>", None),
+        ("", None),
+        (None, None),
+        (1795139674, None),
+    ],
+)
+def test_a_moment_is_an_iso_time_in_utc(text: object, time: datetime | None) -> None:
+    assert moment(text) == time

@@ -1,6 +1,6 @@
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +22,7 @@ from fleet.findings import (
     Unread,
     cut,
     reports,
+    span,
 )
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -40,6 +41,24 @@ def test_a_short_text_is_not_cut() -> None:
 def test_a_cut_text_fits_and_says_what_it_was() -> None:
     assert cut("x" * 61, 60) == "x" * 34 + "… (cut from 61 characters)"
     assert len(cut("x" * 1_000_000, 60)) == 60
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (timedelta(days=3, hours=2, minutes=59), "3 d 2 h"),
+        (timedelta(days=2), "2 d"),
+        (timedelta(days=2) - timedelta(seconds=1), "47 h 59 min"),
+        (timedelta(hours=26), "26 h"),
+        (timedelta(hours=1, minutes=5), "1 h 5 min"),
+        (timedelta(minutes=59, seconds=59), "59 min"),
+        (timedelta(seconds=59.9), "59 s"),
+        (timedelta(0), "0 s"),
+        (-timedelta(hours=3), "3 h"),
+    ],
+)
+def test_a_span_is_written_in_its_two_largest_units(length: timedelta, text: str) -> None:
+    assert span(length) == text
 
 
 @pytest.mark.parametrize("length", [0, SUBJECT_CHARACTERS + 1])

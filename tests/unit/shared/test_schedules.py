@@ -170,6 +170,25 @@ def test_a_time_zone_that_is_none_is_said(zone: str) -> None:
         Schedule("rate(1 day)", zone).due(at("2026-11-21T00:00:00"))
 
 
+@pytest.mark.parametrize(
+    ("grace", "missed"),
+    [(timedelta(minutes=15), ["02:00", "03:00"]), (timedelta(minutes=30), [])],
+)
+def test_a_run_is_missed_once_its_grace_has_passed(grace: timedelta, missed: list[str]) -> None:
+    since, now = at("2026-11-20 01:00"), at("2026-11-20 03:20")
+    times = Schedule("rate(60 minutes)").missed(since, now, grace)
+    assert [f"{time:%H:%M}" for time in times] == missed
+
+
+def test_one_missed_run_is_enough_where_there_is_no_second() -> None:
+    once = Schedule("at(2026-11-20T02:00:00)", window=timedelta(minutes=10))
+    grace = timedelta(minutes=5)
+    due, late = at("2026-11-20 02:00"), at("2026-11-20 02:15")
+    assert once.missed(due - grace, late, grace) == [due]
+    assert once.missed(due - grace, late - timedelta(seconds=1), grace) == []
+    assert once.missed(due, late, grace) == []
+
+
 def test_a_schedule_is_read_from_what_scheduler_answers() -> None:
     start, end = at("2026-01-01T00:00:00"), at("2027-01-01T00:00:00")
     answer = {

@@ -140,7 +140,7 @@ def test_a_bus_gets_the_event() -> None:
                 EVENT,
                 {"PutEvents": {"Entries": [{"ErrorCode": "Throttled", "ErrorMessage": "later"}]}},
             ),
-            "did not take it: Throttled later",
+            "did not take 1 of 1 events: Throttled: later",
             id="an entry that was refused",
         ),
         pytest.param(
