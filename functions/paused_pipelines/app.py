@@ -1,24 +1,26 @@
 """Report CodePipeline stages that someone paused and may have forgotten.
 
-Trigger: schedule, every 12 hours. Reads: CodePipeline. Reports: one finding per forgotten pipeline.
+Trigger: schedule, every 12 hours. Reads: CodePipeline.
+Reports: one finding per pipeline with forgotten stages, and one per pipeline that cannot be read.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fleet import aws
-from fleet.findings import Finding, Severity
+from fleet.findings import Finding, Severity, span
 from fleet.runtime.scheduled import Run, scheduled
 from fleet.settings import load, within
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_codepipeline.type_defs import StageStateTypeDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,77 +33,111 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class PausedStage:
-    pipeline: str
-    stage: str
+    """A stage that nothing may enter, because somebody disabled the transition into it."""
+
+    name: str
     since: datetime
     by: str
     reason: str
 
 
-def forgotten(stages: Iterable[PausedStage], now: datetime, limit: timedelta) -> Iterator[Finding]:
-    """Yield one finding for each pipeline with stages paused for longer than `limit`, naming those stages."""
-    overdue = sorted(
-        (stage for stage in stages if now - stage.since > limit), key=lambda stage: stage.pipeline
+def judge(
+    pipeline: str, stages: Iterable[PausedStage], limit: timedelta, now: datetime
+) -> Iterator[Finding]:
+    """Yield a finding if a pipeline has forgotten stages."""
+    forgotten = [stage for stage in stages if is_forgotten(stage, limit, now)]
+    if forgotten:
+        yield describe(pipeline, forgotten, now)
+
+
+def is_forgotten(stage: PausedStage, limit: timedelta, now: datetime) -> bool:
+    """Whether a stage has been paused for longer than `limit`."""
+    return now - stage.since > limit
+
+
+def is_paused(stage: "StageStateTypeDef") -> bool:
+    """Whether the transition into a stage is disabled. The first stage has none."""
+    transition = stage.get("inboundTransitionState", {})
+    return not transition.get("enabled", True)
+
+
+def describe(pipeline: str, stages: Iterable[PausedStage], now: datetime) -> Finding:
+    """Return the finding about a pipeline. The stage that was paused longest comes first."""
+    oldest_first = sorted(stages, key=attrgetter("since"))
+    names = ", ".join(stage.name for stage in oldest_first)
+    duration = span(now - oldest_first[0].since)
+    return Finding(
+        subject=pipeline,
+        title=f"{pipeline} has been paused before {names} for {duration}",
+        severity=Severity.WARNING,
+        detail={stage.name: explain(stage) for stage in oldest_first},
+        link=pipeline_url(pipeline),
     )
-    for pipeline, group in groupby(overdue, key=lambda stage: stage.pipeline):
-        paused = sorted(group, key=lambda stage: stage.since)
-        days, rest = divmod(now - paused[0].since, timedelta(days=1))
-        names = ", ".join(stage.stage for stage in paused)
-        yield Finding(
-            subject=pipeline,
-            title=f"{pipeline} has been paused before {names} for {days} d {rest // timedelta(hours=1)} h",
-            severity=Severity.WARNING,
-            detail={stage.stage: told(stage) for stage in paused},
-            link=console(pipeline),
-        )
 
 
-def told(stage: PausedStage) -> str:
-    return f"since {stage.since.astimezone(UTC):%Y-%m-%d %H:%M %Z} by {stage.by}: {stage.reason or 'no reason'}"
+def explain(stage: PausedStage) -> str:
+    """Say since when a stage is paused, by whom and why."""
+    since = f"{stage.since.astimezone(UTC):%Y-%m-%d %H:%M %Z}"
+    return f"since {since} by {stage.by}: {stage.reason or 'no reason'}"
 
 
-def unread(pipeline: str, error: Exception) -> Finding:
-    """Say that nobody knows; the subject is the pipeline's, so that this never resolves what was found before."""
-    title = f"{pipeline} cannot be read, so nobody knows whether it is paused"
-    return Finding(pipeline, title, Severity.WARNING, {"error": str(error)}, console(pipeline))
+def unreadable(pipeline: str, error: Exception) -> Finding:
+    """Return the finding about a pipeline that cannot be read.
+
+    It has the same subject as one about paused stages, so that an earlier one stays open.
+    """
+    return Finding(
+        subject=pipeline,
+        title=f"{pipeline} cannot be read, so nobody knows whether it is paused",
+        severity=Severity.WARNING,
+        detail={"error": str(error)},
+        link=pipeline_url(pipeline),
+    )
 
 
-def console(pipeline: str) -> str:
-    return aws.console_url(f"codesuite/codepipeline/pipelines/{quote(pipeline, safe='')}/view")
+def pipeline_url(pipeline: str) -> str:
+    """The pipeline's page in AWS's console."""
+    name = quote(pipeline, safe="")
+    return aws.console_url(f"codesuite/codepipeline/pipelines/{name}/view")
 
 
-def names(codepipeline: "CodePipelineClient") -> Iterable[str]:
-    """Read the names of all pipelines, page by page; one that comes on two pages counts once."""
-    pages = codepipeline.get_paginator("list_pipelines").paginate()
-    return dict.fromkeys(pipeline["name"] for page in pages for pipeline in page["pipelines"])
+def read_pipeline_names(codepipeline: "CodePipelineClient") -> list[str]:
+    """Return the names of all pipelines, each once though two pages may have it."""
+    names = []
+    for page in codepipeline.get_paginator("list_pipelines").paginate():
+        names += [pipeline["name"] for pipeline in page["pipelines"]]
+    return list(dict.fromkeys(names))
 
 
-def paused_stages(codepipeline: "CodePipelineClient", pipeline: str) -> Iterator[PausedStage]:
-    """Read a pipeline's paused stages."""
+def read_paused_stages(codepipeline: "CodePipelineClient", pipeline: str) -> list[PausedStage]:
+    """Return a pipeline's paused stages: none if it was deleted meanwhile."""
     try:
         state = codepipeline.get_pipeline_state(name=pipeline)
     except codepipeline.exceptions.PipelineNotFoundException:
-        return  # it was deleted meanwhile, and is not paused
+        return []  # it was deleted after it was listed
+    paused = []
     for stage in state["stageStates"]:
-        transition = stage.get("inboundTransitionState", {})
-        if not transition.get("enabled", True):
-            yield PausedStage(
-                pipeline=pipeline,
-                stage=stage["stageName"],
-                since=transition["lastChangedAt"],
-                by=transition.get("lastChangedBy", "somebody"),
-                reason=transition.get("disabledReason", ""),
+        if is_paused(stage):
+            transition = stage["inboundTransitionState"]
+            paused.append(
+                PausedStage(
+                    name=stage["stageName"],
+                    since=transition["lastChangedAt"],
+                    by=transition.get("lastChangedBy", "somebody"),
+                    reason=transition.get("disabledReason", ""),
+                )
             )
+    return paused
 
 
 @scheduled
 def handler(run: Run) -> Iterator[Finding]:
     limit = timedelta(hours=load(Settings).paused_hours)
     codepipeline = aws.client("codepipeline")
-    paused: list[PausedStage] = []
-    for pipeline in names(codepipeline):
+    for pipeline in read_pipeline_names(codepipeline):
         try:
-            paused += paused_stages(codepipeline, pipeline)
+            stages = read_paused_stages(codepipeline, pipeline)
         except (BotoCoreError, ClientError) as error:
-            yield unread(pipeline, error)
-    yield from forgotten(paused, run.scheduled_at, limit)
+            yield unreadable(pipeline, error)
+        else:
+            yield from judge(pipeline, stages, limit, run.scheduled_at)

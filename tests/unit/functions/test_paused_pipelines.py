@@ -9,12 +9,12 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 from functions.paused_pipelines.app import (
     PausedStage,
     Settings,
-    console,
-    forgotten,
     handler,
-    names,
-    paused_stages,
-    unread,
+    judge,
+    pipeline_url,
+    read_paused_stages,
+    read_pipeline_names,
+    unreadable,
 )
 from tests.conftest import Context
 from tools.local import moto_codepipeline as codepipeline
@@ -29,14 +29,12 @@ LIMIT = timedelta(hours=24)
 Published = Callable[[], list[dict[str, Any]]]
 
 
-def paused(
-    pipeline: str = "web", stage: str = "Deploy", for_: timedelta = timedelta(days=3), **facts: str
-) -> PausedStage:
-    return PausedStage(pipeline, stage, NOW - for_, **{"by": "ann", "reason": "freeze", **facts})
+def paused(name: str = "Deploy", for_: timedelta = timedelta(days=3), **facts: str) -> PausedStage:
+    return PausedStage(name, NOW - for_, **{"by": "ann", "reason": "freeze", **facts})
 
 
 def judged(*stages: PausedStage) -> list[Finding]:
-    return list(forgotten(stages, NOW, LIMIT))
+    return list(judge("web", stages, LIMIT, NOW))
 
 
 @pytest.mark.parametrize(
@@ -69,34 +67,31 @@ def test_a_pause_without_a_reason_says_so() -> None:
 
 def test_stages_of_one_pipeline_are_one_finding_oldest_first() -> None:
     days = {"Deploy": 2, "Test": 4, "Approve": 3}
-    (finding,) = judged(
-        *(paused(stage=stage, for_=timedelta(days=count)) for stage, count in days.items())
-    )
-    assert finding.title == "web has been paused before Test, Approve, Deploy for 4 d 0 h"
+    stages = [paused(name, timedelta(days=count)) for name, count in days.items()]
+    (finding,) = judged(*stages)
+    assert finding.title == "web has been paused before Test, Approve, Deploy for 4 d"
     assert list(finding.detail) == ["Test", "Approve", "Deploy"]
 
 
 def test_only_the_forgotten_stages_are_named() -> None:
-    (finding,) = judged(paused(stage="Test"), paused(stage="Deploy", for_=timedelta(hours=1)))
+    (finding,) = judged(paused("Test"), paused("Deploy", timedelta(hours=1)))
     assert list(finding.detail) == ["Test"]
 
 
-def test_each_forgotten_pipeline_is_a_finding_however_their_stages_are_mixed() -> None:
-    found = judged(
-        paused("web", "Test"), paused("api"), paused("web", "Deploy"), paused("new", for_=LIMIT)
-    )
-    assert [(finding.subject, len(finding.detail)) for finding in found] == [("api", 1), ("web", 2)]
+def test_a_pipeline_without_forgotten_stages_is_no_finding() -> None:
+    assert judged() == []
+    assert judged(paused(for_=LIMIT), paused("Test", timedelta(hours=1))) == []
 
 
-def test_a_time_is_told_in_utc_whatever_zone_it_came_in() -> None:
+def test_a_time_is_shown_in_utc_whatever_zone_it_came_in() -> None:
     since = (NOW - timedelta(days=3)).astimezone(timezone(timedelta(hours=9), "JST"))
-    (finding,) = judged(PausedStage("web", "Deploy", since, "ann", "freeze"))
+    (finding,) = judged(PausedStage("Deploy", since, "ann", "freeze"))
     assert finding.detail["Deploy"] == "since 2026-11-17 08:00 UTC by ann: freeze"
 
 
-def test_a_pipeline_that_cannot_be_read_bears_the_pipelines_own_subject() -> None:
-    finding = unread("web", ValueError("AccessDenied"))
-    assert finding.subject == judged(paused("web"))[0].subject
+def test_a_pipeline_that_cannot_be_read_has_the_subject_of_its_other_findings() -> None:
+    finding = unreadable("web", ValueError("AccessDenied"))
+    assert finding.subject == judged(paused())[0].subject
     assert (finding.severity, finding.detail) == (Severity.WARNING, {"error": "AccessDenied"})
     assert "cannot be read" in finding.title
 
@@ -121,7 +116,7 @@ def test_the_link_leads_to_the_pipeline(
     region: str, name: str, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", region)
-    assert console(name) == address.replace("...", "codesuite/codepipeline/pipelines")
+    assert pipeline_url(name) == address.replace("...", "codesuite/codepipeline/pipelines")
 
 
 @pytest.fixture
@@ -152,13 +147,8 @@ def refuse(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None
 def test_paused_stages_are_read_with_who_paused_them_and_why() -> None:
     codepipeline.add_pipeline("web")
     codepipeline.pause("web", "Deploy", "release freeze", NOW)
-    (stage,) = paused_stages(aws.client("codepipeline"), "web")
-    assert (stage.pipeline, stage.stage, stage.since, stage.reason) == (
-        "web",
-        "Deploy",
-        NOW,
-        "release freeze",
-    )
+    (stage,) = read_paused_stages(aws.client("codepipeline"), "web")
+    assert (stage.name, stage.since, stage.reason) == ("Deploy", NOW, "release freeze")
     assert stage.by.endswith(":user/operator")
 
 
@@ -169,12 +159,12 @@ def test_a_pipeline_that_runs_has_no_paused_stages() -> None:
     change = {"pipelineName": "web", "stageName": "Deploy"}
     client.disable_stage_transition(**change, transitionType="Inbound", reason="x")
     client.enable_stage_transition(**change, transitionType="Inbound")
-    assert list(paused_stages(client, "web")) == []
+    assert read_paused_stages(client, "web") == []
 
 
 @pytest.mark.usefixtures("pipelines")
 def test_a_pipeline_that_was_deleted_meanwhile_has_no_paused_stages() -> None:
-    assert list(paused_stages(aws.client("codepipeline"), "gone")) == []
+    assert read_paused_stages(aws.client("codepipeline"), "gone") == []
 
 
 @pytest.mark.usefixtures("pipelines")
@@ -183,7 +173,7 @@ def test_every_page_of_pipelines_is_read(monkeypatch: pytest.MonkeyPatch) -> Non
     existing = [f"p{number}" for number in range(5)]
     for name in existing:
         codepipeline.add_pipeline(name)
-    assert list(names(aws.client("codepipeline"))) == existing
+    assert read_pipeline_names(aws.client("codepipeline")) == existing
 
 
 class Pages:
@@ -200,7 +190,8 @@ class Pages:
 
 
 def test_a_pipeline_that_comes_on_two_pages_counts_once() -> None:
-    assert list(names(cast(Any, Pages(["a", "b"], ["b", "c"], [], ["a"])))) == ["a", "b", "c"]
+    pages = cast(Any, Pages(["a", "b"], ["b", "c"], [], ["a"]))
+    assert read_pipeline_names(pages) == ["a", "b", "c"]
 
 
 @pytest.fixture
@@ -210,24 +201,24 @@ def job(pipelines: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("job")
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reason"),
     [
         pytest.param(
             lambda: failing("AccessDeniedException"), "AccessDeniedException", id="denied"
         ),
         pytest.param(
-            lambda: ReadTimeoutError(endpoint_url="https://x"), "Read timeout", id="read time-out"
+            lambda: ReadTimeoutError(endpoint_url="https://x"), "Read timeout", id="read timeout"
         ),
         pytest.param(
             lambda: ConnectTimeoutError(endpoint_url="https://x"),
             "Connect timeout",
-            id="connect time-out",
+            id="connect timeout",
         ),
     ],
 )
 def test_the_job_reports_forgotten_pipelines_and_those_it_cannot_read(
     error: Callable[[], Exception],
-    told: str,
+    reason: str,
     context: Context,
     published: Published,
     monkeypatch: pytest.MonkeyPatch,
@@ -244,7 +235,7 @@ def test_the_job_reports_forgotten_pipelines_and_those_it_cannot_read(
     titles = {finding["subject"]: finding["title"] for finding in event["detail"]["findings"]}
     assert list(titles) == ["forgotten", "secret", "zombie"]
     assert titles["secret"] == "secret cannot be read, so nobody knows whether it is paused"
-    assert told in event["detail"]["findings"][1]["detail"]["error"]
+    assert reason in event["detail"]["findings"][1]["detail"]["error"]
 
 
 @pytest.mark.usefixtures("job")
@@ -273,7 +264,7 @@ def test_a_pipeline_on_two_pages_is_one_finding(
     (event,) = published()
     (finding,) = event["detail"]["findings"]
     assert list(finding["detail"]) == ["Deploy"]
-    assert finding["title"] == "web has been paused before Deploy for 2 d 0 h"
+    assert finding["title"] == "web has been paused before Deploy for 2 d"
 
 
 @pytest.mark.usefixtures("job")
