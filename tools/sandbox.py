@@ -25,8 +25,9 @@ ISOLATED = {
     "SAM_CLI_TELEMETRY": "0",
 }
 
+# A busy machine may answer late, and a call that is repeated has its effect twice.
 CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=60
+    retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=60, read_timeout=600
 )
 
 

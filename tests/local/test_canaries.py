@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from tests.local.conftest import Played
 from tools.local.destinations import PAGERDUTY, Answer, Delivery
-from tools.local.fleet import Fleet, eventually, sample
+from tools.local.fleet import Fleet, sample
 from tools.local.stack import STACK, jobs
 from tools.manifest import snake_case
 
@@ -106,7 +106,7 @@ def test_no_secret_is_told(fleet: Fleet, played: Played) -> None:
     alert = planted(sample("notify_pagerduty"))  # critical: it goes everywhere
     with repeating(fleet):
         fleet.publish(alert)
-        eventually(
+        fleet.wait_for(
             lambda: parked(alert["detail"]["id"], *sinks), "not every sink gave the alert up"
         )
     repeated = [letter["reason"] for letter in letters if "[secret]" in letter["reason"]]
@@ -120,7 +120,7 @@ def test_no_secret_is_told(fleet: Fleet, played: Played) -> None:
         if job not in TELLING:
             fleet.account.sqs.send_message(QueueUrl=url, MessageBody=POISON)
     refusing = set(queues(fleet)) - TELLING
-    eventually(lambda: parked(POISON, *refusing), "not every queue job parked what is no event")
+    fleet.wait_for(lambda: parked(POISON, *refusing), "not every queue job parked what is no event")
     for job in set(jobs()) - set(queues(fleet)):
         event = json.dumps({**sample(job), "password": CANARY})
         fleet.account.lambda_.invoke(FunctionName=f"{STACK}-{job}", Payload=event)

@@ -13,12 +13,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # it has no types
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from tools.local import moto_codepipeline as codepipeline
-from tools.local.fleet import PATIENCE_SECONDS, Fleet, eventually
+from tools.local.fleet import Fleet
 from tools.paths import BUILD, ROOT
 from tools.sandbox import isolated
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 SCREENSHOTS = BUILD / "screenshots"
+# A last resort: Playwright counts time, and not what the machine gets done.
+BROWSER_TIMEOUT_MS = 600_000.0
 DESK, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
 PAUSED, STARTED = "paused_pipelines", "start_pipeline"
 PIPELINE, UNKNOWN = "console-tests", "deploy-later"
@@ -62,7 +64,7 @@ def page(browser: Browser, console: str) -> Iterator[Page]:
     """A tab whose browser never had to refuse anything, nor found a script that failed."""
     complaints: list[str] = []
     context = browser.new_context(base_url=console, reduced_motion="reduce", viewport=DESK)
-    context.set_default_timeout(PATIENCE_SECONDS * 1000)
+    context.set_default_timeout(BROWSER_TIMEOUT_MS)
     tab = context.new_page()
     tab.on(
         "console",
@@ -73,17 +75,17 @@ def page(browser: Browser, console: str) -> Iterator[Page]:
     assert complaints == []
 
 
-def refreshed(page: Page, condition: Callable[[], bool], otherwise: str) -> None:
-    """Wait for what the page shows by itself in time; it looks anew when somebody comes back to it."""
+def refreshed(fleet: Fleet, page: Page, condition: Callable[[], bool], otherwise: str) -> None:
+    """Wait for what the page shows by itself in time; it looks again when somebody comes back to it."""
 
     def holds() -> bool:
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         return condition()
 
-    eventually(holds, otherwise, PATIENCE_SECONDS)
+    fleet.wait_for(holds, otherwise)
 
 
-def test_a_finding_opens_is_muted_and_resolves(page: Page) -> None:
+def test_a_finding_opens_is_muted_and_resolves(page: Page, fleet: Fleet) -> None:
     codepipeline.add_pipeline(PIPELINE)
     codepipeline.pause(PIPELINE, "Deploy", "see the console", datetime.now(UTC) - timedelta(days=6))
 
@@ -92,7 +94,7 @@ def test_a_finding_opens_is_muted_and_resolves(page: Page) -> None:
     expect(page.get_by_role("status").filter(has_text=f"Asked {PAUSED} to run")).to_be_visible()
     page.get_by_label("Main").get_by_role("link", name="Findings").click()
     row = page.get_by_role("row").filter(has_text=SUBJECT)
-    refreshed(page, row.is_visible, "the finding is not shown")
+    refreshed(fleet, page, row.is_visible, "the finding is not shown")
     row.get_by_role("link").click()
     expect(page.get_by_text("see the console").first).to_be_visible()
 
@@ -110,6 +112,7 @@ def test_a_finding_opens_is_muted_and_resolves(page: Page) -> None:
     page.get_by_role("button", name="Run as its schedule does").click()
     page.goto(finding)
     refreshed(
+        fleet,
         page,
         page.get_by_label("Timeline").get_by_text("resolved").is_visible,
         "the finding did not resolve",
@@ -141,7 +144,7 @@ def letter(page: Page, fleet: Fleet) -> str:
         )
         return answer["Attributes"]["ApproximateNumberOfMessages"] != "0"
 
-    eventually(parked, "nothing was parked")
+    fleet.wait_for(parked, "nothing was parked")
     page.goto(
         f"/letters/redrive?job={STARTED}"
     )  # which looks at once, and the list only now and then
@@ -157,7 +160,7 @@ def redriving(browser: Browser, console: str, letter: str) -> Iterator[Page]:
     """A tab without scripts in which somebody has just confirmed a redrive, which takes its time."""
     with browser.new_context(base_url=console, java_script_enabled=False) as context:
         page = context.new_page()
-        page.set_default_timeout(PATIENCE_SECONDS * 1000)
+        page.set_default_timeout(BROWSER_TIMEOUT_MS)
         page.goto("/letters")
         cause = page.get_by_role("region", name=UNKNOWN)
         cause.get_by_role("checkbox").check()
@@ -204,15 +207,20 @@ def test_a_keyboard_reaches_everything_in_its_order(page: Page) -> None:
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
-def test_a_page_says_when_it_cannot_be_refreshed_and_can_be_paused(page: Page) -> None:
+def test_a_page_says_when_it_cannot_be_refreshed_and_can_be_paused(
+    page: Page, fleet: Fleet
+) -> None:
     page.goto("/")
     page.route("**/*", lambda route: route.fulfill(status=503, body="no"))
     said = page.locator("#live")
     refreshed(
-        page, lambda: "503" in (said.text_content() or ""), "nothing says that the page is stale"
+        fleet,
+        page,
+        lambda: "503" in (said.text_content() or ""),
+        "nothing says that the page is stale",
     )
     page.unroute("**/*")
-    refreshed(page, lambda: said.text_content() == "", "it still says that it is stale")
+    refreshed(fleet, page, lambda: said.text_content() == "", "it still says that it is stale")
 
     page.get_by_role("button", name="Pause refreshing").click()
     shown = page.locator("#as-of").text_content()
@@ -221,11 +229,11 @@ def test_a_page_says_when_it_cannot_be_refreshed_and_can_be_paused(page: Page) -
     assert page.locator("#as-of").text_content() == shown
 
 
-def test_a_dead_letter_is_redriven_without_scripts(redriving: Page) -> None:
+def test_a_dead_letter_is_redriven_without_scripts(redriving: Page, fleet: Fleet) -> None:
     expect(redriving.get_by_role("status").filter(has_text="1 sent")).to_be_visible(
-        timeout=PATIENCE_SECONDS * 1000
+        timeout=BROWSER_TIMEOUT_MS
     )
-    eventually(lambda: codepipeline.executions(UNKNOWN), "the redriven event started nothing")
+    fleet.wait_for(lambda: codepipeline.executions(UNKNOWN), "the redriven event started nothing")
 
 
 def look_at(page: Page, name: str, place: str | None, *, dark: bool = False) -> None:

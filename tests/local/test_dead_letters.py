@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from tools.local.fleet import Fleet, eventually
+from tools.local.fleet import Fleet
 from tools.operate import dead_letters
 
 pytestmark = pytest.mark.usefixtures("no_dead_letters")
@@ -44,7 +44,7 @@ def test_a_letter_is_listed_redriven_and_after_it_failed_again_discarded(
         return next((letter for letter in letters if letter["redrives"] == redrives), None)
 
     fleet.send(fleet.outputs["StartPipelineQueue"], HOPELESS)
-    letter = eventually(lambda: listed(0), "nothing was parked")
+    letter = fleet.wait_for(lambda: listed(0), "nothing was parked")
     assert (letter["error_type"], letter["attempts"], letter["given_up_by"]) == (
         "Permanent",
         1,
@@ -53,7 +53,7 @@ def test_a_letter_is_listed_redriven_and_after_it_failed_again_discarded(
 
     outcomes = tool("redrive", "--cause", letter["cause"], "--wait", "0s")["outcomes"]
     assert (outcomes[0]["id"], outcomes[0]["step"]) == (letter["id"], "sent")
-    again = eventually(lambda: listed(1), "what was redriven did not come back")
+    again = fleet.wait_for(lambda: listed(1), "what was redriven did not come back")
     assert (again["cause"], again["id"] != letter["id"]) == (letter["cause"], True)
 
     tool("discard", "--id", again["id"], "--reason", "there is no such pipeline", "--author", "ada")

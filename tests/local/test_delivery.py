@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.sample_alerts import alert, event
 from tools.local.destinations import SIGNING_KEY, WEBHOOK, Answer, Delivery
-from tools.local.fleet import Fleet, eventually
+from tools.local.fleet import Fleet
 
 from fleet.dead_letters.letters import Letter
 from fleet.dead_letters.looking import DeadLetters, Sweep
@@ -30,7 +30,6 @@ MALFORMED = (
     "the event e-{} is not an alert: "
     "TypeError: Alert.__init__() got an unexpected keyword argument 'tilte'"
 )
-PATIENCE_SECONDS = 3_600.0  # for what takes as long as the machine is slow
 
 pytestmark = pytest.mark.usefixtures("no_dead_letters", "endpoints")
 
@@ -124,17 +123,7 @@ def send(fleet: Fleet, messages: list[tuple[str, str]]) -> None:
 def drained(fleet: Fleet) -> bool:
     """Whether nothing is in the queue, in no state; the counts must say so twice, as messages pass between them."""
     url = fleet.outputs["NotifyWebhookQueue"]
-    for _ in range(2):
-        counts = fleet.account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
-            "Attributes"
-        ]
-        if any(
-            int(count)
-            for name, count in counts.items()
-            if name.startswith("ApproximateNumberOfMessages")
-        ):
-            return False
-    return True
+    return fleet.messages(url) == fleet.messages(url) == 0
 
 
 def accepted(fleet: Fleet) -> list[Delivery]:
@@ -162,7 +151,7 @@ def test_nothing_is_lost_nothing_comes_twice_and_a_redrive_heals_what_was_poison
     before, began = len(fleet.destinations.of(WEBHOOK)), time.monotonic()
 
     send(fleet, messages)
-    eventually(lambda: drained(fleet), "messages are left in the queue", PATIENCE_SECONDS)
+    fleet.wait_for(lambda: drained(fleet), "messages are left in the queue")
     seconds = time.monotonic() - began
     requests = fleet.destinations.of(WEBHOOK)[before:]
     failed = [each for each in requests if not each.accepted]
@@ -189,7 +178,7 @@ def test_nothing_is_lost_nothing_comes_twice_and_a_redrive_heals_what_was_poison
             mended += redrive(
                 fleet, queue, Selection(ids=(letter.id,)), Manner(canary=False, wait=0, body=body)
             )
-    eventually(lambda: drained(fleet), "messages are left in the queue", PATIENCE_SECONDS)
+    fleet.wait_for(lambda: drained(fleet), "messages are left in the queue")
 
     assert redriven + mended == len(letters)
     assert list(Sweep(queue)) == []

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tools.local.fleet import eventually
 from tools.local.stack import jobs
 
 PROCESSES = Path("/proc")
@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.skipif(
         not PROCESSES.is_dir(), reason="only Linux shows every process and its environment"
     ),
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(1_800),
 ]
 
 
@@ -52,7 +52,7 @@ def started(clone: Path, fleets: Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 def processes(fleets: Path) -> list[str]:
-    """Return the command line of every process that bears the fleet's directory in its environment."""
+    """Return the command line of every process that has the fleet's directory in its environment."""
     found = []
     for process in PROCESSES.glob("[0-9]*"):
         with suppress(OSError):  # it has ended meanwhile, or is somebody else's
@@ -61,10 +61,10 @@ def processes(fleets: Path) -> list[str]:
     return found
 
 
-def while_deploying(_: "subprocess.Popen[str]", fleets: Path) -> None:
-    eventually(
-        lambda: any("sam deploy" in process for process in processes(fleets)), "sam was not started"
-    )
+def while_deploying(process: "subprocess.Popen[str]", fleets: Path) -> None:
+    while not any("sam deploy" in line for line in processes(fleets)):
+        assert process.poll() is None, "sam was not started"
+        time.sleep(0.05)
 
 
 def while_it_stays_up(process: "subprocess.Popen[str]", fleets: Path) -> None:
@@ -91,7 +91,9 @@ def test_nothing_is_left_behind(
     assert "Traceback" not in said
     assert process.returncode == exit_code
     # Those that were killed may take a moment to be gone.
-    eventually(
-        lambda: not processes(tmp_path), f"processes are left: {processes(tmp_path)}", seconds=5
-    )
+    for _ in range(100):
+        if not (left := processes(tmp_path)):
+            break
+        time.sleep(0.1)
+    assert left == []
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]

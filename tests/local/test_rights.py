@@ -17,7 +17,7 @@ from tests.local.conftest import Played
 from tools.local import role_checks
 from tools.local.account import credentials
 from tools.local.call_log import Call
-from tools.local.fleet import Fleet, eventually
+from tools.local.fleet import Fleet
 from tools.local.stack import ARTIFACTS, STACK, jobs
 from tools.sandbox import ACCOUNT, CONFIG, REGION, session
 
@@ -254,7 +254,7 @@ def test_a_queue_takes_nothing_from_a_topic_that_its_policy_does_not_name(fleet:
         sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
     sns.delete_topic(TopicArn=foreign)
 
-    received = eventually(lambda: bodies(fleet), "not even our own topic could deliver")
+    received = fleet.wait_for(lambda: bodies(fleet), "not even our own topic could deliver")
     assert received == ["ours"]
 
 

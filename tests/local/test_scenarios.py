@@ -1,15 +1,7 @@
 """The demo: every job, run through its real trigger, finds what was seeded for it and does its work."""
 
-import io
-import json
-from pathlib import Path
-
 import pytest
-from rich.console import Console
 from tools import manifest
-from tools.local import play
-from tools.local.destinations import Destinations
-from tools.local.fleet import Failed, Fleet
 from tools.local.play import Outcome
 
 JOBS = [job.name for job in manifest.jobs()]
@@ -23,72 +15,3 @@ def test_the_job_does_its_work(outcomes: dict[str, Outcome], job: str) -> None:
 
 def test_the_demo_plays_every_job_of_the_template(outcomes: dict[str, Outcome]) -> None:
     assert list(outcomes) == sorted(JOBS)
-
-
-class Scenario:
-    """A scenario whose `play` raises an error, or says something."""
-
-    TRIGGER = "schedule"
-
-    def __init__(self, end: Exception | str) -> None:
-        self.end = end
-
-    def seed(self, _: Fleet) -> None: ...
-
-    def play(self, _: Fleet) -> str:
-        if isinstance(self.end, Exception):
-            raise self.end
-        return self.end
-
-
-@pytest.mark.parametrize(
-    ("end", "outcome", "detail"),
-    [
-        ("deleted 3 objects", "ok", "deleted 3 objects"),
-        (Failed("nothing was deleted"), "failed", "nothing was deleted"),
-        (KeyError("subject"), "failed", "the scenario broke: KeyError: 'subject'"),
-    ],
-)
-def test_an_outcome_says_what_became_of_the_job(
-    fleet: Fleet, end: Exception | str, outcome: str, detail: str
-) -> None:
-    assert play.play(fleet, "prune_objects", Scenario(end)) == Outcome(
-        "prune_objects", "schedule", outcome, detail
-    )
-
-
-OUTCOMES = [
-    Outcome("first", "schedule", "ok", "found [red]1[/red]"),
-    Outcome("second", "event", "failed", "[/] why"),
-]
-
-
-def test_the_result_file_has_the_agreed_shape(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(play, "RESULT", tmp_path / "demo.json")
-
-    play.write(OUTCOMES, 8.04, Destinations())
-
-    assert json.loads(play.RESULT.read_text()) == {
-        "ready_s": 8.0,
-        "jobs": [
-            {
-                "job": "first",
-                "trigger": "schedule",
-                "outcome": "ok",
-                "detail": "found [red]1[/red]",
-            },
-            {"job": "second", "trigger": "event", "outcome": "failed", "detail": "[/] why"},
-        ],
-        "deliveries": [],
-    }
-
-
-def test_the_table_shows_details_as_they_are() -> None:
-    shown = io.StringIO()
-
-    Console(file=shown, width=120).print(play.table(OUTCOMES))
-
-    assert "found [red]1[/red]" in shown.getvalue()
-    assert "[/] why" in shown.getvalue()

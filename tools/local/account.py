@@ -3,9 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
 
-from botocore.awsrequest import AWSPreparedRequest
 from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
 from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
@@ -42,17 +40,6 @@ class Account:
             self.s3.create_bucket(
                 Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
             )
-
-    def at(self, moment: datetime) -> "Account":
-        """Return the same account, where what is asked of IAM and Secrets Manager happens at this moment."""
-        then = Account(self.environment["AWS_ENDPOINT_URL"], {})
-
-        def say(request: AWSPreparedRequest, **_: object) -> None:
-            request.headers["X-Fleet-Now"] = str(moment.timestamp())
-
-        for service in (then.iam, then.secretsmanager):
-            service.meta.events.register("before-send", say)
-        return then
 
     def functions(self) -> dict[str, FunctionConfigurationTypeDef]:
         """Return every deployed function by its name."""

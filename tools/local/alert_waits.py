@@ -1,64 +1,72 @@
-"""The life of an alert, as the destinations see it."""
+"""Waiting until people have heard of an alert: at the webhook, and where else it should go."""
 
 from typing import Any
 
 from tools.local.destinations import PAGERDUTY, SLACK, WEBHOOK
-from tools.local.fleet import Fleet, eventually, expect
+from tools.local.fleet import Fleet
+from tools.local.progress import expect
 
 
-def opened(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]:
-    """Wait until the webhook, and the destinations `elsewhere`, know that a finding stands; return its alert."""
-    alert = _told(fleet, key, resolved=False)
+def wait_until_opened(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]:
+    """Wait until the webhook, and the destinations `elsewhere`, know of an alert; return it as the webhook got it.
+
+    `key` is the alert's deduplication key. Raises `Failed` when one of them is not told.
+    """
+    alert = _wait_for_webhook(fleet, key, resolved=False)
     if SLACK in elsewhere:
-        _shown(fleet, alert["title"], "chat.postMessage")
+        _wait_for_slack(fleet, alert["title"], "chat.postMessage")
     if PAGERDUTY in elsewhere:
-        _incident(fleet, key, "trigger")
+        _wait_for_pagerduty(fleet, key, "trigger")
     return alert
 
 
-def resolved(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]:
-    """Wait until each knows that it is over: the webhook, Slack in the message itself, PagerDuty in the incident."""
-    alert = _told(fleet, key, resolved=True)
+def wait_until_resolved(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]:
+    """Wait until each knows that it is over: the webhook, Slack in the message itself, PagerDuty in the incident.
+
+    Raises `Failed` when one is not told, or when PagerDuty has an incident although it is not in `elsewhere`.
+    """
+    alert = _wait_for_webhook(fleet, key, resolved=True)
     if SLACK in elsewhere:
-        _shown(fleet, f"Resolved: {alert['title']}", "chat.update")
+        _wait_for_slack(fleet, f"Resolved: {alert['title']}", "chat.update")
     if PAGERDUTY in elsewhere:
-        _incident(fleet, key, "resolve")
+        _wait_for_pagerduty(fleet, key, "resolve")
     else:
-        expect(
-            key not in fleet.destinations.incidents,
-            f"{key} is not critical, and opened an incident",
-        )
+        incidents = fleet.destinations.incidents
+        expect(key not in incidents, f"{key} is not critical, and opened an incident")
     return alert
 
 
-def _told(fleet: Fleet, key: str, resolved: bool) -> dict[str, Any]:
-    """Wait until the last that the webhook was told of the finding is, or is not, its resolution."""
+def _wait_for_webhook(fleet: Fleet, key: str, resolved: bool) -> dict[str, Any]:
+    """Wait until the last alert of this key that the webhook got is, or is not, a resolution."""
 
     def last() -> dict[str, Any] | None:
-        bodies = [each.body["data"] for each in fleet.destinations.of(WEBHOOK) if each.accepted]
-        told = [body for body in bodies if body["dedup_key"] == key]
-        return told[-1] if told and (told[-1]["status"] == "resolved") is resolved else None
+        alert: dict[str, Any] | None = None
+        for delivery in fleet.destinations.of(WEBHOOK):
+            if delivery.accepted and delivery.body["data"]["dedup_key"] == key:
+                alert = delivery.body["data"]
+        if alert is None:
+            return None
+        return alert if (alert["status"] == "resolved") is resolved else None
 
-    what = "over" if resolved else "there"
-    alert: dict[str, Any] = eventually(last, f"the webhook was not told that {key} is {what}")
+    event = "resolved" if resolved else "opened"
+    alert: dict[str, Any] = fleet.wait_for(last, f"the webhook did not hear that {key} {event}")
     return alert
 
 
-def _shown(fleet: Fleet, text: str, method: str) -> None:
-    def found() -> bool:
-        taken = [
-            each
-            for each in fleet.destinations.of(SLACK)
-            if each.accepted and each.path.endswith(method)
-        ]
-        return any(each.body["text"] == text for each in taken)
+def _wait_for_slack(fleet: Fleet, text: str, method: str) -> None:
+    def was_told() -> bool:
+        return any(
+            delivery.body["text"] == text
+            for delivery in fleet.destinations.of(SLACK)
+            if delivery.accepted and delivery.path.endswith(method)
+        )
 
-    eventually(found, f"Slack was not told by {method}: {text}")
+    fleet.wait_for(was_told, f"Slack got no {method}: {text}")
 
 
-def _incident(fleet: Fleet, key: str, action: str) -> None:
-    actions = fleet.destinations.incidents
-    eventually(
-        lambda: key in actions and actions[key][-1] == action,
-        f"PagerDuty got no {action} of {key}",
-    )
+def _wait_for_pagerduty(fleet: Fleet, key: str, action: str) -> None:
+    def was_told() -> bool:
+        actions = fleet.destinations.incidents.get(key, [])
+        return actions[-1:] == [action]
+
+    fleet.wait_for(was_told, f"PagerDuty got no {action} of {key}")

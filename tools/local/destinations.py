@@ -75,7 +75,7 @@ class Delivery:
             and '"ok": false' not in self.answer.body
         )
 
-    def shown(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """What `build/demo.json` says of it."""
         return {
             "destination": self.destination,

@@ -8,15 +8,16 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.errors import FleetError
+from tools.local.progress import LAST_RESORT_SECONDS
 from tools.paths import ROOT
 from tools.sandbox import ACCOUNT, ISOLATED, REGION
 
 PYTHON = ROOT / ".venv" / "emulator" / "bin" / "python"
 LAUNCHER = Path(__file__).with_name("start_ministack.py")
-START_SECONDS = 60.0
 
 
 def free_port() -> int:
@@ -49,9 +50,20 @@ def environment(port: int, state: Path) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """MiniStack while it runs; it leads the process group of its functions."""
+
+    endpoint: str
+    pid: int
+
+
 @contextmanager
-def running(port: int, state: Path, extra: Mapping[str, str]) -> Iterator[str]:
-    """Run MiniStack on `port` with its files in `state`; yield its address once it answers."""
+def running(port: int, state: Path, extra: Mapping[str, str]) -> Iterator[Emulator]:
+    """Run MiniStack on `port` with its files in `state`; yield it once it answers.
+
+    Raises `FleetError` with the end of its log when it does not start.
+    """
     log = state / "ministack.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -66,14 +78,14 @@ def running(port: int, state: Path, extra: Mapping[str, str]) -> Iterator[str]:
     try:
         endpoint = f"http://127.0.0.1:{port}"
         _wait(process, f"{endpoint}/_ministack/ready", log)
-        yield endpoint
+        yield Emulator(endpoint, process.pid)
     finally:
         _stop(process)
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + LAST_RESORT_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
             with direct.open(url, timeout=5):
@@ -81,7 +93,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         except OSError:
             time.sleep(0.05)
     how = (
-        "did not answer in time"
+        f"did not answer within {LAST_RESORT_SECONDS / 60:.0f} minutes"
         if process.poll() is None
         else f"ended with code {process.returncode}"
     )

@@ -1,7 +1,6 @@
 """A running fleet as a scenario sees it: its jobs, their triggers, and what they publish."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,32 +13,10 @@ from mypy_boto3_sqs.type_defs import MessageTypeDef
 from tools.local.account import Account, credentials
 from tools.local.call_log import Call, CallLog
 from tools.local.destinations import Delivery, Destinations
+from tools.local.progress import Failed, Progress, expect
 from tools.local.stack import STACK
 from tools.paths import ROOT
-
-PATIENCE_SECONDS = 90.0  # all jobs start at once, on however slow a machine
-
-
-class Failed(Exception):
-    """A job did not do what its scenario expects; the message says what was seen."""
-
-
-def expect(condition: object, otherwise: str) -> None:
-    """Raise `Failed` with the message `otherwise` unless the condition holds."""
-    if not condition:
-        raise Failed(otherwise)
-
-
-def eventually(
-    condition: Callable[[], Any], otherwise: str, seconds: float = PATIENCE_SECONDS
-) -> Any:
-    """Return the first true result of the condition; raise `Failed` when there is none within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        if time.monotonic() > deadline:
-            raise Failed(f"{otherwise} (waited {seconds:.0f} s)")
-        time.sleep(0.2)
-    return result
+from tools.terminal import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +25,67 @@ class Tap:
 
     sqs: SQSClient
     url: str
+    progress: Progress
 
-    def next(self, otherwise: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
-        """Return the next event; raise `Failed` when there is none within `seconds`."""
-        message: MessageTypeDef = eventually(self._receive, otherwise, seconds)
+    def next(self, otherwise: str) -> dict[str, Any]:
+        """Wait for the next event and return it. Raises `Failed` when none comes."""
+        event: dict[str, Any] = self.progress.wait_for(self.receive, otherwise)
+        return event
+
+    def receive(self) -> dict[str, Any] | None:
+        """Return the next event if it is there within a second."""
+        answer = self.sqs.receive_message(QueueUrl=self.url, WaitTimeSeconds=1)
+        if not answer.get("Messages"):
+            return None
+        message = answer["Messages"][0]
         self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
         event: dict[str, Any] = json.loads(message["Body"])
         return event
-
-    def _receive(self) -> MessageTypeDef | None:
-        messages = self.sqs.receive_message(QueueUrl=self.url, WaitTimeSeconds=1).get(
-            "Messages", []
-        )
-        return messages[0] if messages else None
 
 
 class Fleet:
     """The deployed fleet."""
 
-    def __init__(self, account: Account, destinations: Destinations, calls: CallLog) -> None:
-        """Find the stack in this account; its alerts go to `destinations`, and what it calls of AWS is in `calls`."""
+    def __init__(
+        self,
+        account: Account,
+        destinations: Destinations,
+        calls: CallLog,
+        work: Callable[[], int] = int,
+    ) -> None:
+        """Find the stack in this account; its alerts go to `destinations`, and what it calls of AWS is in `calls`.
+
+        `work` returns how much the processes of its functions have done so far, in any unit.
+        """
         self.account = account
         self.destinations = destinations
         self.calls = calls
+        self._work = work
         (stack,) = account.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
         self.outputs = {
             output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])
         }
+        self.progress = Progress(self._done, self._messages_on_their_way)
+        self.wait_for = self.progress.wait_for
+
+    def _done(self) -> tuple[int, int, int]:
+        """Return what differs whenever the fleet has done anything."""
+        return self.calls.mark(), len(self.destinations.deliveries), self._work()
+
+    def _messages_on_their_way(self) -> dict[str, int]:
+        """Return how many messages each job's queue has still to deliver; empty ones are left out."""
+        urls = {name: url for name, url in self.outputs.items() if name.endswith("Queue")}
+        counts = {name: self.messages(url) for name, url in urls.items()}
+        return {name: count for name, count in counts.items() if count}
+
+    def messages(self, queue_url: str) -> int:
+        """Return how many messages a queue holds: visible, delayed, or in the hands of a consumer."""
+        answer = self.account.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
+        return sum(
+            int(count)
+            for name, count in answer["Attributes"].items()
+            if name.startswith("ApproximateNumberOfMessages")
+        )
 
     def jobs(self) -> list[str]:
         """Return the names of the deployed jobs."""
@@ -103,13 +114,12 @@ class Fleet:
         """Set the job's environment variables, which ends its processes and all that they have cached."""
         aws, name = self.account.lambda_, f"{STACK}-{job}"
         aws.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
-        eventually(
-            lambda: (
-                aws.get_function_configuration(FunctionName=name)["LastUpdateStatus"]
-                == "Successful"
-            ),
-            f"{job} was not updated",
-        )
+
+        def updated() -> bool:
+            configuration = aws.get_function_configuration(FunctionName=name)
+            return configuration["LastUpdateStatus"] == "Successful"
+
+        self.wait_for(updated, f"{job} was not updated")
 
     def configure(self, job: str, variable: str, yaml: str) -> None:
         """Write a list that people keep for the job into the SSM parameter that a variable names; it counts at once."""
@@ -131,14 +141,13 @@ class Fleet:
         """Wait until a destination accepted so many requests that hold the text, and return them."""
 
         def accepted() -> list[Delivery]:
-            found = self.destinations.of(destination)
             return [
                 delivery
-                for delivery in found
+                for delivery in self.destinations.of(destination)
                 if delivery.accepted and text in json.dumps(delivery.body)
             ]
 
-        eventually(
+        self.wait_for(
             lambda: len(accepted()) >= count,
             f"{destination} did not accept {count} requests with {text!r}",
         )
@@ -175,7 +184,7 @@ class Fleet:
             Rule=f"tap-{name}", Targets=[{"Id": "tap", "Arn": attributes["QueueArn"]}]
         )
         try:
-            yield Tap(sqs, url)
+            yield Tap(sqs, url, self.progress)
         finally:
             events.remove_targets(Rule=f"tap-{name}", Ids=["tap"])
             events.delete_rule(Name=f"tap-{name}")
@@ -186,54 +195,62 @@ class Fleet:
 
         A schedule of its own fires a second from now and has the role, target and input of the job's own.
         """
-        target = self._schedule(job)["Target"]
         due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-        planned = f"{due:%Y-%m-%dT%H:%M:%SZ}"
-        detail = {
-            "job": [job],
-            "scheduled_at": [due.isoformat()],
-        }  # its own schedule may run it meanwhile
-        with self.tap(
-            job, {"source": ["fleet"], "detail-type": ["Job Report"], "detail": detail}
-        ) as tap:
-            self.account.scheduler.create_schedule(
-                Name=f"once-{job}-{due:%H%M%S}",
-                ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
-                FlexibleTimeWindow={"Mode": "OFF"},
-                ActionAfterCompletion="DELETE",
-                Target={
-                    "Arn": target["Arn"],
-                    "RoleArn": target["RoleArn"],
-                    # The emulator leaves the keyword as it stands; AWS puts the planned time there.
-                    "Input": target.get("Input", "{}").replace(
-                        "<aws.scheduler.scheduled-time>", planned
-                    ),
-                },
-            )
-            report = tap.next(f"{job} was due at {planned} and has not reported")["detail"]
-        findings: list[dict[str, Any]] = report["findings"]
+        # Its own schedule may run the job meanwhile.
+        detail = {"job": [job], "scheduled_at": [due.isoformat()]}
+        pattern = {"source": ["fleet"], "detail-type": ["Job Report"], "detail": detail}
+        with self.tap(job, pattern) as tap:
+            self._schedule_once(job, due)
+            report = tap.next(f"{job} was due at {due:%H:%M:%S} UTC and has not reported")
+        findings: list[dict[str, Any]] = report["detail"]["findings"]
+        say(f"  {job} reported {len(findings)} findings")
         return findings
 
+    def _schedule_once(self, job: str, due: datetime) -> None:
+        target = self._schedule(job)["Target"]
+        planned = f"{due:%Y-%m-%dT%H:%M:%SZ}"
+        # The emulator leaves the keyword as it stands; AWS puts the planned time there.
+        event = target.get("Input", "{}").replace("<aws.scheduler.scheduled-time>", planned)
+        self.account.scheduler.create_schedule(
+            Name=f"once-{job}-{due:%H%M%S}",
+            ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            ActionAfterCompletion="DELETE",
+            Target={"Arn": target["Arn"], "RoleArn": target["RoleArn"], "Input": event},
+        )
+
     def dead_letters(self, *jobs: str) -> list[dict[str, str]]:
-        """Return the attributes of these jobs' dead letters, which stay where they are, with their `body`."""
-        found: dict[str, dict[str, str]] = {}
-        url = self.outputs["DeadLettersUrl"]
-        while True:
-            answer = self.account.sqs.receive_message(
-                QueueUrl=url,
-                MessageAttributeNames=["All"],
-                MaxNumberOfMessages=10,
-                VisibilityTimeout=1,
+        """Return the attributes of these jobs' dead letters, which stay where they are, and their `body`."""
+        messages: list[MessageTypeDef] = []
+        while received := self._receive_dead_letters():
+            messages += received
+        self._return_dead_letters(messages)
+        letters = []
+        for message in messages:
+            attributes = message.get("MessageAttributes", {})
+            letter = {
+                name: attribute.get("StringValue", "") for name, attribute in attributes.items()
+            }
+            letters.append(letter | {"body": message["Body"]})
+        return [letter for letter in letters if letter.get("job") in jobs]
+
+    def _receive_dead_letters(self) -> list[MessageTypeDef]:
+        answer = self.account.sqs.receive_message(
+            QueueUrl=self.outputs["DeadLettersUrl"],
+            MessageAttributeNames=["All"],
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=60,
+        )
+        return answer.get("Messages", [])
+
+    def _return_dead_letters(self, messages: list[MessageTypeDef]) -> None:
+        """Let others see the messages again at once."""
+        for message in messages:
+            self.account.sqs.change_message_visibility(
+                QueueUrl=self.outputs["DeadLettersUrl"],
+                ReceiptHandle=message["ReceiptHandle"],
+                VisibilityTimeout=0,
             )
-            if not answer.get("Messages"):
-                break
-            for message in answer["Messages"]:
-                attributes = message.get("MessageAttributes", {})
-                values = {
-                    name: attribute.get("StringValue", "") for name, attribute in attributes.items()
-                }
-                found[message["MessageId"]] = values | {"body": message["Body"]}
-        return [letter for letter in found.values() if letter.get("job") in jobs]
 
     def _schedule(self, job: str) -> Any:
         for schedule in self.account.schedules():

@@ -1,26 +1,32 @@
 """Run every job once through its real trigger and show what each did."""
 
 import json
+import os
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from queue import SimpleQueue
-from threading import Barrier, Thread
+from queue import Empty, SimpleQueue
+from threading import Barrier, BoundedSemaphore, Thread
 
 from rich.table import Table
 from rich.text import Text
 
 from tools.local.destinations import Destinations
-from tools.local.fleet import Failed, Fleet
+from tools.local.fleet import Fleet
+from tools.local.progress import Failed
 from tools.local.scenarios import Scenario, scenario
 from tools.paths import BUILD
 from tools.terminal import say
 
 RESULT = BUILD / "demo.json"
+AT_ONCE_PER_CORE = 4
+FEWEST_AT_ONCE = 3
+TELL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one job."""
+    """What became of one job: `outcome` is `ok` or `failed`, `detail` says what it did or what did not happen."""
 
     job: str
     trigger: str
@@ -28,39 +34,71 @@ class Outcome:
     detail: str
 
 
+def at_once() -> int:
+    """Return how many scenarios this machine carries beside what it does already."""
+    cores = os.cpu_count() or 1
+    busy = round(os.getloadavg()[0])
+    return max(FEWEST_AT_ONCE, AT_ONCE_PER_CORE * cores - busy)
+
+
 def play_all(fleet: Fleet) -> list[Outcome]:
-    """Play all scenarios at once, when all have seeded: what one sets up for its sink, the alerts of all need."""
+    """Play all scenarios and return their outcomes, sorted by job; say meanwhile what ends.
+
+    None is played before all have seeded: what one sets up for its sink, the alerts of all need.
+    """
     scenarios = {job: scenario(job) for job in fleet.jobs()}
-    seeded = Barrier(len(scenarios)).wait
-    done: SimpleQueue[Outcome] = SimpleQueue()
-    for job, each in scenarios.items():
+    all_seeded = Barrier(len(scenarios)).wait
+    room = BoundedSemaphore(at_once())
+    outcomes: SimpleQueue[Outcome] = SimpleQueue()
+
+    def run(job: str, acted: Scenario) -> None:
+        with room:
+            failure = attempt(job, acted, lambda: acted.seed(fleet))
+        all_seeded()
+        with room:
+            outcomes.put(failure or play(fleet, job, acted))
+
+    for job, acted in scenarios.items():
         # Daemons, so that Ctrl-C need not wait until each has lost patience.
-        Thread(
-            target=lambda job=job, each=each: done.put(play(fleet, job, each, seeded)), daemon=True
-        ).start()
-    outcomes = []
-    for _ in scenarios:
-        outcomes.append(done.get())
-        say(f"  {outcomes[-1].job}: {outcomes[-1].outcome}")
-    return sorted(outcomes, key=lambda outcome: outcome.job)
+        Thread(target=run, args=(job, acted), name=job, daemon=True).start()
+    return sorted(_as_they_end(fleet, outcomes, len(scenarios)), key=lambda each: each.job)
 
 
-def play(
-    fleet: Fleet, job: str, each: Scenario, seeded: Callable[[], object] = lambda: None
-) -> Outcome:
-    """Play one job's scenario; `seeded` is called between its two parts, whatever becomes of the first."""
-    try:
+def _as_they_end(fleet: Fleet, outcomes: SimpleQueue[Outcome], count: int) -> list[Outcome]:
+    """Collect so many outcomes; say what ends and, while nothing does, what the fleet has done so far."""
+    began = time.monotonic()
+    ended: list[Outcome] = []
+    while len(ended) < count:
         try:
-            each.seed(fleet)
-        finally:
-            seeded()
-        return Outcome(job, each.TRIGGER, "ok", each.play(fleet))
+            outcome = outcomes.get(timeout=TELL_SECONDS)
+        except Empty:
+            delivered = len(fleet.destinations.deliveries)
+            say(f"  {len(ended)} of {count} done, {delivered} requests to destinations so far ...")
+        else:
+            ended.append(outcome)
+            say(f"  {outcome.job}: {outcome.outcome} ({len(ended)} of {count})")
+    succeeded = sum(outcome.outcome == "ok" for outcome in ended)
+    say(f"{succeeded} of {count} ok in {time.monotonic() - began:.0f} s")
+    return ended
+
+
+def play(fleet: Fleet, job: str, acted: Scenario) -> Outcome:
+    """Play one job's scenario, for which everything has been seeded."""
+    details: list[str] = []
+    failure = attempt(job, acted, lambda: details.append(acted.play(fleet)))
+    return failure or Outcome(job, acted.TRIGGER, "ok", details[0])
+
+
+def attempt(job: str, acted: Scenario, part: Callable[[], object]) -> Outcome | None:
+    """Run a part of a job's scenario; return the outcome if it failed, otherwise None."""
+    try:
+        part()
     except Failed as failure:
-        return Outcome(job, each.TRIGGER, "failed", str(failure))
+        return Outcome(job, acted.TRIGGER, "failed", str(failure))
     except Exception as error:  # noqa: BLE001 - one broken scenario must not hide what the other jobs did
-        return Outcome(
-            job, each.TRIGGER, "failed", f"the scenario broke: {type(error).__name__}: {error}"
-        )
+        cause = f"the scenario broke: {type(error).__name__}: {error}"
+        return Outcome(job, acted.TRIGGER, "failed", cause)
+    return None
 
 
 def table(outcomes: Iterable[Outcome]) -> Table:
@@ -83,7 +121,7 @@ def write(outcomes: Iterable[Outcome], ready_seconds: float, destinations: Desti
     """Write `build/demo.json`: seconds until the fleet was ready, what became of each job, and what was delivered."""
     document = {
         "ready_s": round(ready_seconds, 1),
-        "jobs": [asdict(each) for each in outcomes],
-        "deliveries": [delivery.shown() for delivery in destinations.deliveries],
+        "jobs": [asdict(outcome) for outcome in outcomes],
+        "deliveries": [delivery.as_json() for delivery in destinations.deliveries],
     }
     RESULT.write_text(json.dumps(document, indent=2) + "\n")

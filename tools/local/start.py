@@ -4,12 +4,14 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from tools import running
 from tools.local import destinations, emulator, moto_services, stack
 from tools.local.account import Account
 from tools.local.call_log import CallLog
 from tools.local.fleet import Fleet
+from tools.local.progress import cpu_ticks
 from tools.terminal import say
 
 
@@ -32,12 +34,23 @@ def running_fleet() -> Iterator[Fleet]:
     ):
         say("starting the AWS emulator ...")
         services = missing | destinations.environment(receiving)
-        with emulator.running(port, state, services) as endpoint:
-            account = Account(endpoint, services)
-            say(f"  it answers at {endpoint}")
+        with emulator.running(port, state, services) as ministack:
+            account = Account(ministack.endpoint, services)
+            say(f"  it answers at {ministack.endpoint}")
             say("deploying with sam ...")
             deployed = stack.deploy(account)
-            running.Running(
-                os.getpid(), time.time(), endpoint, services, stack.STACK, deployed
-            ).announce()
-            yield Fleet(account, receiving, calls)
+            fleet = Fleet(account, receiving, calls, partial(cpu_ticks, ministack.pid))
+            announce(account, deployed)
+            yield fleet
+
+
+def announce(account: Account, deployed: dict[str, str]) -> None:
+    """Let the other commands of a user find this process's fleet."""
+    running.Running(
+        pid=os.getpid(),
+        started=time.time(),
+        endpoint=account.endpoint,
+        services=account.services,
+        stack=stack.STACK,
+        deployed=deployed,
+    ).announce()

@@ -11,12 +11,12 @@
 - What IAM decides on each call with a function's key is appended to `calls.jsonl`, see `tools.local.call_log`.
 - Scheduler looks for due schedules each second instead of every ten.
 - A schedule that starts in the past, which AWS would refuse, counts as made then: else all of a new account were new.
-- The operator may say at what time a request to IAM or Secrets Manager happens, in the header `X-Fleet-Now` (seconds
-  since 1970), so that a key can be old.
+- A layer is unpacked once for all function processes, not again for each, so they also share its compiled modules.
 """
 
 # ruff: noqa: SLF001 - MiniStack's insides are what this changes; its version is pinned.
 
+import io
 import json
 import math
 import os
@@ -24,30 +24,34 @@ import re
 import signal
 import sys
 import threading
-import time
-from collections.abc import Awaitable, Callable, Iterator
+import zipfile
+from collections.abc import Iterator
 from contextvars import ContextVar
 from http import HTTPStatus
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from ministack import app  # type: ignore[import-not-found]  # of another environment
-from ministack.core import iam_actions, iam_evaluator  # type: ignore[import-not-found]
+from ministack.core import (  # type: ignore[import-not-found]
+    iam_actions,
+    iam_evaluator,
+    lambda_runtime,
+)
 from ministack.core.router import extract_access_key_id  # type: ignore[import-not-found]
 from ministack.services import (  # type: ignore[import-not-found]
     dynamodb,
     eventbridge,
     iam,
+    lambda_svc,
     scheduler,
-    secretsmanager,
 )
 
 OPERATOR = "test"
 CALLS = Path("calls.jsonl")
+LAYERS = Path("layers")
 
 _by_operator = ContextVar("by_operator", default=False)
-_said = ContextVar[float | None]("said", default=None)
+_unpacking = threading.Lock()
 _enforce = iam_evaluator.enforce
 _condition_keys = iam_actions.request_tag_context
 _extract_iam_action = iam_actions.extract_iam_action
@@ -55,6 +59,7 @@ _extract_resource_arn = iam_actions.extract_resource_arn
 _handle_request = eventbridge.handle_request
 _put_events = eventbridge._put_events
 _create_schedule = scheduler._create_schedule
+_spawn = lambda_runtime.Worker._spawn
 
 
 async def handle_request(
@@ -101,27 +106,6 @@ def condition_keys(
     if service == "dynamodb" and (leading := sorted(set(leading_keys(json.loads(body))))):
         keys["dynamodb:LeadingKeys"] = leading
     return keys
-
-
-def dated(answer: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Make a service answer each request at the time that the operator says."""
-
-    async def handle(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> Any:
-        by_operator = extract_access_key_id(headers, query) == OPERATOR
-        _said.set(
-            float(headers["x-fleet-now"]) if by_operator and "x-fleet-now" in headers else None
-        )
-        return await answer(method, path, headers, body, query)
-
-    return handle
-
-
-def now() -> float:
-    """Return the time that the operator said for this request, or the clock's."""
-    said = _said.get()
-    return time.time() if said is None else said
 
 
 def list_server_certificates(_: dict[str, Any]) -> Any:
@@ -171,6 +155,31 @@ def enforce(key: str, action: str, *place: Any, **about: Any) -> Any:
     return refusal
 
 
+def unpacked(layer: dict[str, Any] | str) -> str:
+    """Return the directory with the files of a layer's version, which never change."""
+    arn = layer if isinstance(layer, str) else layer["Arn"]
+    directory = LAYERS.absolute() / re.sub(r"\W", "-", arn)
+    with _unpacking:
+        if not directory.exists():
+            draft = directory.with_suffix(".draft")
+            with zipfile.ZipFile(io.BytesIO(lambda_svc._resolve_layer_zip(layer))) as archive:
+                archive.extractall(draft)
+            draft.rename(directory)
+    return str(directory)
+
+
+def spawn(worker: Any) -> None:
+    """Start a function's process, which finds its layers by the variable that MiniStack's own code would set."""
+    config = worker.config
+    layers = os.pathsep.join(map(unpacked, config.get("Layers", [])))
+    variables = config.get("Environment", {}).get("Variables", {}) | {"_LAMBDA_LAYERS_DIRS": layers}
+    worker.config = config | {"Layers": [], "Environment": {"Variables": variables}}
+    try:
+        _spawn(worker)
+    finally:
+        worker.config = config
+
+
 def end_with_parent() -> None:
     """Kill this process group once the other end of standard input is gone."""
     sys.stdin.read()
@@ -188,12 +197,7 @@ if __name__ == "__main__":
     scheduler._create_schedule = create_schedule
     iam._IAM_HANDLERS["ListServerCertificates"] = list_server_certificates
     scheduler._SCHEDULE_TICK_INTERVAL = 1
-    iam.handle_request, secretsmanager.handle_request = (
-        dated(iam.handle_request),
-        dated(secretsmanager.handle_request),
-    )
-    iam._now = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now()))
-    secretsmanager.time = SimpleNamespace(time=now, gmtime=time.gmtime, strftime=time.strftime)
+    lambda_runtime.Worker._spawn = spawn
     # It would set the level of the functions' logs as well; MiniStack has read it by now.
     del os.environ["LOG_LEVEL"]
     app.main()

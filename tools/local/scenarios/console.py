@@ -1,11 +1,12 @@
-"""Asks the deployed console what its pages and its API show, and has it run a job, mute, and redrive a dead letter."""
+"""Ask the deployed console for its pages and API, and let it run a job, mute, redrive and discard."""
 
 import json
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from tools.local.fleet import Fleet, eventually, expect, sample
+from tools.local.fleet import Fleet, sample
+from tools.local.progress import expect, retry
 from tools.local.stack import STACK
 from tools.paths import ROOT
 from tools.sandbox import ACCOUNT, REGION
@@ -22,58 +23,68 @@ READ = (
     "/findings",
 )
 JOB = "start_pipeline"
+MARK = "asked for by the console"
 LETTERS = ROOT / "tests" / "events" / "dead_letters"
 PATTERN = "subject:console-scenario-*"
 
 
 def seed(_: Fleet) -> None:
-    """It looks at what the other scenarios do."""
+    """Seed nothing: the console looks at what the other scenarios do."""
 
 
 def play(fleet: Fleet) -> str:
     """Read everything under the console's own role, then write."""
-    for path in READ:  # a busy machine may keep a dependency from answering in time
-        eventually(partial(answers, fleet, path), f"{path} did not answer 200")
+    jobs = read(fleet)
+    run_jobs(fleet)
+    handle_letters(fleet)
+    mute_and_unmute(fleet)
+    return (
+        f"read {len(READ)} lists and pages and {jobs} jobs under its own role; ran {JOB} with a "
+        "hopeless event, found its dead letter and discarded it; sent a message that a job had "
+        "parked, and one that SNS could not deliver, back to where they came from; muted and unmuted"
+    )
+
+
+def read(fleet: Fleet) -> int:
+    """Read every list and page, and every job, whose number is returned."""
+    for path in READ:  # on a busy machine AWS may not answer the console in time
+        retry(partial(succeeds, fleet, path), f"{path} did not answer 200")
     names = [job["name"] for job in json.loads(ask(fleet, "GET", "/v1/jobs")[1])["items"]]
     for name in names:
         job = json.loads(ask(fleet, "GET", f"/v1/jobs/{name}")[1])
-        expect(job.get("state") not in (None, "missing"), f"/v1/jobs/{name} says {job}")
-    status, said = ask(fleet, "POST", "/v1/jobs/missed_runs/runs", {})
-    expect(status == 202, f"missed_runs was not run: {status}, {said:.300}")
-    status, said = ask(
-        fleet, "POST", f"/v1/jobs/{JOB}/runs", {"event": {"hopeless": "asked for by the console"}}
-    )
-    expect(status == 202, f"{JOB} was not run: {status}, {said:.300}")
-    letter = eventually(
-        lambda: _letter(fleet), f"no dead letter of {JOB} came of an event that it cannot read"
-    )
-    status, said = ask(fleet, "POST", "/v1/redrives", {"ids": [letter], "dry_run": True})
-    expect(
-        status == 200 and json.loads(said)["outcomes"][0]["step"] == "would",
-        f"the redrive says {status}, {said}",
-    )
-    redrive(fleet, undelivered(fleet), unheard(fleet))
-    status, said = ask(
-        fleet, "POST", "/v1/discards", {"ids": [letter], "reason": "sent by the scenario"}
-    )
-    expect(
-        status == 200 and json.loads(said)["outcomes"][0]["step"] == "discarded",
-        f"it says {status}, {said}",
-    )
-    status, said = ask(
-        fleet, "POST", "/v1/mutes", {"pattern": PATTERN, "reason": "scenario", "until": "1h"}
-    )
-    expect(status == 201, f"nothing was muted: {status}, {said:.300}")
-    status, said = ask(fleet, "DELETE", f"/v1/mutes/{json.loads(said)['id']}")
-    expect(status == 200, f"the mute did not end: {status}, {said:.300}")
-    return (
-        f"read {len(READ)} lists and pages and {len(names)} jobs under its own role; ran {JOB} with a hopeless event, "
-        "found its dead letter and discarded it; sent a message that a job had parked, and one that SNS could not "
-        "deliver, back to where they came from; muted and unmuted"
-    )
+        expect(job.get("state") not in (None, "missing"), f"/v1/jobs/{name} answers {job}")
+    return len(names)
 
 
-def undelivered(fleet: Fleet) -> str:
+def run_jobs(fleet: Fleet) -> None:
+    """Run a scheduled job, and a queue job with an event that it can never handle."""
+    request(fleet, "POST", "/v1/jobs/missed_runs/runs", {}, 202)
+    request(fleet, "POST", f"/v1/jobs/{JOB}/runs", {"event": {"hopeless": MARK}}, 202)
+
+
+def handle_letters(fleet: Fleet) -> None:
+    """Find the dead letter of that event, and discard it; redrive two others."""
+    fleet.wait_for(
+        lambda: any(MARK in letter["body"] for letter in fleet.dead_letters(JOB)),
+        f"{JOB} parked no event that it cannot read",
+    )
+    letter = retry(partial(find_letter, fleet), "the console does not show the dead letter")
+    answer = request(fleet, "POST", "/v1/redrives", {"ids": [letter], "dry_run": True}, 200)
+    expect(answer["outcomes"][0]["step"] == "would", f"the dry run answers {answer}")
+    redrive(fleet, undelivered_alert(fleet), undelivered_notification(fleet))
+    discard = {"ids": [letter], "reason": "sent by the scenario"}
+    answer = request(fleet, "POST", "/v1/discards", discard, 200)
+    expect(answer["outcomes"][0]["step"] == "discarded", f"the discard answers {answer}")
+
+
+def mute_and_unmute(fleet: Fleet) -> None:
+    """Mute what never opens, and end the mute."""
+    mute = {"pattern": PATTERN, "reason": "scenario", "until": "1h"}
+    answer = request(fleet, "POST", "/v1/mutes", mute, 201)
+    request(fleet, "DELETE", f"/v1/mutes/{answer['id']}", None, 200)
+
+
+def undelivered_alert(fleet: Fleet) -> str:
     """Leave an alert in the dead letters as notify_webhook parks it, and return the letter's id."""
     letter: Any = json.loads((LETTERS / "job.json").read_text())
     alert = sample("notify_webhook")
@@ -83,44 +94,61 @@ def undelivered(fleet: Fleet) -> str:
     attributes = letter["MessageAttributes"] | {
         name: {"DataType": "String", "StringValue": value} for name, value in facts.items()
     }
-    return _left(fleet, json.dumps(alert), attributes)
+    return leave(fleet, json.dumps(alert), attributes)
 
 
-def unheard(fleet: Fleet) -> str:
+def undelivered_notification(fleet: Fleet) -> str:
     """Leave what SNS could not deliver in the dead letters, and return the letter's id."""
     letter = json.loads((LETTERS / "subscription.json").read_text())
     envelope = json.loads(letter["Body"]) | {
         "TopicArn": fleet.outputs["AlertsTopicArn"],
         "Message": "the disk is odd",
     }
-    return _left(fleet, json.dumps(envelope), {})
+    return leave(fleet, json.dumps(envelope), {})
 
 
-def _left(fleet: Fleet, body: str, attributes: Any) -> str:
-    url = fleet.outputs["DeadLettersUrl"]
-    return fleet.account.sqs.send_message(
-        QueueUrl=url, MessageBody=body, MessageAttributes=attributes
-    )["MessageId"]
+def leave(fleet: Fleet, body: str, attributes: Any) -> str:
+    """Put a message into the dead letters, and return its id."""
+    answer = fleet.account.sqs.send_message(
+        QueueUrl=fleet.outputs["DeadLettersUrl"], MessageBody=body, MessageAttributes=attributes
+    )
+    return answer["MessageId"]
 
 
 def redrive(fleet: Fleet, *letters: str) -> None:
-    """Send dead letters back by the console. A look of another hides them for a moment, so it may take two."""
+    """Send dead letters back by the console. It may take several attempts: who looks at a letter hides it."""
     left = set(letters)
 
-    def gone() -> bool:
-        status, said = ask(fleet, "POST", "/v1/redrives", {"ids": sorted(left)})
-        expect(status == 200, f"the redrive says {status}, {said:.300}")
-        left.difference_update(
-            each["letter"] for each in json.loads(said)["outcomes"] if each["step"] == "sent"
-        )
+    def all_sent() -> bool:
+        answer = request(fleet, "POST", "/v1/redrives", {"ids": sorted(left)}, 200)
+        for outcome in answer["outcomes"]:
+            if outcome["step"] == "sent":
+                left.discard(outcome["letter"])
         return not left
 
-    eventually(gone, f"the console did not send {letters} back")
+    retry(all_sent, f"the console did not send {letters} back")
 
 
-def answers(fleet: Fleet, path: str) -> bool:
+def find_letter(fleet: Fleet) -> str | None:
+    """Return the id of the marked letter if the console shows it now."""
+    letters = request(fleet, "GET", f"/v1/letters?job={JOB}", None, 200)["items"]
+    for letter in letters:
+        status, text = ask(fleet, "GET", f"/v1/letters/{letter['id']}")
+        if status == 200 and MARK in str(json.loads(text)["body"]):
+            return str(letter["id"])
+    return None
+
+
+def succeeds(fleet: Fleet, path: str) -> bool:
     """Whether the console shows what it is asked for."""
     return ask(fleet, "GET", path)[0] == 200
+
+
+def request(fleet: Fleet, method: str, path: str, body: Any, expected: int) -> Any:
+    """Send the console a request and return its answer, which must have this status."""
+    status, text = ask(fleet, method, path, body)
+    expect(status == expected, f"{method} {path} answers {status}: {text:.300}")
+    return json.loads(text or "null")
 
 
 def ask(fleet: Fleet, method: str, path: str, body: Any = None) -> tuple[int, str]:
@@ -134,23 +162,6 @@ def ask(fleet: Fleet, method: str, path: str, body: Any = None) -> tuple[int, st
     answer = fleet.account.lambda_.invoke(
         FunctionName=f"{STACK}-console", Payload=json.dumps(event)
     )
-    said = json.loads(answer["Payload"].read())
-    expect("FunctionError" not in answer, f"{path} failed: {said}")
-    return said["statusCode"], said["body"]
-
-
-def _letter(fleet: Fleet) -> str | None:
-    items = json.loads(ask(fleet, "GET", f"/v1/letters?job={JOB}")[1])["items"]
-    return next(
-        (
-            letter["id"]
-            for letter in items
-            if "asked for by the console" in _body(fleet, letter["id"])
-        ),
-        None,
-    )
-
-
-def _body(fleet: Fleet, letter: str) -> str:
-    status, said = ask(fleet, "GET", f"/v1/letters/{letter}")
-    return str(json.loads(said)["body"]) if status == 200 else ""
+    response = json.loads(answer["Payload"].read())
+    expect("FunctionError" not in answer, f"{path} failed: {response}")
+    return response["statusCode"], response["body"]

@@ -9,9 +9,10 @@ from functools import cache
 
 import trustme
 
-from tools.local.alert_waits import opened, resolved
+from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import PAGERDUTY, SLACK
-from tools.local.fleet import Fleet, expect
+from tools.local.fleet import Fleet
+from tools.local.progress import expect
 
 TRIGGER = "schedule"
 JOB = "expiring_certificates"
@@ -98,14 +99,14 @@ def play(fleet: Fleet) -> str:
     )
     title = findings[endpoint]["title"]
     expect("expires in 5 d" in title, f"the certificate ends in 5 days; the title is: {title}")
-    opened(fleet, f"{JOB}/{endpoint}", SLACK, PAGERDUTY)
-    opened(fleet, f"{JOB}/{arn}")
+    wait_until_opened(fleet, f"{JOB}/{endpoint}", SLACK, PAGERDUTY)
+    wait_until_opened(fleet, f"{JOB}/{arn}")
     made.ending.show(made.authority.issue_cert("127.0.0.1"))
     fleet.account.acm.delete_certificate(CertificateArn=arn)
     left = fleet.report(JOB)
     expect(not left, f"the certificate is renewed, and the other deleted; reported: {left}")
-    resolved(fleet, f"{JOB}/{endpoint}", SLACK, PAGERDUTY)
-    resolved(fleet, f"{JOB}/{arn}")
+    wait_until_resolved(fleet, f"{JOB}/{endpoint}", SLACK, PAGERDUTY)
+    wait_until_resolved(fleet, f"{JOB}/{arn}")
     return (
         f"{title}: opened at Slack, PagerDuty and webhook; renewed, and resolved at each. One in ACM that nothing uses "
         "(info) opened at the webhook alone, and ended with its deletion; the healthy server is no finding"

@@ -4,9 +4,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tools.local.alert_waits import opened, resolved
+from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
-from tools.local.fleet import Fleet, Tap, expect
+from tools.local.fleet import Fleet, Tap
+from tools.local.progress import expect
 
 TRIGGER = "schedule, queue"
 JOB = "failing_endpoints"
@@ -92,14 +93,14 @@ def play(fleet: Fleet) -> str:
         (detail["phase"], detail["got"]) == ("condition", "[STATUS] is 503"),
         f"the finding says {detail}",
     )
-    opened(fleet, f"{JOB}/{FAILING}", SLACK)
-    opened(fleet, f"{JOB}/{mistyped}", SLACK)
+    wait_until_opened(fleet, f"{JOB}/{FAILING}", SLACK)
+    wait_until_opened(fleet, f"{JOB}/{mistyped}", SLACK)
     pages[-1].statuses.clear()
     configure(fleet, "[STATUS] == 200")
     left = fleet.report(JOB)
     expect(not left, f"every page answers; reported: {left}")
-    resolved(fleet, f"{JOB}/{FAILING}", SLACK)
-    resolved(fleet, f"{JOB}/{mistyped}", SLACK)
+    wait_until_resolved(fleet, f"{JOB}/{FAILING}", SLACK)
+    wait_until_resolved(fleet, f"{JOB}/{mistyped}", SLACK)
     fleet.renew(JOB, fleet.variables(JOB) | {"ENDPOINTS_PER_RUN": "1"})
     with fleet.tap(
         f"{JOB}-parts",

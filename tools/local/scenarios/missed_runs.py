@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tools.local.alert_waits import opened, resolved
+from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
-from tools.local.fleet import Fleet, eventually, expect
+from tools.local.fleet import Fleet
+from tools.local.progress import expect
 from tools.local.stack import STACK
 
 TRIGGER = "schedule"
@@ -41,11 +42,11 @@ def play(fleet: Fleet) -> str:
         finding["detail"]["last report"] == "never",
         f"{SILENT} never reported, and the finding says: {finding}",
     )
-    opened(fleet, KEY, SLACK)
+    wait_until_opened(fleet, KEY, SLACK)
     report(fleet, SILENT)
     left = fleet.report("missed_runs")
     expect(not left, f"every job has reported; reported: {left}")
-    resolved(fleet, KEY, SLACK)
+    wait_until_resolved(fleet, KEY, SLACK)
     return (
         f"{finding['title']}: opened at Slack and webhook; it reported, and that resolved it at both; "
         f"{WELL}, which had reported, and the jobs that were just deployed were left alone"
@@ -58,7 +59,7 @@ def report(fleet: Fleet, job: str) -> None:
     detail: dict[str, Any] = {"job": job, "scheduled_at": now.isoformat(), "findings": []}
     fleet.publish({"source": "fleet", "detail-type": "Job Report", "detail": detail})
     key = {"pk": {"S": "reports"}, "sk": {"S": job}}
-    eventually(
+    fleet.wait_for(
         lambda: (
             "Item"
             in fleet.account.dynamodb.get_item(TableName=fleet.outputs["LedgerTable"], Key=key)

@@ -1,10 +1,12 @@
 """A critical alert and its resolution, while PagerDuty is busy once, and a warning that wakes nobody."""
 
 from tools.local.destinations import PAGERDUTY, ROUTING_KEY, Answer
-from tools.local.fleet import Fleet, expect, sample
+from tools.local.fleet import Fleet, sample
+from tools.local.progress import expect
 
 TRIGGER = "critical alert"
 JOB = "notify_pagerduty"
+WARNING = {"id": "of-a-warning", "severity": "warning", "dedup_key": "a warning"}
 
 
 def seed(fleet: Fleet) -> None:
@@ -16,19 +18,20 @@ def seed(fleet: Fleet) -> None:
 def play(fleet: Fleet) -> str:
     """Expect one incident, opened and resolved."""
     alert = sample(JOB)
-    key = alert["detail"]["dedup_key"]
-    quiet = {"id": "of-a-warning", "severity": "warning", "dedup_key": "a warning"}
+    opened = alert["detail"]
+    key = opened["dedup_key"]
     fleet.destinations.misbehave(PAGERDUTY, Answer(429, headers={"Retry-After": "1"}, about=key))
-    fleet.publish({**alert, "detail": {**alert["detail"], **quiet}})
+    fleet.publish({**alert, "detail": {**opened, **WARNING}})
     fleet.publish(alert)
     fleet.delivered(PAGERDUTY, key, 1)
-    resolved = {**alert["detail"], "id": f"{alert['detail']['id']}-resolved", "status": "resolved"}
+
+    resolved = {**opened, "id": f"{opened['id']}-resolved", "status": "resolved"}
     fleet.publish({**alert, "detail": resolved})
     fleet.delivered(PAGERDUTY, key, 2)
     actions = fleet.destinations.incidents[key]
     expect(actions == ["trigger", "resolve"], f"the incident's events are {actions}")
-    expect("a warning" not in fleet.destinations.incidents, "a warning opened an incident")
+    expect(WARNING["dedup_key"] not in fleet.destinations.incidents, "a warning opened an incident")
     return (
-        "a critical alert opened an incident, once PagerDuty was no longer busy, and its resolution resolved it; "
-        "a warning opened none"
+        "a critical alert opened an incident, once PagerDuty was no longer busy, "
+        "and its resolution resolved it; a warning opened none"
     )

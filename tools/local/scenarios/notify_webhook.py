@@ -1,9 +1,11 @@
 """An alert that arrives twice, at a receiver that verifies signatures and fails at first; a receiver that is gone."""
 
 import uuid
+from typing import Any
 
 from tools.local.destinations import GONE, SIGNING_KEY, WEBHOOK, Answer
-from tools.local.fleet import Fleet, expect, sample
+from tools.local.fleet import Fleet, sample
+from tools.local.progress import expect
 
 TRIGGER = "alert"
 JOB = "notify_webhook"
@@ -11,40 +13,49 @@ DEPARTED = "departed"
 
 
 def seed(fleet: Fleet) -> None:
-    """Send all alerts to one endpoint, and those of one owner to another, which was given up."""
-    keys, url = fleet.entrust(JOB, "keys", SIGNING_KEY), fleet.destinations.url
-    gone = f"{{url: '{url}/gone/{uuid.uuid4()}', keys: {keys}, owner: {DEPARTED}}}"
-    fleet.configure(JOB, "ENDPOINTS_PARAMETER", f"[{{url: '{url}/hook', keys: {keys}}}, {gone}]")
+    """Send all alerts to one endpoint, and those of one owner also to another, which is gone."""
+    keys = fleet.entrust(JOB, "keys", SIGNING_KEY)
+    url = fleet.destinations.url
+    endpoints = f"""
+- {{url: '{url}/hook', keys: {keys}}}
+- {{url: '{url}/gone/{uuid.uuid4()}', keys: {keys}, owner: {DEPARTED}}}
+"""
+    fleet.configure(JOB, "ENDPOINTS_PARAMETER", endpoints)
 
 
 def play(fleet: Fleet) -> str:
-    """Expect it once, signed; expect to be told of who is gone, and that it is called no more."""
-    called = len(fleet.destinations.of(GONE))
+    """Expect the alert once, signed; expect to hear of the receiver that is gone, and no more calls to it."""
     alert = sample(JOB)
-    alert_id = alert["detail"]["id"]
     fleet.destinations.misbehave(WEBHOOK, Answer(503, headers={"Retry-After": "1"}))
     fleet.publish(alert)
-    fleet.delivered(WEBHOOK, alert_id, 1)
+    fleet.delivered(WEBHOOK, alert["detail"]["id"], 1)
     fleet.publish(alert)
-    other = {
-        **alert["detail"],
-        "id": f"{alert_id}-other",
-        "dedup_key": "another",
-        "owner": DEPARTED,
-    }
-    fleet.publish({**alert, "detail": other})
-    fleet.delivered(WEBHOOK, f"{alert_id}-other", 1)
-    times = sum(
-        delivery.body["data"]["id"] == alert_id
-        for delivery in fleet.delivered(WEBHOOK, alert_id, 1)
-    )
-    expect(times == 1, f"the receiver accepted the alert {times} times")
-    fleet.delivered(WEBHOOK, "it gets no more alerts", 1)
-    fleet.publish({**alert, "detail": {**other, "id": f"{alert_id}-late", "dedup_key": "late"}})
-    fleet.delivered(WEBHOOK, f"{alert_id}-late", 1)
-    called = len(fleet.destinations.of(GONE)) - called
-    expect(called == 1, f"the receiver that is gone was called {called} times")
+    expect_one_call_to_the_departed(fleet, alert)
+    expect_one_delivery(fleet, alert["detail"]["id"])
     return (
-        "the receiver verified the signature, after failing once; the alert's second copy was not sent; "
-        "a receiver that answered that it is gone was told of, and not called again"
+        "the receiver verified the signature, after failing once; the alert's second copy was not "
+        "sent; a receiver that answered that it is gone was reported, and not called again"
     )
+
+
+def expect_one_call_to_the_departed(fleet: Fleet, alert: dict[str, Any]) -> None:
+    """Send two alerts of the owner whose receiver is gone, the second once people have heard of that."""
+    earlier = len(fleet.destinations.of(GONE))
+    for name in ("first", "late"):
+        alert_id = f"{alert['detail']['id']}-{name}"
+        changes = {"id": alert_id, "dedup_key": f"departed/{name}", "owner": DEPARTED}
+        fleet.publish({**alert, "detail": {**alert["detail"], **changes}})
+        fleet.delivered(WEBHOOK, alert_id, 1)
+        fleet.delivered(WEBHOOK, "it gets no more alerts", 1)
+    calls = len(fleet.destinations.of(GONE)) - earlier
+    expect(calls == 1, f"the receiver that is gone was called {calls} times")
+
+
+def expect_one_delivery(fleet: Fleet, alert_id: str) -> None:
+    """Expect the receiver to have accepted this alert once."""
+    accepted = [
+        delivery
+        for delivery in fleet.delivered(WEBHOOK, alert_id, 1)
+        if delivery.body["data"]["id"] == alert_id
+    ]
+    expect(len(accepted) == 1, f"the receiver accepted the alert {len(accepted)} times")

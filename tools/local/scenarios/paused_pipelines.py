@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tools.local.alert_waits import opened, resolved
+from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
-from tools.local.fleet import Fleet, expect
+from tools.local.fleet import Fleet
 from tools.local.moto_codepipeline import add_pipeline, pause, resume
+from tools.local.progress import expect
 
 TRIGGER = "schedule"
 FORGOTTEN = "billing-api"
@@ -37,9 +38,9 @@ def play(fleet: Fleet) -> str:
         "incident 4711" in str(findings[0]["detail"]),
         f"the finding lacks the reason: {findings[0]['detail']}",
     )
-    opened(fleet, KEY, SLACK)
+    wait_until_opened(fleet, KEY, SLACK)
     resume(FORGOTTEN, "Deploy")
     left = fleet.report("paused_pipelines")
     expect(not left, f"nothing is paused for long any more; reported: {left}")
-    resolved(fleet, KEY, SLACK)
+    wait_until_resolved(fleet, KEY, SLACK)
     return f"{findings[0]['title']}: opened at Slack and webhook; resumed, and resolved at both (a warning pages nobody)"

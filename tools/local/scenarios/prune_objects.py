@@ -1,8 +1,9 @@
 """A bucket with prefixes full of build caches, one to prune, one to try dry, and an entry that someone mistyped."""
 
-from tools.local.alert_waits import opened, resolved
+from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
-from tools.local.fleet import Fleet, expect
+from tools.local.fleet import Fleet
+from tools.local.progress import expect
 
 TRIGGER = "schedule"
 BUCKET = "fleet-caches"
@@ -13,7 +14,7 @@ ENTRIES = f"""
 - {{bucket: {BUCKET}, prefix: tried/, keep_newest: {KEEP}}}
 - {{bucket: {BUCKET}, prefix: logs/, keep_newest: some}}
 """
-MENDED = f"""
+REPAIRED = f"""
 - {{bucket: {BUCKET}, prefix: cache/, keep_newest: {KEEP}, dry_run: false}}
 - {{bucket: {BUCKET}, prefix: tried/, keep_newest: {KEEP}, dry_run: false}}
 - {{bucket: {BUCKET}, prefix: logs/, keep_newest: {KEEP}}}
@@ -35,7 +36,7 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect the newest objects under the one prefix, and findings about the others until the list is mended."""
+    """Expect the newest objects under the one prefix, and findings about the others until the list is repaired."""
     findings = fleet.report("prune_objects")
     pruned, tried = stored(fleet, "cache/"), stored(fleet, "tried/")
     expect(
@@ -46,23 +47,23 @@ def play(fleet: Fleet) -> str:
         tried == keys("tried/", OBJECTS),
         f"the dry run deleted objects; {len(tried)} of {OBJECTS} are left",
     )
-    found = [(finding["subject"], finding["severity"]) for finding in findings]
+    severities = {finding["subject"]: finding["severity"] for finding in findings}
     mistyped = f"entry 3 of {fleet.variables('prune_objects')['ENTRIES_PARAMETER']}"
     dry = f"s3://{BUCKET}/tried/"
     expect(
-        set(found) == {(mistyped, "warning"), (dry, "info")},
-        f"expected a warning and an info; reported: {found}",
+        severities == {mistyped: "warning", dry: "info"},
+        f"expected a warning and an info; reported: {severities}",
     )
-    opened(fleet, f"prune_objects/{mistyped}", SLACK)
-    opened(fleet, f"prune_objects/{dry}")
-    fleet.configure("prune_objects", "ENTRIES_PARAMETER", MENDED)
+    wait_until_opened(fleet, f"prune_objects/{mistyped}", SLACK)
+    wait_until_opened(fleet, f"prune_objects/{dry}")
+    fleet.configure("prune_objects", "ENTRIES_PARAMETER", REPAIRED)
     left = fleet.report("prune_objects")
-    expect(not left, f"the list is mended; reported: {left}")
-    resolved(fleet, f"prune_objects/{mistyped}", SLACK)
-    resolved(fleet, f"prune_objects/{dry}")
+    expect(not left, f"the list is repaired; reported: {left}")
+    wait_until_resolved(fleet, f"prune_objects/{mistyped}", SLACK)
+    wait_until_resolved(fleet, f"prune_objects/{dry}")
     return (
         f"deleted {OBJECTS - KEEP} of {OBJECTS} objects; the dry run deleted none. A mistyped entry opened at Slack, "
-        "the dry run (info) at the webhook alone; both were resolved there once the list was mended"
+        "the dry run (info) at the webhook alone; both were resolved there once the list was repaired"
     )
 
 

@@ -1,4 +1,4 @@
-"""A report that triage cannot read is parked and told of; it is mended and redriven, and that is told of too."""
+"""A report that triage cannot read is parked and reported; it is repaired and redriven, and its finding ends."""
 
 import json
 import os
@@ -6,12 +6,13 @@ import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from tools.local.alert_waits import opened, resolved
+from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
-from tools.local.fleet import Fleet, eventually, expect
+from tools.local.fleet import Fleet
+from tools.local.progress import expect, retry
 from tools.local.stack import STACK
 from tools.paths import ROOT
 from tools.sandbox import isolated
@@ -34,65 +35,66 @@ def seed(_: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Send triage what it can never read, and expect a finding; then send it back mended, and expect its end."""
+    """Send triage what it can never read, and expect a finding; then send it back repaired, and expect its end."""
     fleet.send(fleet.outputs["TriageAlertsQueue"], UNREADABLE)
-    letter = eventually(lambda: own(fleet), "what triage cannot read was not parked")
+    fleet.wait_for(partial(is_parked, fleet), "what triage cannot read was not parked")
+    letter = retry(partial(own_letter, fleet), "`make dead-letters` does not list the letter")
     subject = f"letters/triage_alerts/{letter['cause']}"
-    finding = eventually(lambda: reported(fleet, subject), f"{subject} was not reported")
+    finding = retry(partial(reported, fleet, subject), f"{subject} was not reported")
     expect(MARK in finding["title"], f"the finding lacks the reason: {finding['title']}")
-    opened(fleet, f"{JOB}/{subject}", SLACK)
-    while letter := own(fleet):  # one more for each time that this fleet was asked for the scenario
-        (outcome,) = mended(fleet, letter["id"])
-        expect(
-            outcome["step"] == "sent",
-            f"the letter was not redriven: {outcome['step']}: {outcome['detail']}",
-        )
-        expect(outcome["detail"] == letter["origin"], f"the letter was sent to {outcome['detail']}")
-    eventually(lambda: gone(fleet, subject), f"{subject} is still reported")
-    resolved(fleet, f"{JOB}/{subject}", SLACK)
+    wait_until_opened(fleet, f"{JOB}/{subject}", SLACK)
+
+    while letter := own_letter(fleet):  # this fleet may have played the scenario before
+        redrive_repaired(fleet, letter)
+    retry(partial(resolved, fleet, subject), f"{subject} is still reported")
+    wait_until_resolved(fleet, f"{JOB}/{subject}", SLACK)
     return (
-        "a message that triage parked: opened at Slack and webhook; `make dead-letters` sent it back with a mended "
-        "body, and it was resolved at both"
+        "a message that triage parked: opened at Slack and webhook; `make dead-letters` sent it "
+        "back with a repaired body, and it was resolved at both"
     )
 
 
-def own(fleet: Fleet) -> dict[str, Any] | None:
-    """Return the letter, unless somebody else is just looking at it: other scenarios do, and hide it for a second."""
-    letters = tool(fleet, "list", "--job", "triage_alerts")["letters"]
+def is_parked(fleet: Fleet) -> bool:
+    """Whether triage has parked the report."""
+    return any(MARK in letter["reason"] for letter in fleet.dead_letters("triage_alerts"))
+
+
+def own_letter(fleet: Fleet) -> dict[str, Any] | None:
+    """Return the scenario's letter, unless somebody looks at it just now, which hides it for a second."""
+    letters = run_tool(fleet, "list", "--job", "triage_alerts")["letters"]
     return next((letter for letter in letters if MARK in letter["reason"]), None)
 
 
-def mended(fleet: Fleet, letter: str) -> list[dict[str, Any]]:
+def redrive_repaired(fleet: Fleet, letter: dict[str, Any]) -> None:
     """Send the letter back with a body that triage can read, as an operator does."""
-    sweep = {
-        **UNREADABLE,
-        "detail-type": "Sweep",
-        "detail": {"scheduled_at": datetime.now(UTC).isoformat()},
-    }
-    with tempfile.NamedTemporaryFile("w") as file:
-        Path(file.name).write_text(json.dumps(sweep))
-
-        def outcomes() -> list[dict[str, Any]]:
-            done = tool(fleet, "redrive", "--id", letter, "--body", file.name, "--wait", "0s")
-            return list(done.get("outcomes", []))
-
-        found: list[dict[str, Any]] = eventually(outcomes, f"the letter {letter} was not found")
-        return found
+    detail = {"scheduled_at": datetime.now(UTC).isoformat()}
+    sweep = {**UNREADABLE, "detail-type": "Sweep", "detail": detail}
+    with tempfile.NamedTemporaryFile("w") as body:
+        json.dump(sweep, body)
+        body.flush()
+        words = ("redrive", "--id", letter["id"], "--body", body.name, "--wait", "0s")
+        (outcome,) = fleet.wait_for(
+            lambda: run_tool(fleet, *words).get("outcomes"),
+            f"the letter {letter['id']} was not found",
+        )
+    expect(outcome["step"] == "sent", f"the letter was not redriven: {outcome}")
+    expect(outcome["detail"] == letter["origin"], f"the letter was sent to {outcome['detail']}")
 
 
 def reported(fleet: Fleet, subject: str) -> dict[str, Any] | None:
-    """Report once, and return the finding."""
+    """Run the job once; return its finding about the subject."""
     return next((finding for finding in fleet.report(JOB) if finding["subject"] == subject), None)
 
 
-def gone(fleet: Fleet, subject: str) -> bool:
-    """Report once; say whether a report that saw all letters lacks the finding."""
-    return not {subject, "letters"} & {finding["subject"] for finding in fleet.report(JOB)}
+def resolved(fleet: Fleet, subject: str) -> bool:
+    """Run the job once; return whether its report, which saw all letters, lacks the subject."""
+    subjects = {finding["subject"] for finding in fleet.report(JOB)}
+    return not subjects & {subject, "letters"}
 
 
-def tool(fleet: Fleet, *words: str) -> dict[str, Any]:
-    """Run `make dead-letters` for this fleet and return the document that it prints, or nothing when it could not."""
-    done = subprocess.run(
+def run_tool(fleet: Fleet, *words: str) -> dict[str, Any]:
+    """Run `make dead-letters` for this fleet; return the document that it prints, empty when it could not."""
+    process = subprocess.run(
         [sys.executable, "-m", "tools.operate.dead_letters", *words, "--stack", STACK, "--json"],
         cwd=ROOT,
         env={**isolated(os.environ), **fleet.account.environment, "PYTHONPATH": "shared"},
@@ -100,9 +102,7 @@ def tool(fleet: Fleet, *words: str) -> dict[str, Any]:
         text=True,
         check=False,
     )
-    expect(
-        "Traceback" not in done.stderr,
-        f"`make dead-letters {words[0]}` broke: {done.stderr[-500:]}",
-    )
-    document: dict[str, Any] = json.loads(done.stdout or "{}")
+    errors = process.stderr[-500:]
+    expect("Traceback" not in errors, f"`make dead-letters {words[0]}` broke: {errors}")
+    document: dict[str, Any] = json.loads(process.stdout or "{}")
     return document

@@ -2,46 +2,53 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tools.local.alert_waits import opened, resolved
+from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
-from tools.local.fleet import Fleet, expect
+from tools.local.fleet import Fleet
+from tools.local.progress import expect
 
 TRIGGER = "schedule"
-UNREAD, READ = "crm/api-key", "billing/api-key"
+JOB = "stale_secrets"
+UNREAD, EXCEPTED = "crm/api-key", "billing/api-key"
 EXPIRED, VALID = "/crm/certificate", "/billing/certificate"
 SUBJECTS = [f"parameter/{EXPIRED}", f"secret/{UNREAD}"]
 
 
 def seed(fleet: Fleet) -> None:
-    """Create them."""
+    """Create them, and let a secret be unused for no day at all."""
     now = datetime.now(UTC)
-    for name in (UNREAD, READ):
-        fleet.account.at(now - timedelta(days=120)).secretsmanager.create_secret(
-            Name=name, SecretString="s3cret"
-        )
-    fleet.account.secretsmanager.get_secret_value(SecretId=READ)
+    manager = fleet.account.secretsmanager
+    exception = f"{now + timedelta(days=30):%Y-%m-%d} until the vendor moves"
+    manager.create_secret(Name=UNREAD, SecretString="s3cret")
+    manager.create_secret(
+        Name=EXCEPTED,
+        SecretString="s3cret",
+        Tags=[{"Key": "fleet:stale-secrets-exception", "Value": exception}],
+    )
     write(fleet, EXPIRED, now - timedelta(days=3))
     write(fleet, VALID, now + timedelta(days=300))
+    fleet.renew(JOB, fleet.variables(JOB) | {"UNUSED_DAYS": "0"})
 
 
 def play(fleet: Fleet) -> str:
-    """Expect a finding about each that has lain too long; then cure both, and expect people to hear that it is over."""
-    found = {finding["subject"]: finding["title"] for finding in fleet.report("stale_secrets")}
-    expect(list(found) == SUBJECTS, f"expected {SUBJECTS}; reported: {found}")
-    titles = " and ".join(found.values())
+    """Expect a finding about each that has lain too long; then cure both, and expect people to hear of it."""
+    findings = {finding["subject"]: finding["title"] for finding in fleet.report(JOB)}
+    expect(list(findings) == SUBJECTS, f"expected {SUBJECTS}; reported: {findings}")
+    titles = " and ".join(findings.values())
     expect(
         "expired 2 d ago" in titles and "has never been read" in titles,
-        f"the findings do not say what: {titles}",
+        f"the findings do not say what is wrong: {titles}",
     )
     for subject in SUBJECTS:
-        opened(fleet, f"stale_secrets/{subject}", SLACK)
-    fleet.account.secretsmanager.get_secret_value(SecretId=UNREAD)
+        wait_until_opened(fleet, f"{JOB}/{subject}", SLACK)
+
+    fleet.account.secretsmanager.delete_secret(SecretId=UNREAD, ForceDeleteWithoutRecovery=True)
     write(fleet, EXPIRED, datetime.now(UTC) + timedelta(days=365))
-    left = fleet.report("stale_secrets")
-    expect(not left, f"one was read, and the other renewed; reported: {left}")
+    left = fleet.report(JOB)
+    expect(not left, f"one was deleted, and the other renewed; reported: {left}")
     for subject in SUBJECTS:
-        resolved(fleet, f"stale_secrets/{subject}", SLACK)
-    return f"{titles}: opened at Slack and webhook; read and renewed, and resolved at both"
+        wait_until_resolved(fleet, f"{JOB}/{subject}", SLACK)
+    return f"{titles}: opened at Slack and webhook; deleted and renewed, and resolved at both"
 
 
 def write(fleet: Fleet, name: str, until: datetime) -> None:

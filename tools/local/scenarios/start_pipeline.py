@@ -1,9 +1,11 @@
 """An image push that arrives twice, and requests for a pipeline that is free, one that is throttled and none at all."""
 
+from functools import partial
 from typing import Any
 
-from tools.local.fleet import Fleet, Tap, eventually, expect, sample
+from tools.local.fleet import Fleet, Tap, sample
 from tools.local.moto_codepipeline import Start, add_pipeline, executions, starts, throttle
+from tools.local.progress import expect
 
 TRIGGER = "ECR push, event"
 JOB = "start_pipeline"
@@ -35,19 +37,19 @@ def play(fleet: Fleet) -> str:
         fleet.publish(request("deploy-docs", VERSION="7"))
         fleet.publish(push)
         redeliver(fleet, tap)
-    docs = started("deploy-docs")
+    docs = started(fleet, "deploy-docs")
     expect(docs.variables == {"VERSION": "7"}, f"deploy-docs was started with {docs.variables}")
-    letter = eventually(
-        lambda: fleet.dead_letters(JOB), "the request for an unknown pipeline was not parked"
-    )[0]
+    letter = fleet.wait_for(
+        partial(parked, fleet, "deploy-nowhere"),
+        "the request for an unknown pipeline was not parked",
+    )
     expect(set(letter) >= LETTER, f"the dead letter lacks {LETTER - set(letter)}")
-    expect("deploy-nowhere" in letter["reason"], f"the dead letter's reason is: {letter['reason']}")
-    eventually(
+    fleet.wait_for(
         lambda: len(starts("deploy-shop")) > 1,
         "the second delivery of the push was not attended to",
     )
-    check_push(push, started("deploy-shop"))
-    busy = started("deploy-busy")
+    check_push(push, started(fleet, "deploy-shop"))
+    busy = started(fleet, "deploy-busy")
     waited = busy.at - starts("deploy-busy")[0].at
     return (
         "the push, delivered twice, started deploy-shop once; a request started deploy-docs; an unknown pipeline was "
@@ -64,15 +66,22 @@ def request(pipeline: str, **variables: str) -> dict[str, Any]:
 def redeliver(fleet: Fleet, tap: Tap) -> None:
     """Deliver the push once more, once it has had its effect."""
     event = tap.next("the push did not arrive on the bus")
-    started("deploy-shop")
+    started(fleet, "deploy-shop")
     fleet.send(fleet.outputs["StartPipelineQueue"], event)
 
 
-def started(pipeline: str) -> Start:
+def parked(fleet: Fleet, pipeline: str) -> dict[str, str] | None:
+    """Return the job's dead letter whose reason names the pipeline, if there is one."""
+    letters = fleet.dead_letters(JOB)
+    return next((letter for letter in letters if pipeline in letter["reason"]), None)
+
+
+def started(fleet: Fleet, pipeline: str) -> Start:
     """Wait for the pipeline's execution, which must be the only one."""
-    found: list[Start] = eventually(lambda: executions(pipeline), f"{pipeline} was not started")
-    expect(len(found) == 1, f"{pipeline} was started {len(found)} times")
-    return found[0]
+    fleet.wait_for(lambda: executions(pipeline), f"{pipeline} was not started")
+    begun = executions(pipeline)
+    expect(len(begun) == 1, f"{pipeline} was started {len(begun)} times")
+    return begun[0]
 
 
 def check_push(push: dict[str, Any], start: Start) -> None:

@@ -5,10 +5,10 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tools.local.alert_waits import opened as told_opened
-from tools.local.alert_waits import resolved as told_resolved
+from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import PAGERDUTY, SLACK
-from tools.local.fleet import Fleet, Tap, expect
+from tools.local.fleet import Fleet, Tap
+from tools.local.progress import expect
 from tools.paths import ROOT
 
 TRIGGER = "report, event, topic"
@@ -55,9 +55,9 @@ def play(fleet: Fleet) -> str:
         fleet.account.sqs.send_message(QueueUrl=queue, MessageBody="the disk of db-7 is odd")
         told = next_alert(tap, "opened")
     reminded(fleet, now)
-    told_opened(fleet, alarm, SLACK, PAGERDUTY)
+    wait_until_opened(fleet, alarm, SLACK, PAGERDUTY)
     alarmed(fleet, "OK", "ALARM")
-    told_resolved(fleet, alarm, SLACK, PAGERDUTY)
+    wait_until_resolved(fleet, alarm, SLACK, PAGERDUTY)
     expect({each["subject"] for each in opened} == set(SUBJECTS), f"opened: {opened}")
     expect(
         {each["owner"] for each in opened} == {"web"}, f"the owner is not in the alerts: {opened}"
