@@ -10,8 +10,8 @@ from fleet_triage.sources import EVENTS
 QUEUE = {"Fn::GetAtt": ["TriageAlertsQueue", "Arn"]}
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html, "Event pattern size"
 LONGEST_PATTERN = 2048
-# AWS sends these through a topic, or triage has them from its own queue and publishes them itself.
-NOT_BY_RULE = {("aws.ses", "*"), ("fleet", "Alert")}
+# AWS sends these through a topic, triage publishes them itself, or its own schedule sends them.
+NOT_BY_RULE = {("aws.ses", "*"), ("fleet", "Alert"), ("fleet", "Sweep")}
 
 
 def asked_for(template: Template) -> set[tuple[str, str]]:

@@ -105,6 +105,7 @@ EVENTS: dict[tuple[str, str], Reader] = {
     ): trusted_advisor.check_item,
     ("fleet", "Alert"): jobs.alert,
     ("fleet", "Job Report"): jobs.report,
+    ("fleet", "Sweep"): jobs.sweep,
 }
 
 
