@@ -15,10 +15,10 @@ from functools import partial
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from fleet import aws, http, secrets
-from fleet.alerts import DETAIL_TYPE, SOURCE, Alert, AlertStatus, dedup_key
+from fleet.alerts import DETAIL_TYPE, Alert, AlertStatus, dedup_key
 from fleet.deliveries import Destination, Memory, once
 from fleet.errors import Permanent, Transient
-from fleet.findings import Severity
+from fleet.findings import SOURCE, Severity
 from fleet.runtime.queued import Message, for_each, queued
 from fleet.runtime.telemetry import job_name, logger
 from fleet.settings import entries, load

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from fleet import aws
-from fleet.alerts import DETAIL_TYPE, SOURCE, Alert, Observation
+from fleet.alerts import DETAIL_TYPE, Alert, Observation
 from fleet.errors import Permanent, Transient
 from fleet.events import Event, unwrap
-from fleet.findings import REPORT, Report
+from fleet.findings import REPORT, SOURCE, Report
 from fleet.ledger.mutes import matches
 from fleet.ledger.rows import Row
 from fleet.ledger.table import Table

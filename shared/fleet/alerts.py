@@ -1,4 +1,4 @@
-"""Observations and alerts."""
+"""Observations, of which triage makes findings, and alerts, which sinks deliver."""
 
 import hashlib
 import json
@@ -10,39 +10,44 @@ from typing import Any, Self
 
 from fleet.findings import Fact, Severity
 
-SOURCE = "fleet"
 DETAIL_TYPE = "Alert"
 TEXTS = ("id", "dedup_key", "title", "subject", "source", "owner", "link", "runbook")
-KEY_CHARACTERS = 255  # PagerDuty's dedup_key takes no more
+# PagerDuty takes no longer dedup_key (Events API v2, "Send an alert event").
+KEY_CHARACTERS = 255
 
 
 class Status(StrEnum):
-    """What an observation says of its subject: it fails, it is well again, or something happened once."""
+    """What an observation says about its subject."""
 
     FAILING = "failing"
+    """It fails, until another observation says that it is well."""
     OK = "ok"
+    """It is well, or well again."""
     OCCURRED = "occurred"
+    """Something happened once; nothing will say that it is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one message says of one subject, whatever sent it.
-
-    `source` is what observes: a job of the fleet (`paused_pipelines`) or an AWS service (`aws.cloudwatch`).
-    `subject` is stable within its source: the same trouble bears the same subject each time. `at` is when it was so
-    (UTC), as the message says. `event_id` stays the same when the message is delivered again. `resources` are ARNs.
-    """
+    """What one message says about one subject, whatever sent it."""
 
     source: str
+    """What observes: a job (`paused_pipelines`) or an AWS service (`aws.cloudwatch`)."""
     subject: str
+    """Stable within its source: the same problem has the same subject each time."""
     status: Status
     severity: Severity
     title: str
+    """One line, of at most TITLE_CHARACTERS."""
     at: datetime
+    """Since when it is so (UTC), as the message says."""
     event_id: str
+    """Stays the same when the message is delivered again."""
     detail: Mapping[str, Fact] = field(default_factory=dict)
+    """Flat facts for people."""
     link: str = ""
     resources: tuple[str, ...] = ()
+    """ARNs."""
     owner: str = ""
 
     @property
@@ -52,15 +57,19 @@ class Observation:
 
 
 def dedup_key(source: str, subject: str) -> str:
-    """Return `source/subject`, or a hash in the place of what is too long for a key."""
+    """Return `source/subject`, with a hash in place of a subject that is not fit for a key.
+
+    Fit are printable ASCII characters, so many that the key has at most KEY_CHARACTERS.
+    """
     key = f"{source}/{subject}"
     if len(key) <= KEY_CHARACTERS and key.isascii() and key.isprintable():
         return key
-    return f"{source}/{hashlib.sha256(subject.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    digest = hashlib.sha256(subject.encode("utf-8", "surrogatepass"))
+    return f"{source}/{digest.hexdigest()}"
 
 
 class AlertStatus(StrEnum):
-    """The transition that an alert tells of."""
+    """The transition that an alert is about."""
 
     OPENED = "opened"
     ESCALATED = "escalated"
@@ -70,47 +79,51 @@ class AlertStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One transition in the life of a finding, as sinks deliver it.
-
-    `id` is the hash of what makes the transition unique, so all copies of it bear the same. `count` is how often it was
-    observed since it opened. `first_seen` and `last_seen` are UTC. `runbook` is a link to the job's entry, or empty.
-    """
+    """One transition in the life of a finding, as sinks deliver it. Times are UTC."""
 
     id: str
+    """A hash of what makes the transition unique: the same in all copies of the alert."""
     dedup_key: str
+    """The same for all alerts about the finding."""
     status: AlertStatus
     severity: Severity
     title: str
     subject: str
     source: str
     owner: str
+    """Empty when nobody is known to own it."""
     count: int
+    """How often it has been observed since it opened."""
     first_seen: datetime
+    """When it opened."""
     last_seen: datetime
     detail: Mapping[str, Fact] = field(default_factory=dict)
     link: str = ""
     runbook: str = ""
+    """A link to the job's section of the runbook, or empty."""
 
     def as_json(self) -> str:
-        """The `detail` of an `Alert` event, as ASCII text."""
-        fields = asdict(self) | {"detail": dict(self.detail)}
-        return json.dumps(
-            fields | {name: fields[name].isoformat() for name in ("first_seen", "last_seen")}
-        )
+        """Return the `detail` of an `Alert` event, as ASCII text: one character is one byte."""
+        fields = asdict(self)
+        fields["detail"] = dict(self.detail)
+        fields["first_seen"] = self.first_seen.isoformat()
+        fields["last_seen"] = self.last_seen.isoformat()
+        return json.dumps(fields)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Read the `detail` of an `Alert` event. Raises `KeyError`, `TypeError` or `ValueError` for any other."""
-        facts = document.get("detail", {})
+        """Read the `detail` of an `Alert` event.
+
+        Raises `KeyError`, `TypeError` or `ValueError` when the document is not one.
+        """
         wrong = [name for name in TEXTS if not isinstance(document.get(name, ""), str)]
-        if (
-            wrong
-            or not isinstance(facts, dict)
-            or any(isinstance(fact, dict | list) for fact in facts.values())
-        ):
-            raise TypeError(
-                f"expected text in {', '.join(wrong)}" if wrong else "expected facts in detail"
-            )
+        if wrong:
+            raise TypeError(f"expected text in {', '.join(wrong)}")
+        facts = document.get("detail", {})
+        if not isinstance(facts, dict):
+            raise TypeError("expected facts in detail")
+        if any(isinstance(fact, dict | list) for fact in facts.values()):
+            raise TypeError("expected facts in detail")
         for name in ("id", "dedup_key", "link", "runbook"):
             document.get(name, "").encode()  # half of a surrogate pair is a ValueError
         if not all(0 < len(document[name]) <= KEY_CHARACTERS for name in ("id", "dedup_key")):

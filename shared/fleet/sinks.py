@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from fleet.alerts import DETAIL_TYPE, SOURCE, Alert
+from fleet.alerts import DETAIL_TYPE, Alert
 from fleet.errors import Permanent
 from fleet.events import Event
-from fleet.findings import Fact, Severity, fit
+from fleet.findings import SOURCE, Fact, Severity, fit
 from fleet.runtime.queued import Message, for_each
 from fleet.runtime.telemetry import count, logger
 from fleet.settings import Entries, entries

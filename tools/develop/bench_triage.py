@@ -14,7 +14,7 @@ from typing import Any
 from fleet.alerts import Observation, Status
 from fleet.findings import Finding, Report, Severity
 from fleet.ledger.rows import Key
-from fleet.ledger.table import Item, attributes, read
+from fleet.ledger.table import Item, attributes, from_attributes
 from fleet_triage.life import Rules
 from fleet_triage.protocol import Triage
 
@@ -35,13 +35,13 @@ class Counting:
         self.calls += 1
         item = self.stored.get(key[0], {}).get(key[1])
         self.read += item is not None
-        return read(kind, item) if item else None
+        return from_attributes(kind, item) if item else None
 
     def query(self, kind: type[Any], pk: str) -> list[Any]:
         self.calls += 1
         items = self.stored.get(pk, {}).values()
         self.read += len(items)
-        return [read(kind, item) for item in items]
+        return [from_attributes(kind, item) for item in items]
 
     def due(self, _now: datetime) -> list[Key]:
         raise NotImplementedError

@@ -336,7 +336,7 @@ class Reading:
     ) -> list[tuple[Row, Any]]:
         table = self.table
         try:
-            return table.listed(state, wanted.opened, limit, after)
+            return table.list_newest(state, wanted.opened, limit, after)
         except ValueError as error:
             raise Invalid(f"this is no cursor of this list: {error}") from None
 

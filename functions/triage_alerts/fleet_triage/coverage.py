@@ -1,92 +1,127 @@
-"""For which subjects a job's last reports are complete: what tells an old report from a new one.
+"""Which report is the newest about each subject of a job.
 
-Reports are complete for ranges of subjects, and come in any order. The moment of the last report is therefore kept for
-each range, and a report counts only where none newer was announced.
+Each report is complete for a range of subjects, and reports arrive in any order. The ledger
+therefore keeps the time of the last report for each range, and a report counts only where no newer
+one has been announced.
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from zlib import crc32
 
 from fleet.findings import Report
 from fleet.ledger.reports import Part, Ran, Reports
-from fleet.ledger.rows import Row, State
 
+# So many runs are kept for people to read.
 RECENT = 30
 
 
-def announced(reports: Reports, report: Report, event_id: str) -> tuple[Reports, list[Part]]:
-    """Announce a report. Return also the parts for which it counts: none when newer ones have covered its range."""
-    new = Part(report.after or "", report.through, report.scheduled_at, event_id)
-    parts = tuple(_joined(piece for part in reports.parts for piece in _overlaid(part, new)))
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What announcing a report comes to."""
+
+    reports: Reports
+    """What the job has reported, the new report included."""
+    counting: list[Part]
+    """The parts for which the report counts: none when newer reports cover its range."""
+
+
+def announce(reports: Reports, report: Report, event_id: str) -> Announcement:
+    """Add a report to what its job has reported, and see where it counts."""
+    new = Part(
+        after=report.after or "",
+        through=report.through,
+        at=report.scheduled_at,
+        event_id=event_id,
+    )
+    pieces: list[Part] = []
+    for part in reports.parts:
+        pieces += _overlay(part, new)
+    parts = _join(pieces)
     if new.at > reports.last_report:
         reports = replace(
             reports,
             runs=reports.runs + 1,
             last_report=new.at,
             previous_report=reports.last_report,
-            parts=parts,
         )
-    else:
-        reports = replace(reports, parts=parts)
-    reports = replace(reports, recent=_with_run(reports.recent, report))
-    return reports, [
-        part
-        for part in parts
-        if (part.at, part.event_id) == (new.at, event_id) and _meet(part, new)
-    ]
-
-
-def counted(row: Row, runs: int, last_report: datetime) -> Row:
-    """Return the row with what need not be written in each run: how often it was seen, and when last."""
-    if row.state is State.OPEN:
-        count = max(row.count, runs - row.run + 1)
-        return replace(row, count=count, last_seen=max(row.last_seen, last_report))
-    return replace(row, run=runs + 1 - (row.count if row.settles_at else 0))
-
-
-def _with_run(recent: tuple[Ran, ...], report: Report) -> tuple[Ran, ...]:
-    runs = {ran.at: ran.found for ran in recent}
-    part = f"{crc32(json.dumps([report.after, report.through]).encode()):08x}"
-    runs[report.scheduled_at] = {**runs.get(report.scheduled_at, {}), part: len(report.findings)}
-    return tuple(Ran(at, runs[at]) for at in sorted(runs)[-RECENT:])
-
-
-def _overlaid(part: Part, new: Part) -> Iterator[Part]:
-    """Yield the part's pieces: what the new report does not speak of, and what it does."""
-    stale = part.at > new.at or (
-        part.at == new.at and new.event_id in (part.event_id, *part.superseded)
+    reports = replace(
+        reports,
+        parts=tuple(parts),
+        recent=_add_run(reports.recent, report),
     )
-    if stale or not _meet(part, new):
+    own = [part for part in parts if _same_report(part, new)]
+    return Announcement(
+        reports=reports,
+        counting=[part for part in own if part.overlaps(new)],
+    )
+
+
+def _add_run(recent: tuple[Ran, ...], report: Report) -> tuple[Ran, ...]:
+    at = report.scheduled_at
+    runs = {run.at: run for run in recent}
+    run = runs.get(at, Ran(at, {}))
+    found = dict(run.found)
+    found[_checksum(report)] = len(report.findings)
+    runs[at] = replace(run, found=found)
+    newest = sorted(runs)[-RECENT:]
+    return tuple(runs[at] for at in newest)
+
+
+def _checksum(report: Report) -> str:
+    """Name the range that the report is complete for."""
+    bounds = json.dumps([report.after, report.through])
+    checksum = crc32(bounds.encode())
+    return f"{checksum:08x}"
+
+
+def _overlay(part: Part, new: Part) -> Iterator[Part]:
+    """Yield the pieces of a part: the new report takes over what it covers, unless it is older."""
+    if _is_stale(new, part) or not part.overlaps(new):
         yield part
         return
-    after, through = max(part.after, new.after), min(part.through, new.through, key=_end)
-    if part.after < after:
-        yield replace(part, through=after)
-    superseded = (*part.superseded, part.event_id) if part.at == new.at else ()
-    yield replace(new, after=after, through=through, superseded=superseded)
-    if through is not None and _end(through) < _end(part.through):
-        yield replace(part, after=through)
+    if part.after < new.after:
+        yield replace(part, through=new.after)
+    yield replace(
+        new,
+        after=max(part.after, new.after),
+        through=part.first_end(new),
+        superseded=_superseded(part, new),
+    )
+    if new.through is not None and part.first_end(new) != part.through:
+        yield replace(part, after=new.through)
 
 
-def _meet(one: Part, other: Part) -> bool:
-    through = min(one.through, other.through, key=_end)
-    return through is None or max(one.after, other.after) < through
+def _is_stale(new: Part, part: Part) -> bool:
+    """Whether the part is of a newer report, or the new report is one that it has superseded."""
+    if new.at != part.at:
+        return new.at < part.at
+    return new.event_id in (part.event_id, *part.superseded)
 
 
-def _joined(pieces: Iterator[Part]) -> Iterator[Part]:
-    """Yield fewer parts: neighbours of one report are one."""
-    last = next(pieces)
+def _superseded(part: Part, new: Part) -> tuple[str, ...]:
+    if part.at != new.at:
+        return ()
+    return (*part.superseded, part.event_id)
+
+
+def _same_report(one: Part, other: Part) -> bool:
+    same_event = one.event_id == other.event_id
+    return same_event and one.at == other.at
+
+
+def _same_apart_from_range(one: Part, other: Part) -> bool:
+    return _same_report(one, other) and one.superseded == other.superseded
+
+
+def _join(pieces: Iterable[Part]) -> list[Part]:
+    """Make one part of neighbouring pieces of one report."""
+    parts: list[Part] = []
     for piece in pieces:
-        if replace(piece, after="", through=None) == replace(last, after="", through=None):
-            last = replace(last, through=piece.through)
+        last = parts[-1] if parts else None
+        if last and _same_apart_from_range(piece, last):
+            parts[-1] = replace(last, through=piece.through)
         else:
-            yield last
-            last = piece
-    yield last
-
-
-def _end(through: str | None) -> tuple[bool, str]:
-    return through is None, through or ""
+            parts.append(piece)
+    return parts

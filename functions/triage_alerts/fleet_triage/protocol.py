@@ -1,131 +1,158 @@
-"""The protocol by which a transition is told at least once, and by nobody but the one who made it.
+"""How every transition is alerted at least once, and only by the process that committed it.
 
-1. Read the item. What it owes is published first: whoever finds a debt pays it.
-2. Decide (`life`, `storms`, `mutes`), and commit what changed, conditional on the version that was read, with the
-   alerts of its transitions owed. Who loses a commit begins anew with what is there now, so only the winner's counts.
-3. Publish the alerts. 4. Take the mark away, conditional on the version: who changed the item meanwhile has paid.
+1. Read the item, and publish the alerts that it owes: every process that finds some does so first.
+2. Decide what changes (`life`, `storm_life`, `mute_end`, `reporting`), and commit it with the
+   alerts of its transitions owed. The commit is conditional on the version that was read. A process
+   that loses against another starts again from what is stored then: only the winner's alerts count.
+3. Publish the alerts.
+4. Commit that nothing is owed, conditional on the version: a process that has changed the item in
+   between has published the alerts already.
 
-A process may die between any two steps: what it committed and did not publish is a debt, and the redelivery of its
-message, the next message about the item, or a sweep finds it. Paid twice, an alert is the same once more, id and all.
+A process may die between any two steps. What it committed and did not publish is still owed, and
+the redelivery of its message, the next message about the item, or a sweep publishes it. An alert
+that is published twice is the same both times, its id included.
 """
 
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from fleet.alerts import Alert, Observation, Status
+from fleet.alerts import Alert, Observation
 from fleet.errors import Transient
-from fleet.findings import Finding, Report, Severity
+from fleet.findings import Report, Severity
 from fleet.ledger.mutes import MUTES, Mute, Withheld, find_mute, withheld_by
-from fleet.ledger.reports import REPORTS, Reports
-from fleet.ledger.rows import Key, Row, State, findings_of
+from fleet.ledger.reports import Reports
+from fleet.ledger.rows import Key, Row, findings_of
 from fleet.ledger.storms import STORMS, Storm
 from fleet.ledger.table import Conflict, Item, Ledger
-from fleet_triage.coverage import announced, counted
-from fleet_triage.life import Rules, folded, observed, passed, reported
-from fleet_triage.mutes import ended
-from fleet_triage.storms import SUBJECT, gathered, looked_at
+from fleet_triage.coverage import announce
+from fleet_triage.life import Rules, after_timers, apply_observation, fold_into_storm
+from fleet_triage.mute_end import end_mute
+from fleet_triage.reporting import ReportUpdate, catch_up
+from fleet_triage.storm_life import SUBJECT, count_openings, review
 
+# A commit that loses against others is tried again so often, after random waits that double.
 ATTEMPTS = 8
 BACKOFF_SECONDS = 0.01
-# A transaction has at most 100 items and 4 MB.
+# DynamoDB takes at most 100 items and 4 MB in a transaction (API reference, TransactWriteItems).
 COMMITTED_AT_ONCE = 50
+
+S = TypeVar("S", Row, Reports, Storm)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """Rows, of which those that open may have been folded into the storm of their source."""
+
+    rows: Sequence[Any]
+    write: Sequence[Storm] = field(default=())
+    """The storm, if it has changed: it is committed with the first rows."""
+    check: Sequence[Storm] = field(default=())
+    """The storm, if it has not changed: it must still be as it was read when rows are committed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """`publish` raises unless every alert was taken. `owner` finds the owner of what names none. `now` is UTC."""
+    """Applies what is observed and reported to the ledger, and publishes the alerts."""
 
     ledger: Ledger
     publish: Callable[[Sequence[Alert]], None]
+    """Raises unless every alert was taken."""
     owner: Callable[[Row | Observation], str]
+    """Returns the owner of what does not name one itself, or an empty text."""
     rules: Rules
     now: datetime
+    """UTC."""
 
-    def observe(self, seen: Observation) -> None:
-        """Apply an observation, once however often it comes."""
-        _until_committed(
-            partial(self._observe, replace(seen, owner=seen.owner or self.owner(seen)))
-        )
+    def observe(self, observation: Observation) -> None:
+        """Apply an observation. Applied again, it changes nothing.
+
+        Raises `Transient` when others keep changing the same items, as do `report` and `attend`.
+        """
+        owner = observation.owner or self.owner(observation)
+        observation = replace(observation, owner=owner)
+        _until_committed(partial(self._observe, observation))
 
     def report(self, report: Report, event_id: str) -> None:
-        """Apply a job's report, unless a newer one about its subjects was announced."""
+        """Apply a job's report to all subjects about which no newer report was announced."""
         _until_committed(partial(self._report, report, event_id))
 
     def due(self) -> list[Key]:
-        """Return the keys of what a sweep is to `attend` to."""
+        """Return the keys of the items that a sweep is to `attend` to."""
         return self.ledger.due(self.now)
 
     def attend(self, key: Key) -> None:
-        """Do for one item what no message will: pay its debts, remind, let it settle, end it."""
-        attend = {STORMS: self._attend_storm, MUTES: self._attend_mute}.get(
-            key[0], self._attend_finding
-        )
+        """Do what no message will: publish what an item owes, remind, let it settle, end it."""
+        kind, _ = key
+        attend = self._attend_finding
+        if kind == STORMS:
+            attend = self._attend_storm
+        elif kind == MUTES:
+            attend = self._attend_mute
         _until_committed(partial(attend, key))
 
-    def _observe(self, seen: Observation) -> None:
-        key = (findings_of(seen.source), seen.dedup_key)
-        row = self.ledger.get(Row, key) or Row(seen.source, seen.subject)
-        self._advance([row], lambda row: observed(row, seen, self.rules))
+    def _observe(self, observation: Observation) -> None:
+        new = Row(observation.source, observation.subject)
+
+        def apply(row: Row) -> Row:
+            return apply_observation(row, observation, self.rules)
+
+        self._advance([self._stored(new)], apply)
 
     def _report(self, report: Report, event_id: str) -> None:
-        stored = self.ledger.get(Reports, (REPORTS, report.job)) or Reports(report.job)
-        reports, parts = announced(stored, report, event_id)
+        stored = self._stored(Reports(report.job))
+        announced = announce(stored, report, event_id)
+        reports = announced.reports
         if reports != stored:
             (reports,) = self._commit([reports])
-        if not parts:
+        if not announced.counting:
             return
-        rows = {row.subject: row for row in self.ledger.query(Row, findings_of(report.job))}
-        found = {finding.subject: finding for finding in report.findings}
-        covered = {
-            subject for subject in (*rows, *found) if any(part.covers(subject) for part in parts)
-        }
-
-        def decide(row: Row) -> Row:
-            if row.subject not in covered or (
-                row.state is not State.OPEN and row.subject not in found
-            ):
-                return row
-            known = counted(row, reports.runs - 1, reports.previous_report)
-            if row.subject in found:
-                seen = _seen(report, found[row.subject], event_id)
-                owner = row.owner if row.state is State.OPEN else self.owner(seen)
-                changed = reported(known, replace(seen, owner=owner), self.rules)
-            else:
-                changed = observed(known, _gone(report, row, event_id), self.rules)
-            return row if changed is known else changed
-
-        new = (Row(report.job, subject) for subject in sorted(covered - rows.keys()))
-        self._advance([*rows.values(), *new], decide, [reports])
+        update = ReportUpdate(
+            report=report,
+            event_id=event_id,
+            reports=reports,
+            parts=announced.counting,
+            owner=self.owner,
+            rules=self.rules,
+        )
+        rows = self.ledger.query(Row, findings_of(report.job))
+        rows += update.new_rows(rows)
+        self._advance(rows, update.apply, unchanged=[reports])
 
     def _attend_finding(self, key: Key) -> None:
         row = self.ledger.get(Row, key)
         if row is None:
             return
-        reports = self.ledger.get(Reports, (REPORTS, row.source)) if row.run else None
+        reported_by_a_job = row.run > 0
+        if reported_by_a_job:
+            reports = self._stored(Reports(row.source))
 
-        def decide(row: Row) -> Row:
+        def apply(row: Row) -> Row:
             if row.due is None or row.due > self.now:
                 return row
-            known = (
-                counted(row, reports.runs, reports.last_report)
-                if reports and row.state is State.OPEN
-                else row
-            )
-            changed = passed(known, self.now, self.rules)
-            return row if changed is known else changed
+            current = row
+            if reported_by_a_job and row.is_open:
+                current = catch_up(row, reports.runs, reports.last_report)
+            changed = after_timers(current, self.now, self.rules)
+            return row if changed is current else changed
 
-        self._advance([row], decide)
+        self._advance([row], apply)
 
     def _attend_storm(self, key: Key) -> None:
-        if storm := self.ledger.get(Storm, key):
-            findings = self.ledger.query(Row, findings_of(storm.source))
-            self._advance([storm], lambda storm: looked_at(storm, findings, self.now, self.rules))
+        storm = self.ledger.get(Storm, key)
+        if storm is None:
+            return
+        findings = self.ledger.query(Row, findings_of(storm.source))
+
+        def apply(storm: Storm) -> Storm:
+            return review(storm, findings, self.now, self.rules)
+
+        self._advance([storm], apply)
 
     def _attend_mute(self, key: Key) -> None:
         mute = self.ledger.get(Mute, key)
@@ -134,100 +161,123 @@ class Triage:
         if not mute.ended:
             (mute,) = self._commit([replace(mute, ended=True)])
         withheld = self.ledger.query(Withheld, withheld_by(mute.id))
-        self._advance([mute], lambda mute: ended(mute, withheld, self.rules))
+
+        def apply(mute: Mute) -> Mute:
+            return end_mute(mute, withheld, self.rules)
+
+        self._advance([mute], apply)
 
     def _advance(
         self,
         stored: Sequence[Row | Mute],
-        decide: Callable[[Any], Row | Mute],
+        apply: Callable[[Any], Row | Mute],
         unchanged: Sequence[Item] = (),
     ) -> None:
-        """Pay what is owed, then bring each item to where `decide` has it, as long as `unchanged` stay as they are."""
-        self._tell(stored)
-        changed: list[Any] = [new for old in stored if (new := decide(old.paid())) != old]
-        first, fixed, rows = self._folded(changed)
-        done: list[Any] = []
-        for start in range(0, len(rows), COMMITTED_AT_ONCE):
-            done += self._commit(
-                [*first, *rows[start : start + COMMITTED_AT_ONCE]], [*unchanged, *fixed]
-            )
-            fixed = done[:1] if first else fixed
-            first = []
-        self._tell(done)
-        for item in done:
-            if item.owed:
-                self._clear(item)
+        """Take items through the four steps of the protocol.
 
-    def _folded(self, rows: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
-        """Fold what opens into its source's storm, when there is one.
-
-        Return the storm if it is to be committed with the first rows, or if it must not change, and the rows.
+        `apply` returns an item as it is to be. Nothing is committed unless all items of `unchanged`
+        are still stored as they were read.
         """
-        opening = [
-            row
-            for row in rows
-            if type(row) is Row and row.opens and row.severity is not Severity.INFO
-        ]
-        mutes = self.ledger.query(Mute, MUTES) if opening else []
-        opening = [row for row in opening if not find_mute(mutes, row, self.now)]
-        if not opening:
-            return [], [], rows
-        source = opening[0].source
-        stored = self.ledger.get(Storm, (STORMS, source)) or Storm(source, SUBJECT)
-        self._tell([stored])
-        storm = gathered(stored.paid(), opening, self.now, self.rules)
-        if storm.state is State.OPEN:
-            inside = {row.subject for row in opening}
-            rows = [folded(row, storm.episode) if row.subject in inside else row for row in rows]
-        return ([], [storm], rows) if storm == stored else ([storm], [], rows)
+        self._publish_owed(stored)
+        changed = []
+        for item in stored:
+            current = item.without_owed()
+            after = apply(current)
+            if after != item:
+                changed.append(after)
+        committed = self._commit_all(self._fold(changed), unchanged)
+        self._publish_owed(committed)
+        for item in committed:
+            if item.owed:
+                self._clear_owed(item)
 
-    def _tell(self, items: Iterable[Row | Mute]) -> None:
-        """Publish what is owed, or leave it with the mute that withholds it."""
+    def _commit_all(self, folded: _Folded, unchanged: Sequence[Item]) -> list[Any]:
+        """Commit in as few transactions as DynamoDB takes, and return the items as stored.
+
+        A storm is committed with the first rows; it must be unchanged when the others are.
+        """
+        committed: list[Any] = []
+        write = list(folded.write)
+        check = [*unchanged, *folded.check]
+        for start in range(0, len(folded.rows), COMMITTED_AT_ONCE):
+            rows = folded.rows[start : start + COMMITTED_AT_ONCE]
+            batch = self._commit([*write, *rows], check)
+            check += batch[: len(write)]
+            write = []
+            committed += batch
+        return committed
+
+    def _fold(self, rows: list[Any]) -> _Folded:
+        """Fold the rows that open into the storm of their source, if there is one or begins one."""
+        opening = self._opening(rows)
+        if not opening:
+            return _Folded(rows)
+        new = Storm(opening[0].source, SUBJECT)
+        stored = self._stored(new)
+        self._publish_owed([stored])
+        storm = count_openings(
+            stored.without_owed(),
+            opening,
+            self.now,
+            self.rules,
+        )
+        if storm.is_open:
+            subjects = {row.subject for row in opening}
+            rows = [
+                fold_into_storm(row, storm.episode) if row.subject in subjects else row
+                for row in rows
+            ]
+        if storm == stored:
+            return _Folded(rows, check=[storm])
+        return _Folded(rows, write=[storm])
+
+    def _opening(self, items: Iterable[Any]) -> list[Row]:
+        """Return the findings whose opening counts for a storm: neither `info` nor muted."""
+        rows = [item for item in items if type(item) is Row]
+        opening = [row for row in rows if row.owes_opening]
+        alerting = [row for row in opening if row.severity is not Severity.INFO]
+        if not alerting:
+            return []
+        mutes = self.ledger.query(Mute, MUTES)
+        return [row for row in alerting if not find_mute(mutes, row, self.now)]
+
+    def _publish_owed(self, items: Iterable[Row | Mute]) -> None:
+        """Publish the alerts that are owed; store those that a mute withholds with the mute."""
         alerts = [alert for item in items for alert in item.owed]
-        mutes = self.ledger.query(Mute, MUTES) if alerts else []
-        heard = []
+        if not alerts:
+            return
+        mutes = self.ledger.query(Mute, MUTES)
+        audible = []
         for alert in alerts:
-            if mute := find_mute(mutes, alert, self.now):
-                self.ledger.commit([Withheld(mute.id, alert, mute.until)], [mute])
+            mute = find_mute(mutes, alert, self.now)
+            if mute is None:
+                audible.append(alert)
             else:
-                heard.append(alert)
-        if heard:
-            self.publish(heard)
+                withheld = Withheld(mute.id, alert, mute.until)
+                self.ledger.commit([withheld], [mute])
+        if audible:
+            self.publish(audible)
+
+    def _stored(self, new: S) -> S:
+        """Return the item that is stored under the key of a new one, or else the new one."""
+        return self.ledger.get(type(new), new.key) or new
 
     def _commit(self, items: Sequence[Any], unchanged: Sequence[Item] = ()) -> list[Any]:
         """Commit, and return the items as they are stored."""
         self.ledger.commit(items, unchanged)
         return [replace(item, version=item.version + 1) for item in items]
 
-    def _clear(self, item: Row | Mute) -> None:
-        with suppress(Conflict):  # who changed it has found the debt, and paid it first
-            self.ledger.commit([item.paid()])
-
-
-def _seen(report: Report, finding: Finding, event_id: str) -> Observation:
-    return Observation(
-        source=report.job,
-        subject=finding.subject,
-        status=Status.FAILING,
-        severity=finding.severity,
-        title=finding.title,
-        at=report.scheduled_at,
-        event_id=event_id,
-        detail=finding.detail,
-        link=finding.link,
-    )
-
-
-def _gone(report: Report, row: Row, event_id: str) -> Observation:
-    return Observation(
-        row.source, row.subject, Status.OK, row.severity, row.title, report.scheduled_at, event_id
-    )
+    def _clear_owed(self, item: Row | Mute) -> None:
+        with suppress(Conflict):  # whoever changed it has published what it owed
+            self.ledger.commit([item.without_owed()])
 
 
 def _until_committed(act: Callable[[], None]) -> None:
+    """Call `act` until no other process gets in between. Raises `Transient` after ATTEMPTS."""
     for attempt in range(ATTEMPTS):
         try:
             return act()
-        except Conflict:
-            time.sleep(random.uniform(0, BACKOFF_SECONDS * 2**attempt))  # noqa: S311 - it parts those who met
+        except Conflict:  # start again from what is stored now
+            longest = BACKOFF_SECONDS * 2**attempt
+            time.sleep(random.uniform(0, longest))  # noqa: S311 - it parts those who met
     raise Transient(f"others kept changing the same items of the ledger, {ATTEMPTS} times")

@@ -20,7 +20,7 @@ from fleet.ledger.reports import Reports
 from fleet.ledger.table import Table
 from fleet.schedules import Schedule
 from fleet.settings import SettingsError, load
-from fleet_triage.coverage import announced
+from fleet_triage.coverage import announce
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "missed_runs.json").read_text())
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)  # a Friday
@@ -230,7 +230,7 @@ def schedule(name: str, target: str = "", expression: str = "rate(1 day)", **mor
 
 def report(job: str, scheduled_at: datetime) -> None:
     ledger = Table("ledger")
-    reports, _ = announced(Reports(job), Report(job, scheduled_at, ()), "event")
+    reports = announce(Reports(job), Report(job, scheduled_at, ()), "event").reports
     ledger.commit([reports])
 
 

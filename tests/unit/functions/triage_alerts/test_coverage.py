@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fleet.findings import Finding, Report
 from fleet.ledger.reports import Part, Reports
-from fleet_triage.coverage import RECENT, announced
+from fleet_triage.coverage import RECENT, announce
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
 SUBJECTS = "bdfh"
@@ -33,7 +33,8 @@ def test_a_report_counts_where_none_newer_was_announced(
     gone: set[tuple[str, int, str]] = set()
     for minute, after, through, name in made:
         event_id = f"{name}{after}{through}"  # an event is of one range
-        reports, parts = announced(reports, report(minute, after, through), event_id)
+        announced = announce(reports, report(minute, after, through), event_id)
+        reports, parts = announced.reports, announced.counting
         counts = set()
         for subject in SUBJECTS:
             if not inside(subject, after, through):
@@ -57,8 +58,8 @@ def test_a_report_counts_where_none_newer_was_announced(
 def test_parts_of_one_run_take_the_place_of_all_before() -> None:
     reports = Reports("job")
     for minute, middle in enumerate("mdxq"):
-        reports, _ = announced(reports, report(minute, None, middle), f"{minute}a")
-        reports, _ = announced(reports, report(minute, middle, None), f"{minute}b")
+        reports = announce(reports, report(minute, None, middle), f"{minute}a").reports
+        reports = announce(reports, report(minute, middle, None), f"{minute}b").reports
         assert [(part.after, part.through) for part in reports.parts] == [
             ("", middle),
             (middle, None),
@@ -68,19 +69,18 @@ def test_parts_of_one_run_take_the_place_of_all_before() -> None:
 
 
 def test_the_same_report_once_more_counts_and_changes_nothing() -> None:
-    reports, parts = announced(Reports("job"), report(1), "e1")
-    assert announced(reports, report(1), "e1") == (reports, parts)
-    assert parts == [Part("", None, START + timedelta(minutes=1), "e1")]
+    announced = announce(Reports("job"), report(1), "e1")
+    assert announce(announced.reports, report(1), "e1") == announced
+    assert announced.counting == [Part("", None, START + timedelta(minutes=1), "e1")]
 
 
 def test_the_last_runs_are_kept_once_each_and_in_order() -> None:
     reports = Reports("job")
     for minute in (*range(RECENT, 0, -1), RECENT + 1):
         for event_id in ("first", "tried again"):
-            reports, _ = announced(reports, report(minute, None, "m"), event_id)
-            reports, _ = announced(
-                reports, replace(report(minute, "m"), findings=(Finding("x", "X"),)), event_id
-            )
+            reports = announce(reports, report(minute, None, "m"), event_id).reports
+            second = replace(report(minute, "m"), findings=(Finding("x", "X"),))
+            reports = announce(reports, second, event_id).reports
 
     assert [ran.at for ran in reports.recent] == [
         START + timedelta(minutes=2 + number) for number in range(RECENT)

@@ -6,15 +6,15 @@ import pytest
 
 from fleet.alerts import Observation, Status
 from fleet.findings import Severity
-from fleet.ledger.rows import KEPT, Row, State
+from fleet.ledger.rows import Row, State
 from fleet_triage.life import (
     DETAIL_CHARACTERS,
     HISTORY,
     Rules,
-    folded,
-    observed,
-    passed,
-    reported,
+    after_timers,
+    apply_observation,
+    apply_report_finding,
+    fold_into_storm,
 )
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -38,9 +38,9 @@ def lived(*story: Observation, rules: Rules = RULES, row: Row = NEW) -> tuple[Ro
     """Return the row after the story, and what was told."""
     told = []
     for each in story:
-        row = observed(row.paid(), each, rules)
+        row = apply_observation(row.without_owed(), each, rules)
         told += [f"{alert.status} {alert.severity}" for alert in row.owed]
-    return row.paid(), told
+    return row.without_owed(), told
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_life(story: list[Observation], told: list[str], state: State) -> None
 def test_an_alert_says_what_the_row_knows() -> None:
     rules = Rules(runbook_url="https://example.com/ops")
     first = replace(seen(0), detail={"size": 3}, link="https://x", owner="web")
-    opened = observed(Row("aws.x", "disk", run=3), first, rules)
+    opened = apply_observation(Row("aws.x", "disk", run=3), first, rules)
     (alert,) = opened.owed
     assert (alert.dedup_key, alert.count, alert.first_seen, alert.owner) == (
         "aws.x/disk",
@@ -184,7 +184,7 @@ def test_an_alert_says_what_the_row_knows() -> None:
         "https://example.com/ops#aws.x",
     )
     row, _ = lived(seen(1), seen(2), row=opened)
-    (alert,) = observed(row, seen(3, OK), rules).owed
+    (alert,) = apply_observation(row, seen(3, OK), rules).owed
     assert (alert.count, alert.first_seen, alert.last_seen) == (
         3,
         START,
@@ -196,8 +196,8 @@ def test_ids_tell_transitions_apart_and_copies_together() -> None:
     story = [seen(0), seen(1, severity=CRITICAL), seen(2, OK), seen(3), seen(4, OK)]
     row, ids = NEW, []
     for each in story:
-        changed = observed(row.paid(), each, Rules())
-        assert changed.owed == observed(row.paid(), each, Rules()).owed
+        changed = apply_observation(row.without_owed(), each, Rules())
+        assert changed.owed == apply_observation(row.without_owed(), each, Rules()).owed
         ids += [alert.id for alert in changed.owed]
         row = changed
     assert len(set(ids)) == len(ids) == 5
@@ -209,8 +209,8 @@ FLAPPED = [seen(0), seen(1, OK), seen(2), seen(3, OK), seen(4)]
 def test_what_flaps_settles_once_it_is_quiet() -> None:
     row, _ = lived(*FLAPPED, seen(10, OK))
     assert row.due == START + timedelta(minutes=70)
-    assert passed(row, START + timedelta(minutes=69), Rules()) is row
-    settled = passed(row, START + timedelta(minutes=70), Rules())
+    assert after_timers(row, START + timedelta(minutes=69), Rules()) is row
+    settled = after_timers(row, START + timedelta(minutes=70), Rules())
     assert [alert.status for alert in settled.owed] == ["resolved"]
     assert lived(seen(80), row=settled)[1] == ["opened warning"]
 
@@ -218,7 +218,7 @@ def test_what_flaps_settles_once_it_is_quiet() -> None:
 def test_what_flaps_and_stays_is_called_to_mind() -> None:
     row, _ = lived(*FLAPPED, seen(10, OK), seen(11))
     assert row.owed == ()
-    settled = passed(row, START + 2 * HOUR, Rules())
+    settled = after_timers(row, START + 2 * HOUR, Rules())
     (alert,) = settled.owed
     assert (alert.status, alert.title) == ("reminded", "failing warning")
     assert settled.remind_at == START + 26 * HOUR
@@ -226,56 +226,50 @@ def test_what_flaps_and_stays_is_called_to_mind() -> None:
 
 def test_the_alert_says_that_it_flaps() -> None:
     row = lived(*FLAPPED[:-1])[0]
-    assert [alert.title for alert in observed(row, FLAPPED[-1], Rules()).owed] == [
+    assert [alert.title for alert in apply_observation(row, FLAPPED[-1], Rules()).owed] == [
         "flapping: failing warning"
     ]
 
 
 def test_what_is_folded_ends_in_silence_and_is_not_called_to_mind() -> None:
-    row = folded(observed(NEW, seen(0), Rules()), "storm")
+    row = fold_into_storm(apply_observation(NEW, seen(0), Rules()), "storm")
     assert (row.owed, row.remind_at, row.due) == ((), None, None)
     assert lived(seen(1), seen(2, OK), row=row)[1] == []
 
 
 def test_what_is_folded_and_gets_worse_is_told_and_leaves_the_storm() -> None:
-    row = folded(observed(NEW, seen(0), Rules()), "storm")
+    row = fold_into_storm(apply_observation(NEW, seen(0), Rules()), "storm")
     row, told = lived(seen(1, severity=CRITICAL), seen(2, OK), row=row)
     assert told == ["escalated critical", "resolved critical"]
 
 
 def test_what_flaps_inside_a_storm_and_stays_leaves_it() -> None:
-    row = folded(observed(lived(*FLAPPED[:-1])[0], FLAPPED[-1], Rules()), "storm")
-    settled = passed(row, START + 2 * HOUR, Rules())
+    row = fold_into_storm(apply_observation(lived(*FLAPPED[:-1])[0], FLAPPED[-1], Rules()), "storm")
+    settled = after_timers(row, START + 2 * HOUR, Rules())
     assert ([alert.status for alert in settled.owed], settled.storm) == (["reminded"], "")
-    assert lived(seen(200, OK), row=settled.paid())[1] == ["resolved warning"]
+    assert lived(seen(200, OK), row=settled.without_owed())[1] == ["resolved warning"]
     closed, _ = lived(seen(5, OK), row=row)
-    assert passed(closed, START + 2 * HOUR, Rules()).owed == ()
+    assert after_timers(closed, START + 2 * HOUR, Rules()).owed == ()
 
 
 def test_a_report_leaves_what_stays_as_it_is() -> None:
     row, _ = lived(seen(0))
-    assert reported(row, replace(seen(60), title="for 3 days by now"), Rules()) is row
-    assert reported(row, seen(60, severity=CRITICAL), Rules()).owed
-    (alert,) = reported(row, replace(seen(60 * 24), title="for 3 days by now"), Rules()).owed
+    assert apply_report_finding(row, replace(seen(60), title="for 3 days by now"), Rules()) is row
+    assert apply_report_finding(row, seen(60, severity=CRITICAL), Rules()).owed
+    (alert,) = apply_report_finding(
+        row, replace(seen(60 * 24), title="for 3 days by now"), Rules()
+    ).owed
     assert (alert.status, alert.title) == ("reminded", "for 3 days by now")
 
 
 def test_a_sweep_looks_at_what_owes_and_reminds_after_the_jobs_own_report() -> None:
-    row = observed(NEW, seen(0), Rules())
+    row = apply_observation(NEW, seen(0), Rules())
     assert row.due == START
-    assert row.paid().due == START + 24 * HOUR
-    assert replace(row.paid(), run=1).due == START + 25 * HOUR
-    assert [alert.status for alert in passed(row.paid(), START + 24 * HOUR, Rules()).owed] == [
-        "reminded"
-    ]
-
-
-def test_only_what_is_over_and_owes_nothing_expires() -> None:
-    opened = observed(NEW, seen(0), Rules())
-    closed = observed(opened.paid(), seen(1, OK), Rules())
-    assert (opened.paid().expires, closed.expires) == (None, None)
-    assert closed.paid().expires == START + timedelta(minutes=1) + KEPT
-    assert lived(seen(0, OCCURRED))[0].expires == START + KEPT
+    assert row.without_owed().due == START + 24 * HOUR
+    assert replace(row.without_owed(), run=1).due == START + 25 * HOUR
+    assert [
+        alert.status for alert in after_timers(row.without_owed(), START + 24 * HOUR, Rules()).owed
+    ] == ["reminded"]
 
 
 def test_details_are_cut_to_what_an_alert_can_carry() -> None:

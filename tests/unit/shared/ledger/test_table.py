@@ -14,9 +14,9 @@ from fleet.ledger.reports import Reports
 from fleet.ledger.rows import Row, findings_of
 from fleet.ledger.storms import Storm
 from fleet.ledger.table import Conflict, Item, Table, attributes, last_reports
-from fleet_triage.coverage import announced
-from fleet_triage.life import Rules, observed
-from fleet_triage.storms import gathered
+from fleet_triage.coverage import announce
+from fleet_triage.life import Rules, apply_observation
+from fleet_triage.storm_life import count_openings
 
 NOW = datetime(2026, 11, 21, 9, 30, 0, 250_000, tzinfo=UTC)
 SEEN = Observation(
@@ -29,11 +29,11 @@ SEEN = Observation(
     "e1",
     {"f": 1.5, "b": True, "n": 3, "s": ""},
 )
-OWING = observed(Row("aws.x", SEEN.subject), SEEN, Rules())
-REPORTED = announced(Reports("job"), Report("job", NOW, (), "a", "m"), "e1")[0]
+OWING = apply_observation(Row("aws.x", SEEN.subject), SEEN, Rules())
+REPORTED = announce(Reports("job"), Report("job", NOW, (), "a", "m"), "e1").reports
 ITEMS: list[Item] = [
     OWING,
-    gathered(Storm("aws.x", "(storm)"), [OWING] * 11, NOW, Rules()),
+    count_openings(Storm("aws.x", "(storm)"), [OWING] * 11, NOW, Rules()),
     REPORTED,
     Mute("m1", "*", "why", "ada", NOW),
     Withheld("m1", OWING.owed[0], NOW),
@@ -61,7 +61,10 @@ def test_what_is_not_there_is_none(table: Table) -> None:
 def test_last_reports_are_those_of_each_job_and_of_nothing_else(table: Table) -> None:
     assert last_reports(table.name) == {}
     table.commit(
-        [*ITEMS, announced(Reports("other"), Report("other", NOW - timedelta(days=1), ()), "e2")[0]]
+        [
+            *ITEMS,
+            announce(Reports("other"), Report("other", NOW - timedelta(days=1), ()), "e2").reports,
+        ]
     )
     assert last_reports(table.name) == {"job": NOW, "other": NOW - timedelta(days=1)}
 
@@ -81,9 +84,9 @@ def test_a_write_counts_only_upon_the_version_that_was_read(table: Table) -> Non
         table.commit([OWING])
     read = table.get(Row, OWING.key)
     assert read
-    table.commit([read.paid()])
+    table.commit([read.without_owed()])
     with pytest.raises(Conflict):
-        table.commit([read.paid()])
+        table.commit([read.without_owed()])
 
 
 @pytest.mark.parametrize("other", [1, 2])
@@ -123,10 +126,10 @@ def test_only_a_meeting_with_others_is_a_conflict(
 
 
 def test_a_sweep_reads_what_is_due_and_nothing_else(table: Table) -> None:
-    waiting = replace(OWING.paid(), subject="waits")
-    over = observed(
+    waiting = replace(OWING.without_owed(), subject="waits")
+    over = apply_observation(
         waiting, replace(SEEN, status=Status.OK, at=NOW + timedelta(minutes=1)), Rules()
-    ).paid()
+    ).without_owed()
     for item in (OWING, waiting, replace(over, subject="over"), REPORTED):
         table.commit([item])
     assert table.due(NOW - timedelta(seconds=1)) == []
