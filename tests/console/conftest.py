@@ -21,7 +21,7 @@ from fleet.alerts import Observation, Status
 from fleet.dead_letters import Parked, looking, park
 from fleet.findings import Finding, Report, Severity
 from fleet.ledger.table import Table
-from fleet_console import operating
+from fleet_console import operations
 from fleet_triage.life import Rules
 from fleet_triage.protocol import Triage
 
@@ -66,7 +66,7 @@ class Account:
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """A fleet of which two jobs are deployed: one with a schedule, one with a queue."""
     monkeypatch.setattr(looking, "POLL_SECONDS", 0)
-    monkeypatch.setattr(operating, "CANARY_SECONDS", 0.0)
+    monkeypatch.setattr(operations, "CANARY_SECONDS", 0.0)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "console")
     with mock_aws(config={"lambda": {"use_docker": False}}):
         sqs = aws.client("sqs")

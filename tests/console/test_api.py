@@ -23,9 +23,10 @@ from fleet.findings import Finding, Severity
 from fleet.ledger.rows import LONG_AGO
 from fleet.schedules import Schedule
 from fleet.settings import SettingsError
-from fleet_console import operating
+from fleet_console import operations
+from fleet_console.reading.jobs import DEFAULT_GRACE, JobSchedule
+from fleet_console.reading.logs import _Batch
 from fleet_console.settings import Places, Settings
-from fleet_console.state import Planned
 
 
 def items(client: FlaskClient, path: str) -> list[Any]:
@@ -72,7 +73,9 @@ def test_a_run_is_owed_when_the_second_should_have_begun() -> None:
         (schedule.expression, last): next(
             minute
             for minute in range(400)
-            if Planned(schedule, True, "{}", at).missed(last, at + timedelta(minutes=minute))
+            if JobSchedule(schedule, True, "{}", at).is_late(
+                last, at + timedelta(minutes=minute), DEFAULT_GRACE
+            )
         )
         for schedule in (hourly, once)
         for last in (LONG_AGO, at + timedelta(minutes=30))
@@ -163,12 +166,16 @@ def test_the_last_lines_are_the_last_however_long_the_log(
 
     def told(count: int) -> list[str]:
         asked.clear()
-        return [line.message for line in reading.last_lines(SCHEDULED, datetime.now(UTC), count)[0]]
+        return [
+            line.message
+            for line in reading.logs.last_lines(SCHEDULED, datetime.now(UTC), count).lines
+        ]
 
     assert (told(2), len(asked)) == (["3", "1"], 1)
     assert (told(3), len(asked)) == (["30", "3", "1"], 2)
     assert told(9) == ["50", "30", "3", "1"]
-    monkeypatch.setattr(reading, "_log_pages", lambda *_, **__: iter([([], "more")] * 99))
+    endless = [_Batch([], "more")] * 99
+    monkeypatch.setattr(reading.logs, "_batches", lambda *_, **__: iter(endless))
     assert client.get(f"/v1/jobs/{SCHEDULED}").json["log_cut"]  # type: ignore[index]
     assert "these lines may not be the last" in client.get(f"/jobs/{SCHEDULED}").text
 
@@ -357,13 +364,13 @@ def test_what_ends_early_tells_what_was_done_before(
     wanted = {"jobs": [QUEUED], "reason": "old"}
     assert len(items(client, "/v1/letters")) == 3
 
-    monkeypatch.setattr(operating, "recorder", keep(after=1))
+    monkeypatch.setattr(operations, "recorder", keep(after=1))
     ended: Any = client.post("/v1/discards", json=wanted, headers=WRITE).json
     assert [each["step"] for each in ended["outcomes"]] == ["discarded"]
     assert ended["unseen"] == "it ended early: the log group did not take the line"
     assert len(items(client, "/v1/letters")) == 2, "it was looked at anew"
 
-    monkeypatch.setattr(operating, "recorder", keep(after=0))
+    monkeypatch.setattr(operations, "recorder", keep(after=0))
     answer = client.post("/v1/discards", json=wanted, headers=WRITE)
     assert answer.status_code == 503
     assert answer.get_json()["detail"] == "the log group did not take the line"
@@ -381,7 +388,7 @@ def test_a_redrive_that_finds_nothing_ends_in_time(
     aws.client("sqs").meta.events.register(
         "before-call.sqs.ReceiveMessage", lambda **_: received.append(1)
     )
-    monkeypatch.setattr(operating, "ACTING_SECONDS", -1.0)
+    monkeypatch.setattr(operations, "ACTING_SECONDS", -1.0)
 
     ended: Any = client.post("/v1/redrives", json={"jobs": ["nobody"]}, headers=WRITE).json
 
@@ -444,11 +451,11 @@ WRONG = {
     "/v1/findings?limit=0": "limit must be 1 to 100, got 0",
     "/v1/findings?limit=x&severity=bad": "severity: expected one of info, warning, critical, got 'bad'; limit: exp",
     "/v1/findings?sort=title": "unknown: sort",
-    "/v1/findings?cursor=%00": "this is no cursor",
-    "/v1/findings?cursor=WzFd": "this is a cursor of another list",
-    "/v1/findings?owner=a&owner=b": "owner stands there more than once",
+    "/v1/findings?cursor=%00": "not a cursor of this list",
+    "/v1/findings?cursor=WzFd": "the cursor belongs to another list",
+    "/v1/findings?owner=a&owner=b": "owner is given more than once",
     f"/v1/jobs/{SCHEDULED}/log?since=8d": "since must be at most 7d",
-    "/v1/letters?cursor=WzFd": "this is a cursor of another list",
+    "/v1/letters?cursor=WzFd": "the cursor belongs to another list",
 }
 REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"data": "x", "content_type": "text/plain"}, 415, "application/json"),
@@ -522,7 +529,7 @@ def test_live_touches_nothing_and_a_missing_setting_is_named(
 def test_a_fault_is_logged_and_not_shown(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
-    monkeypatch.setattr(client.application.extensions["reading"], "mutes", lambda: 1 / 0)
+    monkeypatch.setattr(client.application.extensions["reading"].findings, "mutes", lambda: 1 / 0)
 
     answer = client.get("/v1/mutes")
 

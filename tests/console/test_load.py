@@ -21,8 +21,10 @@ from waitress.server import create_server
 from fleet.findings import Severity
 from fleet.ledger.rows import Row, State
 from fleet.ledger.table import Table, attributes
-from fleet_console.reading import LISTED_AT_ONCE, LOOKED_AT, Reading, Wanted
-from fleet_console.settings import Settings
+from fleet_console import paging
+from fleet_console.reading import Reading
+from fleet_console.reading.findings import LISTED_AT_ONCE, LOOKED_AT, FindingFilter, RowPage
+from fleet_console.settings import Places, Settings
 
 FINDINGS = 10_000
 READERS = 200
@@ -63,42 +65,37 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
     reading = Reading(Settings("fleet-test", "ledger", "https://queue"))
     table = Table("ledger")
     table.dynamodb = Many()  # type: ignore[assignment]
-    reading.table = table  # in the place of what it would make
+    monkeypatch.setattr(Places, "ledger", table)
     return reading
 
 
 def test_ten_thousand_findings_page_in_constant_memory(reading: Reading) -> None:
-    from fleet_console.paging import cursor
-
     place, count, peaks = "", 0, {}
     while count < FINDINGS:
         if measured := count in (200, 300, FINDINGS - 300, FINDINGS - 200):
             tracemalloc.start()
-        rows, after = reading.findings(Wanted(), 100, place)
+        page = reading.findings.rows(FindingFilter(), 100, place)
         if measured:
             peaks[count] = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-        count += len(rows)
-        place = cursor(after)
+        count += len(page.rows)
+        place = paging.encode(page.next)
 
     assert count == FINDINGS
     assert max(peaks.values()) < 1.5 * min(peaks.values()), peaks
-    assert reading.findings(Wanted(), 100, place) == ([], None)
+    assert reading.findings.rows(FindingFilter(), 100, place) == RowPage()
 
 
 def test_one_answer_looks_at_a_bounded_part(reading: Reading) -> None:
-    from fleet_console.paging import cursor
-
-    wanted, place, answers = Wanted(severity=Severity.CRITICAL), "", 0
-    found: list[Row] = []
-    while not found:
-        found, after = reading.findings(wanted, 1, place)
-        place = cursor(after)
+    wanted, page, answers = FindingFilter(severity=Severity.CRITICAL), RowPage(), 0
+    while not page.rows:
+        cursor = paging.encode(page.next) if page.next else ""
+        page = reading.findings.rows(wanted, 1, cursor)
         answers += 1
 
-    assert found[0].subject == str(FINDINGS - 1)
+    assert page.rows[0].subject == str(FINDINGS - 1)
     assert answers == FINDINGS / LOOKED_AT
-    assert reading.table.dynamodb.queries == FINDINGS / LISTED_AT_ONCE  # type: ignore[attr-defined]
+    assert reading.places.ledger.dynamodb.queries == FINDINGS / LISTED_AT_ONCE  # type: ignore[attr-defined]
 
 
 def test_two_hundred_readers_at_once_on_one_core(console: Flask, account: Account) -> None:

@@ -1,5 +1,6 @@
 """The pages, as a browser without scripts gets them: what they say, how they are built, and where their forms lead."""
 
+import html
 import json
 import re
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from werkzeug.test import TestResponse
 
 from fleet import aws
 from fleet.findings import Finding, Severity
-from fleet_console import flash, pages, showing
+from fleet.ledger.reports import Ran
+from fleet_console import filters, flash, pages
 from fleet_console.flash import Flash
 
 FORM = {"Sec-Fetch-Site": "same-origin"}
@@ -189,7 +191,7 @@ def test_an_empty_fleet_says_so(account: Account, client: FlaskClient) -> None:
     assert "No finding fits these filters" in page(client, "/findings?owner=nobody&severity=")
     assert "Nothing is muted" in page(client, "/mutes")
     assert "No dead letters" in page(client, "/letters")
-    assert "It has logged nothing in the last hour" in page(client, f"/jobs/{SCHEDULED}")
+    assert "The job has logged nothing in the last hour" in page(client, f"/jobs/{SCHEDULED}")
 
 
 def test_the_fleet_at_a_glance(account: Account, client: FlaskClient) -> None:
@@ -220,16 +222,17 @@ def test_the_fleet_at_a_glance(account: Account, client: FlaskClient) -> None:
 
 
 UNREAD = [
-    ("tally", "/", "The ledger"),
-    ("letters", "/", "The dead letters"),
-    ("planned", "/", "The schedules"),
-    ("queue", "/", "The queues"),
-    ("findings", "/findings", "The ledger"),
-    ("mutes", "/mutes", "The ledger"),
-    ("letters", "/letters", "The dead letters"),
-    ("last_lines", f"/jobs/{SCHEDULED}", "Its log"),
-    ("variables", f"/jobs/{SCHEDULED}", "Its settings"),
-    ("reports", f"/jobs/{SCHEDULED}", "The ledger"),
+    ("findings", "tally", "/", "The ledger"),
+    ("letters", "all", "/", "The dead letters"),
+    ("jobs", "schedule", "/", "The schedules"),
+    ("jobs", "queue", "/", "The queues"),
+    ("jobs", "grace", "/", "The settings of missed_runs"),
+    ("findings", "page", "/findings", "The ledger"),
+    ("findings", "mutes", "/mutes", "The ledger"),
+    ("letters", "all", "/letters", "The dead letters"),
+    ("logs", "last_lines", f"/jobs/{SCHEDULED}", "Its log"),
+    ("jobs", "settings", f"/jobs/{QUEUED}", "Its settings"),
+    ("jobs", "reports", f"/jobs/{SCHEDULED}", "The ledger"),
 ]
 
 
@@ -247,27 +250,27 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(
         asked.append(error)
         raise error
 
-    for unread, place, said in UNREAD:
-        refuses = unread in ("findings", "queue")
+    for reader, unread, place, words_for_it in UNREAD:
+        refuses = unread in ("page", "queue")
         error = refused if refuses else EndpointConnectionError(endpoint_url="https://here")
         asked.clear()
         with monkeypatch.context() as patch:
-            patch.setattr(reading, unread, fail)
+            patch.setattr(getattr(reading, reader), unread, fail)
             text = words(page(client, place))
 
         cause = (
-            "AWS refused Query (AccessDeniedException)"
+            "AccessDeniedException: no"
             if refuses
-            else "AWS does not answer (EndpointConnectionError)"
+            else 'EndpointConnectionError: Could not connect to the endpoint URL: "https://here"'
         )
-        assert f"{said}: {cause}" in text, unread
+        assert f"{words_for_it}: {cause}" in html.unescape(text), unread
         assert len(asked) == 1, (
             f"{unread}: what has failed once is not asked again for the same page"
         )
         assert "Nothing is wrong" not in text
         assert "No dead letters" not in text
         if place == "/":  # silence of what was not read says nothing; a queue is none of this job's
-            assert (ok in text) is (unread == "queue"), unread
+            assert (ok in text) is (unread in ("queue", "grace")), unread
 
 
 def test_findings_are_filtered_and_paged(account: Account, client: FlaskClient) -> None:
@@ -291,7 +294,7 @@ def test_findings_are_filtered_and_paged(account: Account, client: FlaskClient) 
     assert "unknown: _method, endpoint" in page(
         client, "/findings?cursor=x&endpoint=pages.mutes&_method=PUT", 400
     )
-    assert "by state, and within each the newest first" in page(client, "/findings?state=all")
+    assert "by state, newest first within each" in page(client, "/findings?state=all")
 
 
 def test_a_finding_is_muted_and_unmuted(account: Account, client: FlaskClient) -> None:
@@ -344,7 +347,7 @@ def test_an_event_that_is_wrong_is_asked_for_again(account: Account, client: Fla
         ("{]", "the event is not JSON"),
         ("[" * 50_000, "the event is not JSON"),
         ("[1]", "expected a mapping"),
-        ("", "say with which"),
+        ("", "give the event to run it with"),
     ):
         answer = post(client, f"/jobs/{QUEUED}", event=event)
 
@@ -400,7 +403,7 @@ def test_a_dead_letter_is_discarded_only_with_a_reason(
         client, post(client, "/letters/discard", id=letter, reason="test")
     )
     page(client, f"/letters/{letter}", 404)
-    assert "There is none of these" in page(client, f"/letters/redrive?id={letter}")
+    assert "None of these can be seen now" in page(client, f"/letters/redrive?id={letter}")
 
 
 def test_a_form_of_another_site_changes_nothing(account: Account, client: FlaskClient) -> None:
@@ -442,17 +445,17 @@ def test_what_was_told_is_told_once_and_fits_a_cookie() -> None:
     told = Flash(
         "Dead letters: 900 kept.",
         tuple(f"letter {place} stays: ünfit" * 3 for place in range(900)),
-        well=False,
+        good=False,
     )
 
-    cookie = told.encoded()
+    cookie = told.encode()
 
     assert len(cookie) <= flash.COOKIE_CHARACTERS
-    read = Flash.decoded(cookie)
+    read = Flash.decode(cookie)
     assert read is not None
     assert read.items[-1].endswith("more")
-    assert Flash.decoded("nonsense") is None
-    assert Flash.decoded("WzFd") is None
+    assert Flash.decode("nonsense") is None
+    assert Flash.decode("WzFd") is None
 
 
 def test_letters_that_somebody_else_looks_at_are_waited_for(
@@ -488,7 +491,7 @@ def test_letters_that_somebody_else_looks_at_are_waited_for(
 def test_a_time_is_relative_and_exact(distance: timedelta, said: str) -> None:
     at = NOW - distance
 
-    shown = str(showing.when(at, NOW))
+    shown = str(filters.show_time(at, NOW))
 
     assert f">{said} <small>" in shown
     assert f'datetime="{at:%Y-%m-%dT%H:%M:%S}+00:00"' in shown
@@ -496,12 +499,9 @@ def test_a_time_is_relative_and_exact(distance: timedelta, said: str) -> None:
 
 
 def test_a_chart_is_as_tall_as_what_was_found() -> None:
-    runs = [
-        {"at": (NOW + timedelta(hours=hour)).isoformat(), "findings": found}
-        for hour, found in enumerate((0, 2, 4))
-    ]
+    runs = [Ran(NOW + timedelta(hours=hour), {"": count}) for hour, count in enumerate((0, 2, 4))]
 
-    drawn = showing.chart(runs)
+    drawn = filters.draw_chart(runs)
 
     assert [(bar.y + bar.height, bar.height, bar.found) for bar in drawn.bars] == [
         (24, 2, False),
@@ -509,12 +509,12 @@ def test_a_chart_is_as_tall_as_what_was_found() -> None:
         (24, 24, True),
     ]
     assert drawn.summary == "Last 3 runs: 2 with findings, at most 4"
-    assert showing.chart([]).bars == ()
+    assert filters.draw_chart([]).bars == ()
 
 
 def test_a_runbook_is_prose_without_html_or_links_into_the_repository() -> None:
     shown = str(
-        showing.prose(
+        filters.prose(
             "**Do** `x` <b>y</b> [here](../README.md) [there](https://example.com) [js](javascript:x)"
         )
     )
@@ -525,7 +525,7 @@ def test_a_runbook_is_prose_without_html_or_links_into_the_repository() -> None:
     )
 
 
-FILTERS: list[Callable[[str], object]] = [showing.pretty, showing.prose]
+FILTERS: list[Callable[[str], object]] = [filters.pretty, filters.prose]
 
 
 @pytest.mark.parametrize("shown", FILTERS)

@@ -27,17 +27,17 @@ from fleet import aws
 from fleet.dead_letters import MAX_RECEIVES
 from fleet.runtime.queued import RESERVE_SECONDS
 from fleet.runtime.scheduled import SCHEDULED_TIME
-from fleet_console import operating, pages
-from fleet_console import reading as console_reading
+from fleet_console import operations, pages
+from fleet_console.reading import letters
 
 DEAD_LETTERS = "DeadLetters"
 # How long a single call of AWS may take: its attempts, as fleet.aws makes every client.
 LONGEST_CALL_SECONDS = 3 * (2 + 10)
 # All was hidden at first, so that it is begun anew; then both watches, each with a look.
 LONGEST_REDRIVE_SECONDS = (
-    2 * operating.ACTING_SECONDS
+    2 * operations.ACTING_SECONDS
     + pages.LOOK_PASSES_SECONDS
-    + 2 * (operating.CANARY_SECONDS + console_reading.LOOK_SECONDS)
+    + 2 * (operations.CANARY_SECONDS + letters.LOOK_SECONDS)
 )
 FOURTEEN_DAYS = 14 * 24 * 3600
 LAMBDAS_TIMEOUT = 3

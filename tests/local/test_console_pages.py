@@ -98,7 +98,7 @@ def test_a_finding_opens_is_muted_and_resolves(page: Page, fleet: Fleet) -> None
     row.get_by_role("link").click()
     expect(page.get_by_text("see the console").first).to_be_visible()
 
-    page.get_by_label("Why nobody need hear of it").fill("tried by a test")
+    page.get_by_label("Why nobody needs to know").fill("tried by a test")
     page.get_by_role("button", name="Mute").click()
     expect(page.get_by_role("status").filter(has_text=f"Muted {PAUSED}/{PIPELINE}")).to_be_visible()
     page.get_by_role("button", name="Unmute now").click()

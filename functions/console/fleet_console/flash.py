@@ -1,82 +1,85 @@
-"""What an operation has done, told once by the page that follows it.
+"""What an operation did, shown once by the page that follows it.
 
-It travels in a cookie that the browser gives back to that page, so that it needs neither a store nor a secret. Whoever
-forges one can only tell himself something: it is shown as text.
+It travels in a cookie that the browser gives back to that page, so it needs neither a store nor a
+secret. People who forge one only send a message to themselves: it is shown as text.
 """
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from flask import Response, g, request
 from flask.sansio.app import App
 
-COOKIE = "fleet-console-told"
+COOKIE = "fleet-console-notice"
 SECONDS = 60
+# Browsers need not keep cookies of more than 4,096 bytes in all (RFC 6265, section 6.1).
 COOKIE_CHARACTERS = 3_500
 
 
 @dataclass(frozen=True, slots=True)
 class Flash:
-    """What was done, and its particulars; `well` is whether it is good news."""
+    """What was done, and its details; `good` is whether it is good news."""
 
     text: str
     items: tuple[str, ...] = ()
-    well: bool = True
+    good: bool = True
 
-    def encoded(self) -> str:
-        """Return it as a cookie holds it, with as many particulars as fit."""
-        return _encoded(self, self.items)
+    def encode(self) -> str:
+        """Return it as a cookie holds it, with as many details as fit."""
+        kept = len(self.items)
+        while True:
+            cookie = self._cookie_with(kept)
+            if not kept or len(cookie) <= COOKIE_CHARACTERS:
+                return cookie
+            kept //= 2
 
     @classmethod
-    def decoded(cls, cookie: str) -> Self | None:
-        """Read a cookie, or None for what is none of ours."""
+    def decode(cls, cookie: str) -> Self | None:
+        """Return what `encode` made a cookie of, or None for any other text."""
         try:
             match json.loads(urlsafe_b64decode(cookie)):
-                case {"text": str(text), "items": list(items), "well": bool(well)}:
-                    return cls(text, tuple(map(str, items)), well)
-        except (ValueError, RecursionError):  # whatever stands there, nothing was told
+                case {"text": str(text), "items": list(items), "good": bool(good)}:
+                    return cls(text, tuple(map(str, items)), good)
+        except (ValueError, RecursionError):  # somebody else's cookie: there is nothing to show
             return None
         return None
 
+    def _cookie_with(self, kept: int) -> str:
+        items = list(self.items[:kept])
+        if left_out := len(self.items) - kept:
+            items.append(f"and {left_out:,} more")
+        document = {"text": self.text, "items": items, "good": self.good}
+        return urlsafe_b64encode(json.dumps(document).encode()).decode()
+
 
 def install(app: App) -> None:
-    """Let every page tell what is to be told, once."""
+    """Let every page show what was done before it, once."""
 
     @app.context_processor
-    def told() -> dict[str, Any]:
-        flash = Flash.decoded(request.cookies.get(COOKIE, "")) if request.method == "GET" else None
-        g.told = flash is not None
+    def show() -> dict[str, Any]:
+        flash = None
+        if request.method == "GET":
+            flash = Flash.decode(request.cookies.get(COOKIE, ""))
+        g.flash_shown = flash is not None
         return {"flash": flash}
 
     @app.after_request
     def forget(response: Response) -> Response:
-        if g.get("told"):
+        if g.get("flash_shown"):
             response.delete_cookie(COOKIE, httponly=True, samesite="Strict")
         return response
 
 
-def tell(response: Response, flash: Flash) -> Response:
-    """Let the page that a response leads to tell this."""
+def send(response: Response, flash: Flash) -> Response:
+    """Let the page that a response leads to show this."""
     response.set_cookie(
         COOKIE,
-        flash.encoded(),
+        flash.encode(),
         max_age=SECONDS,
         httponly=True,
         samesite="Strict",
         secure=request.is_secure,
     )
     return response
-
-
-def _encoded(flash: Flash, items: Sequence[str]) -> str:
-    left = len(flash.items) - len(items)
-    shown = [*items, f"and {left:,} more"] if left else [*items]
-    cookie = urlsafe_b64encode(json.dumps(asdict(flash) | {"items": shown}).encode()).decode()
-    return (
-        cookie
-        if len(cookie) <= COOKIE_CHARACTERS or not items
-        else _encoded(flash, items[: len(items) // 2])
-    )

@@ -1,8 +1,7 @@
-"""The pages: the same readings and operations as the API, for people. Forms lead back to what they changed."""
+"""The pages: what the API offers, for people. Forms lead back to what they changed."""
 
 import json
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from time import sleep
 from typing import Any
@@ -11,38 +10,30 @@ from flask import Blueprint, g, make_response, redirect, render_template, reques
 from flask.blueprints import BlueprintSetupState
 from werkzeug.datastructures import MultiDict
 
-from fleet.dead_letters.causes import masked
+from fleet.dead_letters.causes import masked, outline
 from fleet.dead_letters.redrive import Selection, Step
 from fleet.findings import Severity
 from fleet.ledger.mutes import Mute
-from fleet.ledger.rows import Row
-from fleet.settings import SettingsError, structure
-from fleet_console import asking, catalogue, flash, showing
-from fleet_console.api import (
-    LINES,
-    cause_as_json,
-    finding_as_json,
-    letter_as_json,
-    line_as_json,
-    mute_as_json,
-    operations,
-    reading,
-    whole_letter_as_json,
-)
-from fleet_console.asking import now
+from fleet_console import catalogue, filters, flash, views
+from fleet_console.context import now, operations, reading
 from fleet_console.flash import Flash
-from fleet_console.operating import CANARY_SECONDS, Done
-from fleet_console.paging import cursor
-from fleet_console.partial import LEDGER, LETTERS, Partial
+from fleet_console.inputs import FindingsQuery, MuteRequest, read_form
+from fleet_console.operations import CANARY_SECONDS, LetterOutcomes
+from fleet_console.partial import Partial
 from fleet_console.problems import Invalid
-from fleet_console.reading import DeadLettersSeen, Line, Parked, Shown
+from fleet_console.reading.findings import FindingPage, StateFilter
+from fleet_console.reading.letters import DeadLetter, DeadLetterList
+from fleet_console.reading.logs import LastLines
+from fleet_console.status import Place
+from fleet_console.views import MOST_SHOWN, JobView, Plan
 
 blueprint = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
 Answer = Any
-MOST_SHOWN = 50
+LOG_LINES = 50
+# For so long a look at the dead letters, as every page takes one, may hide them from another.
 LOOK_PASSES_SECONDS = 2.0
 AGES = {"1h": "an hour", "1d": "a day", "7d": "a week", "30d": "a month"}
-MUTED_FOR = {
+MUTE_TIMES = {
     "1h": "1 hour",
     "4h": "4 hours",
     "1d": "1 day",
@@ -50,253 +41,283 @@ MUTED_FOR = {
     "7d": "7 days",
     "30d": "30 days",
 }
+FILTERS = [field.name for field in fields(FindingsQuery)]
 NO_COUNTS: Mapping[tuple[str, Severity], int] = {}
 NO_MUTES: list[Mute] = []
-BAD_NEWS = {Step.CAME_BACK, Step.KEPT, Step.SENT_AND_LEFT}
+NO_SETTINGS: dict[str, str] = {}
 
 
 @blueprint.record_once
 def prepare(state: BlueprintSetupState) -> None:
     """Set up what all pages need of the application."""
-    showing.install(state.app)
+    filters.install(state.app)
     flash.install(state.app)
 
 
 @blueprint.app_context_processor
-def everywhere() -> dict[str, Any]:
-    """What every page shows: which fleet it is, who looks, and when."""
-    return {"stack": reading().places.settings.stack, "who": g.get("who", ""), "now": now()}
+def on_every_page() -> dict[str, Any]:
+    """Return what every page shows: which fleet it is, who looks, and when."""
+    return {
+        "stack": reading().places.settings.stack,
+        "who": g.get("who", ""),
+        "now": now(),
+        "Place": Place,
+    }
 
 
 @blueprint.get("/")
-def glance() -> Answer:
+def overview() -> Answer:
     part = Partial(reading())
-    jobs = part.jobs(catalogue.jobs().values(), now())
-    # Not only of jobs: alarms and other events have findings and dead letters too.
-    counts: Counter[Severity] = Counter()
-    for (_, severity), count in part.get(LEDGER, reading().tally, NO_COUNTS).items():
-        counts[severity] += count
-    letters = part.get(LETTERS, reading().letters, DeadLettersSeen((), ""))
+    jobs = part.most_urgent_first(catalogue.jobs().values(), now())
+    tally = part.get(Place.LEDGER, reading().findings.tally, NO_COUNTS)
+    letters = part.get(Place.LETTERS, reading().letters.all, DeadLetterList())
+    job_views = [JobView.of(status) for status in jobs]
     return render_template(
-        "glance.html",
-        jobs=jobs,
-        counts=counts,
+        "overview.html",
+        jobs=job_views,
+        attention=views.needing_a_look(job_views),
+        counts=views.count_by_severity(tally),
         letters=letters,
         faults=part.faults,
-        ledger=LEDGER,
-        queue=LETTERS,
     )
 
 
 @blueprint.get("/jobs/<name>")
 def job(name: str) -> Answer:
-    return _job(name)
+    return _job_page(name)
 
 
 @blueprint.post("/jobs/<name>")
 def run(name: str) -> Answer:
     text = request.form.get("event", "")
     try:
-        begun = operations().run(name, _event(text), g.who, now())
+        run = operations().run(name, _parse_event(text), g.who, now())
     except Invalid as error:
-        return _job(name, text, error), 400
-    told = (
-        f"Asked {name} to run. Its log lines appear below within a minute, with this invocation: {begun.id}"
-        if begun.by == "invocation"
-        else f"Asked {name} to run. If this message fails, its log line below names it: {begun.id}"
-    )
-    return _back(Flash(told), "pages.job", name=name)
-
-
-def _event(text: str) -> Any:
-    try:
-        return json.loads(text) if text.strip() else None
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"the event is not JSON: {error}") from None
-
-
-def _job(name: str, event: str = "", error: Invalid | None = None) -> Answer:
-    found, part = reading().job(name), Partial(reading())
-    job = part.job(found, now())
-    settings: dict[str, str] = part.get("its settings", lambda: reading().variables(name), {})
-    nothing: tuple[list[Line], bool] = ([], False)
-    log, log_cut = part.get("its log", lambda: reading().last_lines(name, now(), LINES), nothing)
-    return render_template(
-        "job.html",
-        job=job,
-        found=found,
-        settings=settings,
-        log=[line_as_json(line) for line in reversed(log)],
-        log_cut=log_cut,
-        faults=part.faults,
-        ledger=LEDGER,
-        queue=LETTERS,
-        event=event,
-        error=error and error.description,
-    )
+        return _job_page(name, text, error.description or ""), 400
+    return _redirect(views.describe_run(run), "pages.job", name=name)
 
 
 @blueprint.get("/findings")
 def findings() -> Answer:
-    # A form sends its empty fields too.
-    filters = {name: value for name, value in request.args.items() if value}
-    error, asked = "", asking.Findings()
+    given = {name: value for name, value in request.args.items() if value}
+    part, at = Partial(reading()), now()
+    page, error = FindingPage(), ""
     try:
-        asked = structure(filters, asking.Findings, "the filters", texts=True)
-    except SettingsError as wrong:
-        error = str(wrong)
-    # Links are made of these, so that no name may be among them which means something else there.
-    given = {
-        each.name: filters[each.name] for each in fields(asking.Findings) if each.name in filters
-    }
-    part = Partial(reading())
-    found: tuple[list[Row], Any] = ([], None)
-    if not error:
-        found = part.get(
-            LEDGER,
-            lambda: reading().findings(asked.wanted(now()), asked.limit, asked.cursor),
-            found,
+        query = read_form(given, FindingsQuery, "the filters")
+    except Invalid as wrong:
+        error = wrong.description or ""
+    else:
+        wanted = query.filter(at)
+        page = part.get(
+            Place.LEDGER,
+            lambda: reading().findings.page(wanted, query.limit, query.cursor, at),
+            page,
         )
-    rows, place = found
-    shown: list[dict[str, Any]] = part.get(
-        LEDGER, lambda: [finding_as_json(row) for row in rows], []
-    )
-    sources = {
-        *catalogue.jobs(),
-        *(source for source, _ in part.get(LEDGER, reading().tally, NO_COUNTS)),
-    }
-    page = render_template(
+    # The links of the page repeat these; other names may mean something else to `url_for`.
+    repeated = {name: given[name] for name in FILTERS if name in given}
+    html = render_template(
         "findings.html",
-        findings=shown,
-        given=given,
-        sources=sorted({*sources, given.get("source", "")} - {""}),
+        page=page,
+        given=repeated,
+        sources=_sources(part, given.get("source", "")),
         severities=[severity.value for severity in reversed(Severity)],
-        states=[shown.value for shown in Shown],
+        states=[state.value for state in StateFilter],
         ages=AGES,
-        next=cursor(place) if place else None,
         faults=part.faults,
         error=error,
     )
-    return page, 400 if error else 200
+    return html, 400 if error else 200
 
 
-@blueprint.get("/findings/<number>")
-def finding(number: str) -> Answer:
-    row = reading().finding(number)
-    mute = reading().mute_of(row, now())
+@blueprint.get("/findings/<id>")
+def finding(id: str) -> Answer:
+    finding = reading().findings.finding(id, now())
     return render_template(
         "finding.html",
-        finding=finding_as_json(row),
-        history=list(reversed(row.history)),
-        is_job=row.source in catalogue.jobs(),
-        mute=mute and mute_as_json(mute),
-        lasting=MUTED_FOR,
+        finding=finding,
+        row=finding.row,
+        mute=finding.mute,
+        history=list(reversed(finding.row.history)),
+        is_job=finding.row.source in catalogue.jobs(),
+        mute_times=MUTE_TIMES,
     )
 
 
 @blueprint.get("/mutes")
 def mutes() -> Answer:
-    return _mutes(MultiDict(request.args))
+    return _mutes_page(request.args)
 
 
 @blueprint.post("/mutes")
 def mute() -> Answer:
-    number = request.form.get("finding", "")
+    finding_id = request.form.get("finding", "")
+    given = {name: value for name, value in request.form.items() if name != "finding"}
     try:
-        given = {name: value for name, value in request.form.items() if name != "finding"}
-        asked = structure(given, asking.Mute, "the form", texts=True)
-        made = operations().mute(asked.pattern, asked.reason, g.who, asked.until, now())
-    except (SettingsError, Invalid) as error:
-        return _mutes(request.form, getattr(error, "description", str(error))), 400
-    told = Flash(
-        f"Muted {made.pattern} until {made.until:%Y-%m-%d %H:%M} UTC: nobody is alerted meanwhile."
-    )
-    return _back(told, "pages.finding", number=number) if number else _back(told, "pages.mutes")
+        asked = read_form(given, MuteRequest, "the form")
+        mute = operations().mute(asked.pattern, asked.reason, g.who, asked.until, now())
+    except Invalid as error:
+        return _mutes_page(request.form, error.description or ""), 400
+    if finding_id:
+        return _redirect(views.describe_mute(mute), "pages.finding", id=finding_id)
+    return _redirect(views.describe_mute(mute), "pages.mutes")
 
 
-@blueprint.post("/mutes/<number>/end")
-def unmute(number: str) -> Answer:
-    ended = operations().unmute(number, now())
-    return _back(
-        Flash(f"Unmuted {ended.pattern}. Within minutes you hear what it withheld."), "pages.mutes"
-    )
-
-
-def _mutes(given: MultiDict[str, str], error: str = "") -> Answer:
-    part = Partial(reading())
-    all_ = [mute_as_json(mute) for mute in part.get(LEDGER, reading().mutes, NO_MUTES)]
-    return render_template(
-        "mutes.html",
-        active=[mute for mute in all_ if mute["active"]],
-        ended=[mute for mute in all_ if not mute["active"]],
-        given=given,
-        lasting=MUTED_FOR,
-        faults=part.faults,
-        error=error,
-    )
+@blueprint.post("/mutes/<id>/end")
+def unmute(id: str) -> Answer:
+    mute = operations().unmute(id, now())
+    return _redirect(views.describe_unmute(mute), "pages.mutes")
 
 
 @blueprint.get("/letters")
 def letters() -> Answer:
     part = Partial(reading())
-    seen = part.get(LETTERS, reading().letters, DeadLettersSeen((), ""))
-    wanted = request.args.get("job", "")
-    causes = [
-        (cause_as_json(cause, letters), [letter_as_json(letter) for letter in letters[:MOST_SHOWN]])
-        for cause, letters in seen.causes().items()
-        if wanted in ("", cause.job)
-    ]
-    jobs = sorted({letter.job for letter in seen.letters})
+    dead_letters = part.get(Place.LETTERS, reading().letters.all, DeadLetterList())
+    job = request.args.get("job", "")
     return render_template(
         "letters.html",
-        causes=causes,
-        unseen=seen.unseen,
-        jobs=jobs,
-        wanted=wanted,
+        groups=[group for group in dead_letters.by_cause() if job in ("", group.cause.job)],
+        most_shown=MOST_SHOWN,
+        unseen=dead_letters.unseen,
+        jobs=sorted({letter.job for letter in dead_letters.letters}),
+        wanted=job,
         faults=part.faults,
     )
 
 
-@blueprint.get("/letters/<number>")
-def letter(number: str) -> Answer:
-    return render_template("letter.html", letter=whole_letter_as_json(reading().letter(number)))
+@blueprint.get("/letters/<id>")
+def letter(id: str) -> Answer:
+    letter = reading().letters.letter(id)
+    return render_template(
+        "letter.html",
+        letter=DeadLetter.of(letter),
+        outline=outline(letter.body),
+        body=masked(letter.body),
+    )
 
 
 @blueprint.get("/letters/redrive")
-def ask_redrive() -> Answer:
-    return _confirmation(
-        "redrive", _seen(lambda: operations().redrive(_selected(), now(), g.who, dry_run=True))
-    )
+def confirm_redrive() -> Answer:
+    return _confirmation_page("redrive", _redrive(dry_run=True))
 
 
 @blueprint.post("/letters/redrive")
 def redrive() -> Answer:
-    done = _seen(lambda: operations().redrive(_selected(), now(), g.who, dry_run=False))
-    return _back(_told(done), "pages.letters")
+    done = _redrive(dry_run=False)
+    return _redirect(views.describe_outcomes(done), "pages.letters")
 
 
 @blueprint.get("/letters/discard")
-def ask_discard() -> Answer:
-    return _confirmation("discard", _tried_discard())
+def confirm_discard() -> Answer:
+    return _confirmation_page("discard", _discard("only tried", dry_run=True))
 
 
 @blueprint.post("/letters/discard")
 def discard() -> Answer:
     reason = request.form.get("reason", "")
     if not reason.strip():
-        return _confirmation("discard", _tried_discard(), error="Say why they may be lost."), 400
-    done = _seen(lambda: operations().discard(_selected(), now(), g.who, reason, dry_run=False))
-    return _back(_told(done), "pages.letters")
+        tried = _discard("only tried", dry_run=True)
+        return _confirmation_page("discard", tried, error="Say why they may be lost."), 400
+    done = _discard(reason, dry_run=False)
+    return _redirect(views.describe_outcomes(done), "pages.letters")
 
 
-def _tried_discard() -> Done:
-    return _seen(
-        lambda: operations().discard(_selected(), now(), g.who, "only tried", dry_run=True)
+def _job_page(name: str, event: str = "", error: str = "") -> str:
+    job = reading().jobs.job(name)
+    part = Partial(reading())
+    status = part.status(job, now())
+    settings = part.get(Place.SETTINGS, lambda: reading().jobs.settings(name), NO_SETTINGS)
+    log = part.get(
+        Place.LOG, lambda: reading().logs.last_lines(name, now(), LOG_LINES), LastLines()
+    )
+    return render_template(
+        "job.html",
+        job=JobView.of(status),
+        schedule=status.schedule,
+        failure=status.last_failure,
+        permissions=job.permissions,
+        runbook=job.runbook,
+        settings=settings,
+        log=list(reversed(log.lines)),
+        log_cut=log.cut,
+        faults=part.faults,
+        event=event,
+        error=error,
     )
 
 
-def _seen(act: Callable[[], Done]) -> Done:
-    """Do it, once more when letters were hidden: whoever looks at them, as every page does, hides them for a moment."""
+def _mutes_page(given: MultiDict[str, str], error: str = "") -> str:
+    part = Partial(reading())
+    mutes = part.get(Place.LEDGER, reading().findings.mutes, NO_MUTES)
+    active, ended = views.split_mutes(mutes, now())
+    return render_template(
+        "mutes.html",
+        active=active,
+        ended=ended,
+        given=given,
+        mute_times=MUTE_TIMES,
+        faults=part.faults,
+        error=error,
+    )
+
+
+def _confirmation_page(verb: str, tried: LetterOutcomes, error: str = "") -> str:
+    """Show what an operation would do with each letter. What is confirmed is about these alone."""
+    ids = [outcome.letter.id for outcome in tried.outcomes if outcome.step is Step.WOULD]
+    return render_template(
+        "confirm.html",
+        verb=verb,
+        plans=[Plan.of(outcome) for outcome in tried.outcomes[:MOST_SHOWN]],
+        more=max(len(tried.outcomes) - MOST_SHOWN, 0),
+        ids=ids,
+        kept=len(tried.outcomes) - len(ids),
+        unseen=tried.unseen,
+        seconds=round(CANARY_SECONDS),
+        error=error,
+    )
+
+
+def _parse_event(text: str) -> Any:
+    try:
+        return json.loads(text) if text.strip() else None
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"the event is not JSON: {error}") from None
+
+
+def _sources(part: Partial, chosen: str) -> list[str]:
+    """Return the sources to choose from: all jobs, and what else has findings."""
+    tally = part.get(Place.LEDGER, reading().findings.tally, NO_COUNTS)
+    sources = {*catalogue.jobs(), *(source for source, _severity in tally)}
+    return sorted({*sources, chosen} - {""})
+
+
+def _selection() -> Selection:
+    """Return the letters that a query or a form names."""
+    given = request.form if request.method == "POST" else request.args
+    return Selection(
+        ids=_values(given, "id"), jobs=_values(given, "job"), causes=_values(given, "cause")
+    )
+
+
+def _values(given: MultiDict[str, str], name: str) -> tuple[str, ...]:
+    return tuple(value for value in given.getlist(name) if value)
+
+
+def _redrive(*, dry_run: bool) -> LetterOutcomes:
+    selection = _selection()
+    return _retry_when_hidden(
+        lambda: operations().redrive(selection, now(), g.who, dry_run=dry_run)
+    )
+
+
+def _discard(reason: str, *, dry_run: bool) -> LetterOutcomes:
+    selection = _selection()
+    return _retry_when_hidden(
+        lambda: operations().discard(selection, now(), g.who, reason, dry_run=dry_run)
+    )
+
+
+def _retry_when_hidden(act: Callable[[], LetterOutcomes]) -> LetterOutcomes:
+    """Act, and once more if all letters were hidden: somebody else looked at them just then."""
     done = act()
     if done.unseen and not done.outcomes:
         sleep(LOOK_PASSES_SECONDS)
@@ -304,49 +325,6 @@ def _seen(act: Callable[[], Done]) -> Done:
     return done
 
 
-def _confirmation(verb: str, tried: Done, error: str = "") -> Answer:
-    """Show what an operation would do with each letter. What is confirmed is about these alone."""
-    outcomes = [
-        (letter_as_json(Parked.of(each.letter)), each.step, masked(each.detail))
-        for each in tried.outcomes
-    ]
-    ids = [each.letter.id for each in tried.outcomes if each.step is Step.WOULD]
-    return render_template(
-        "confirm.html",
-        verb=verb,
-        outcomes=outcomes[:MOST_SHOWN],
-        left=len(outcomes) - len(outcomes[:MOST_SHOWN]),
-        ids=ids,
-        kept=len(outcomes) - len(ids),
-        unseen=tried.unseen,
-        seconds=round(CANARY_SECONDS),
-        error=error,
-    )
-
-
-def _told(done: Done) -> Flash:
-    counts = Counter(each.step for each in done.outcomes)
-    steps = (
-        ", ".join(f"{count:,} {step}" for step, count in counts.items())
-        or "none of them could be seen, so nothing was done"
-    )
-    bad = [
-        f"{each.letter.job} {each.letter.id}: {each.step}. {masked(each.detail)}"
-        for each in done.outcomes
-        if each.step in BAD_NEWS
-    ]
-    items: Sequence[str] = [*([done.unseen] if done.unseen else []), *bad]
-    return Flash(f"Dead letters: {steps}.", tuple(items), well=not items)
-
-
-def _selected() -> Selection:
-    """The letters that a query or a form names."""
-    given = request.form if request.method == "POST" else request.args
-    ids, jobs, causes = (
-        tuple(filter(None, given.getlist(name))) for name in ("id", "job", "cause")
-    )
-    return Selection(ids, jobs, causes)
-
-
-def _back(told: Flash, view: str, **place: Any) -> Answer:
-    return flash.tell(make_response(redirect(url_for(view, **place), 303)), told)
+def _redirect(shown_there: Flash, view: str, **values: Any) -> Answer:
+    response = make_response(redirect(url_for(view, **values), 303))
+    return flash.send(response, shown_there)

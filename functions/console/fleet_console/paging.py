@@ -1,4 +1,7 @@
-"""Cursors, which say where a list goes on and are nothing that a client need understand."""
+"""Cursors, which say where a list goes on, and ids of findings, which are made the same way.
+
+To clients both are texts without a meaning.
+"""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -9,28 +12,38 @@ from fleet_console.problems import Invalid
 CURSOR_CHARACTERS = 8_192
 
 
-def cursor(place: Any) -> str:
-    """Return the cursor of a place, or the id of a key."""
-    return (
-        urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).rstrip(b"=").decode()
-    )
+def encode(place: Any) -> str:
+    """Return the cursor of a place in a list, or the id of a key; both are JSON values."""
+    compact = (",", ":")
+    document = json.dumps(place, separators=compact)
+    padded = urlsafe_b64encode(document.encode())
+    return padded.decode().rstrip("=")
 
 
-def place_of(text: str) -> Any:
-    """Return the place that a cursor is of. Raises `Invalid`."""
-    short = text[:CURSOR_CHARACTERS]
+def decode(cursor: str) -> Any:
+    """Return the place that `encode` made a cursor of. Raises `Invalid` for any other text."""
+    text = cursor[:CURSOR_CHARACTERS]
+    padding = "=" * (-len(text) % 4)
     try:
-        return json.loads(urlsafe_b64decode(short + "=" * (-len(short) % 4)))
+        document = urlsafe_b64decode(text + padding)
+        return json.loads(document)
     except (ValueError, RecursionError):
-        raise Invalid(f"this is no cursor of this list: {text!r:.100}") from None
+        beginning = repr(cursor)[:100]
+        raise Invalid(f"not a cursor of this list: {beginning}") from None
 
 
-def texts(place: Any, *names: str) -> dict[str, str]:
-    """Return a place that has exactly these parts, each a text. Raises `Invalid`."""
-    if (
-        not isinstance(place, dict)
-        or place.keys() != set(names)
-        or not all(isinstance(v, str) for v in place.values())
-    ):
-        raise Invalid("this is a cursor of another list")
-    return place
+def decode_fields(cursor: str, *names: str) -> dict[str, str]:
+    """Return the place of a cursor that has exactly these fields, each a text. Raises `Invalid`."""
+    place = decode(cursor)
+    if not _is_of(place, names):
+        raise Invalid("the cursor belongs to another list")
+    return dict(place)
+
+
+def _is_of(place: Any, names: tuple[str, ...]) -> bool:
+    if not isinstance(place, dict):
+        return False
+    if place.keys() != set(names):
+        return False
+    values = place.values()
+    return all(isinstance(value, str) for value in values)

@@ -1,89 +1,120 @@
-"""Pages of which a part cannot be read: they say so with the cause, and show the rest."""
+"""Answers of which a part cannot be read: they say so with the cause, and show the rest."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from functools import partial
+from operator import attrgetter
+from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fleet import aws
+from fleet.dead_letters.causes import masked
 from fleet.findings import Severity
 from fleet.ledger.reports import Reports
 from fleet.runtime.telemetry import logger
 from fleet.settings import SettingsError
 from fleet_console.catalogue import Job
-from fleet_console.reading import DeadLettersSeen, Reading
-from fleet_console.state import State, Status
+from fleet_console.reading import Reading
+from fleet_console.reading.jobs import DEFAULT_GRACE, JobSchedule, QueueCounts
+from fleet_console.reading.letters import DeadLetter, DeadLetterList
+from fleet_console.status import JobStatus, Place
 
 T = TypeVar("T")
-LEDGER, LETTERS, SCHEDULES, QUEUES = "the ledger", "the dead letters", "the schedules", "the queues"
-# The worst first, as the fleet is listed.
-URGENCY = (
-    *(State.MISSING, State.FAILING, State.LATE, State.UNKNOWN, State.FINDINGS),
-    *(State.WAITING, State.DISABLED, State.OK),
-)
 
 
 class Partial:
-    """The readings of one page. `faults` names each place that could not be read, with the cause."""
+    """The readings of one answer. `faults` are the places that could not be read, with the cause.
 
-    def __init__(self, reading: Reading) -> None:
+    A `strict` one raises what the first failing place raises, instead.
+    """
+
+    def __init__(self, reading: Reading, *, strict: bool = False) -> None:
         self.reading = reading
-        self.faults: dict[str, str] = {}
+        self.strict = strict
+        self.faults: dict[Place, str] = {}
 
-    def get(self, place: str, read: Callable[[], T], otherwise: T) -> T:
-        """Read something; a place that has failed once is not asked again."""
+    def get(self, place: Place, read: Callable[[], T], otherwise: T) -> T:
+        """Return what `read` does, or `otherwise`. A place that has failed is not asked again."""
         if place in self.faults:
             return otherwise
         try:
             return read()
         except (BotoCoreError, ClientError, SettingsError) as error:
-            logger.warning("a part of a page could not be read", part=place, cause=str(error))
-            self.faults[place] = _cause(error)
+            if self.strict:
+                raise
+            cause = _cause(error)
+            self.faults[place] = cause
+            logger.warning("a part of a page could not be read", part=place, cause=cause)
             return otherwise
 
-    def jobs(self, jobs: Iterable[Job], now: datetime) -> list[dict[str, Any]]:
-        """Return how these jobs fare, the most urgent first."""
-        shown = [self.job(job, now) for job in jobs]
-        return sorted(shown, key=lambda job: (URGENCY.index(job["state"]), job["name"]))
+    def most_urgent_first(self, jobs: Iterable[Job], now: datetime) -> list[JobStatus]:
+        """Return how these jobs are doing, those first that need somebody most."""
+        statuses = [self.status(job, now) for job in jobs]
+        statuses.sort(key=attrgetter("urgency"))
+        return statuses
 
-    def job(self, job: Job, now: datetime) -> dict[str, Any]:
-        """Return how a job fares, as far as it can be read."""
-        reading = self.reading
-        all_reports: dict[str, Reports] = self.get(LEDGER, reading.reports, {})
-        reports = all_reports.get(job.name, Reports(job.name))
-        counts: Mapping[tuple[str, Severity], int] = self.get(LEDGER, reading.tally, {})
-        letters = self.get(LETTERS, reading.letters, DeadLettersSeen((), "")).of(job.name)
-        status = Status(
+    def status(self, job: Job, now: datetime) -> JobStatus:
+        """Return how a job is doing, as far as it can be read."""
+        reports = self._reports(job)
+        return JobStatus(
             job,
             now,
-            planned=self.get(SCHEDULES, lambda: reading.planned(job.name), None)
-            if job.scheduled
-            else None,
-            queue=None
-            if job.scheduled
-            else self.get(QUEUES, lambda: reading.queue(job.name), None),
+            schedule=self._schedule(job),
+            queue=self._queue(job),
+            grace=self._grace(job),
             last_report=reports.last_report,
             runs=reports.recent,
-            open_findings={severity: counts.get((job.name, severity), 0) for severity in Severity},
-            letters=len(letters),
-            last_failure=letters[-1] if letters else None,
+            open_findings=self._open_findings(job),
+            letters=self._letters(job),
+            unread=self._unread(job),
         )
-        return status.as_json() | {"state": self._state(status), "scheduled": job.scheduled}
 
-    def _state(self, status: Status) -> str:
-        """The job's state, or that nobody knows: silence of what was not read says nothing."""
-        if (SCHEDULES if status.job.scheduled else QUEUES) in self.faults:
-            return State.FAILING if status.letters else State.UNKNOWN
-        if self.faults and status.state in (State.OK, State.WAITING):
-            return State.UNKNOWN
-        return status.state
+    def _reports(self, job: Job) -> Reports:
+        no_reports: dict[str, Reports] = {}
+        by_job = self.get(Place.LEDGER, self.reading.jobs.reports, no_reports)
+        if job.name in by_job:
+            return by_job[job.name]
+        return Reports(job.name)
+
+    def _letters(self, job: Job) -> tuple[DeadLetter, ...]:
+        nothing = DeadLetterList()
+        dead_letters = self.get(Place.LETTERS, self.reading.letters.all, nothing)
+        return dead_letters.of(job.name)
+
+    def _unread(self, job: Job) -> frozenset[Place]:
+        """Return which of the places that say how a job is doing have failed."""
+        trigger = Place.SCHEDULES if job.scheduled else Place.QUEUES
+        places = {Place.LEDGER, Place.LETTERS, trigger}
+        return frozenset(places & self.faults.keys())
+
+    def _schedule(self, job: Job) -> JobSchedule | None:
+        if not job.scheduled:
+            return None
+        read = partial(self.reading.jobs.schedule, job.name)
+        return self.get(Place.SCHEDULES, read, None)
+
+    def _queue(self, job: Job) -> QueueCounts | None:
+        if job.scheduled:
+            return None
+        read = partial(self.reading.jobs.queue, job.name)
+        return self.get(Place.QUEUES, read, None)
+
+    def _grace(self, job: Job) -> timedelta:
+        if not job.scheduled:
+            return DEFAULT_GRACE  # nothing of it is ever late
+        return self.get(Place.GRACE, self.reading.jobs.grace, DEFAULT_GRACE)
+
+    def _open_findings(self, job: Job) -> dict[Severity, int]:
+        no_counts: Mapping[tuple[str, Severity], int] = {}
+        tally = self.get(Place.LEDGER, self.reading.findings.tally, no_counts)
+        counts: dict[Severity, int] = {}
+        for severity in Severity:
+            counts[severity] = tally.get((job.name, severity), 0)
+        return counts
 
 
 def _cause(error: Exception) -> str:
-    match error:
-        case ClientError():
-            return f"AWS refused {error.operation_name} ({aws.error_code(error)})"
-        case BotoCoreError():
-            return f"AWS does not answer ({type(error).__name__})"
-    return str(error)
+    if isinstance(error, SettingsError):
+        return str(error)
+    return masked(aws.trouble(error))

@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457) in the API, and as pages elsewhere."""
+"""Errors as answers: problem details (RFC 9457) in the API, pages elsewhere."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from werkzeug.exceptions import (
 )
 
 from fleet import aws, secrets
+from fleet.dead_letters.causes import masked
 from fleet.dead_letters.journal import NotRecorded
 from fleet.ledger import table
 from fleet.runtime.telemetry import logger
@@ -23,31 +24,20 @@ API = "/v1/"
 
 
 class Invalid(BadRequest):
-    """The request is not as it must be; the description names every fault."""
+    """The request is wrong; the description names every fault."""
 
 
 class Missing(NotFound):
-    """There is no such thing."""
+    """What the request names does not exist."""
 
 
-def handle(app: Flask) -> None:
-    """Let every error of the application become an answer that says what it is."""
+def handle_errors(app: Flask) -> None:
+    """Answer every error of the application with what went wrong."""
     app.register_error_handler(Exception, _answer)
 
 
-def _answer(error: Exception) -> Response:
-    found = problem(error)
-    if (found.code or 500) >= 500:
-        logger.error("request failed", path=request.path, detail=found.description, exc_info=error)
-    answer = _shown(found)
-    for name, value in found.get_headers():
-        if name.lower() not in ("content-type", "content-length"):
-            answer.headers[name] = value
-    return answer
-
-
 def problem(error: Exception) -> HTTPException:
-    """Return what of an error its reader may know; the log has the rest."""
+    """Return what the reader may know of an error; the log has the rest."""
     match error:
         case HTTPException():
             return error
@@ -55,16 +45,23 @@ def problem(error: Exception) -> HTTPException:
             return Conflict("somebody else has just changed it: look again, then repeat")
         case SettingsError() | NotRecorded():
             return ServiceUnavailable(str(error))
-        case ClientError():
-            return ServiceUnavailable(
-                f"AWS refused {error.operation_name}: {aws.error_code(error)}"
-            )
-        case BotoCoreError():
-            return ServiceUnavailable(f"AWS does not answer: {type(error).__name__}")
-    return InternalServerError("the console has a fault; its log says which")
+        case ClientError() | BotoCoreError():
+            return ServiceUnavailable(masked(aws.trouble(error)))
+    return InternalServerError("the console has a fault: its log says what happened")
 
 
-def _shown(problem: HTTPException) -> Response:
+def _answer(error: Exception) -> Response:
+    found = problem(error)
+    if (found.code or 500) >= 500:
+        logger.error("request failed", path=request.path, detail=found.description, exc_info=error)
+    answer = _as_response(found)
+    for name, value in found.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            answer.headers[name] = value
+    return answer
+
+
+def _as_response(problem: HTTPException) -> Response:
     status = problem.code or 500
     document: dict[str, Any] = {
         "type": "about:blank",
@@ -74,4 +71,5 @@ def _shown(problem: HTTPException) -> Response:
     }
     if request.path.startswith(API):
         return Response(json.dumps(document), status, mimetype="application/problem+json")
-    return current_app.make_response((render_template("problem.html", problem=document), status))
+    page = render_template("problem.html", problem=document)
+    return current_app.make_response((page, status))

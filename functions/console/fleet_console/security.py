@@ -1,7 +1,8 @@
 """Who may ask, from where, and what browsers may do with the answers.
 
-The console authenticates nobody by itself. Behind IAM, the request's context says who it is; behind an authenticating
-proxy, the header that the settings name; without either it serves this machine only, to whoever is logged in there.
+The console authenticates nobody by itself. Behind IAM, the request's context says who it is; behind
+an authenticating proxy, the header that the settings name does. Without either it serves this
+machine only, to the user who is logged in there.
 """
 
 import getpass
@@ -15,26 +16,27 @@ from werkzeug.sansio.utils import host_is_trusted
 from fleet.runtime.telemetry import logger
 from fleet_console.settings import Settings
 
-# A form cannot send a header of its own, and a script of another site must ask first, which nothing here answers.
+# A form cannot send a header of its own, and a script of another site would have to ask first
+# (a CORS preflight), which nothing here answers.
 WRITE_HEADER = "Fleet-Console"
-SAFE = {"GET", "HEAD", "OPTIONS"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 LIVE, HEALTH = "/v1/live", "/v1/health"
 THIS_MACHINE = ["localhost", "127.0.0.1"]
 LOOPBACK = {"127.0.0.1", "::1"}
 LONGEST_IDENTITY = 256
+POLICY = (
+    "default-src 'none'",
+    "style-src 'self'",
+    "script-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+)
+# Source: OWASP HTTP Headers Cheat Sheet.
 HEADERS = {
-    "Content-Security-Policy": "; ".join(
-        [
-            "default-src 'none'",
-            "style-src 'self'",
-            "script-src 'self'",
-            "img-src 'self'",
-            "connect-src 'self'",
-            "form-action 'self'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        ]
-    ),
+    "Content-Security-Policy": "; ".join(POLICY),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -46,31 +48,33 @@ Identify = Callable[[Request], str | None]
 
 
 def protect(app: Flask, settings: Settings, identify: Identify | None = None) -> None:
-    """Let only those in who may ask, and log who wrote what. Who passes `identify` vouches for the host as well."""
-    hosts = None if identify else [*THIS_MACHINE, *settings.trusted_hosts]
+    """Admit only those who may ask, and log who wrote what.
+
+    `identify` says who sent a request, or None. A caller that passes it answers for the host too;
+    without it, both follow from the settings.
+    """
+    hosts: list[str] | None = None
     if identify is None:
-        identify = (
-            of_proxy(settings.identity_header) if settings.identity_header else of_this_machine
-        )
+        hosts = [*THIS_MACHINE, *settings.trusted_hosts]
+        header = settings.identity_header
+        identify = proxy_identity(header) if header else local_identity
 
     @app.before_request
     def admit() -> None:
         g.who = ""
-        if request.path != LIVE:
-            _know_host(hosts)
-        if request.path not in (LIVE, HEALTH):
-            g.who = _known(identify(request))
-            if request.method not in SAFE and not of_our_own(request):
-                raise Forbidden(
-                    f"a write needs the header {WRITE_HEADER}: 1, or to come from the console's own pages"
-                )
+        if request.path == LIVE:
+            return
+        if hosts is not None:
+            _check_host(hosts)
+        if request.path != HEALTH:
+            g.who = _authenticate(identify)
+            _check_write()
 
     @app.after_request
     def finish(response: Response) -> Response:
-        for name, value in HEADERS.items():
-            response.headers[name] = value
+        response.headers.update(HEADERS)
         response.headers.setdefault("Cache-Control", "no-store")
-        if request.method not in SAFE:
+        if request.method not in SAFE_METHODS:
             logger.info(
                 "operated",
                 who=g.who,
@@ -81,51 +85,63 @@ def protect(app: Flask, settings: Settings, identify: Identify | None = None) ->
         return response
 
 
-def _know_host(hosts: list[str] | None) -> None:
-    host = request.headers.get("Host", "")
-    if hosts is not None and not host_is_trusted(host, hosts):
-        raise BadRequest(f"this console is not {host!r:.100}: HOSTS says what it is")
-
-
-def _known(who: str | None) -> str:
-    if not who:
-        raise Forbidden("nobody vouches for who you are: see how the console is to be deployed")
-    return who
-
-
-def of_our_own(asked: Request) -> bool:
-    """Whether a write is no other site's: browsers tell from where a form comes, and let no site pretend."""
-    if WRITE_HEADER in asked.headers:
+def is_our_own(request: Request) -> bool:
+    """Whether no other site sent a write. Browsers say where a form comes from; no site can lie."""
+    if WRITE_HEADER in request.headers:
         return True
-    if site := asked.headers.get("Sec-Fetch-Site"):
+    if site := request.headers.get("Sec-Fetch-Site"):
         return site == "same-origin"
     try:
-        origin = urlsplit(asked.headers.get("Origin", "")).netloc
-    except ValueError:  # no address at all
+        origin = urlsplit(request.headers.get("Origin", "")).netloc
+    except ValueError:  # not an address
         return False
-    return origin == asked.headers.get("Host", "") != ""
+    return origin != "" and origin == request.headers.get("Host", "")
 
 
-def of_iam(asked: Request) -> str | None:
-    """Who signed the request, as the function URL or the HTTP API verified it."""
-    match asked.environ.get("apig_wsgi.request_context"):
+def iam_identity(request: Request) -> str | None:
+    """Return who signed the request, as the function URL or the HTTP API verified it."""
+    match request.environ.get("apig_wsgi.request_context"):
         case {"authorizer": {"iam": {"userArn": str(arn)}}}:
             return arn
     return None
 
 
-def of_proxy(header: str) -> Identify:
-    """Who the authenticating proxy says it is. It must replace what a client sends under this name."""
+def proxy_identity(header: str) -> Identify:
+    """Return what finds in a header who the authenticating proxy says it is.
 
-    def identify(asked: Request) -> str | None:
-        who = asked.headers.get(header, "")
-        return (
-            who if "," not in who and len(who) <= LONGEST_IDENTITY and who.isprintable() else None
-        )
+    The proxy must replace what a client sends under this name. Two values in one header, joined by
+    a comma, show that it does not.
+    """
+
+    def identify(request: Request) -> str | None:
+        who = request.headers.get(header, "")
+        if "," in who or len(who) > LONGEST_IDENTITY or not who.isprintable():
+            return None
+        return who
 
     return identify
 
 
-def of_this_machine(asked: Request) -> str | None:
-    """The user of this machine, and nobody else."""
-    return getpass.getuser() if asked.remote_addr in LOOPBACK else None
+def local_identity(request: Request) -> str | None:
+    """Return the user of this machine, or None for a request from any other."""
+    return getpass.getuser() if request.remote_addr in LOOPBACK else None
+
+
+def _check_host(hosts: list[str]) -> None:
+    host = request.headers.get("Host", "")
+    if not host_is_trusted(host, hosts):
+        raise BadRequest(f"unknown Host {host!r:.100}: add it to HOSTS")
+
+
+def _authenticate(identify: Identify) -> str:
+    who = identify(request)
+    if not who:
+        raise Forbidden('not authenticated: no identity was passed (runbook, "console")')
+    return who
+
+
+def _check_write() -> None:
+    if request.method not in SAFE_METHODS and not is_our_own(request):
+        raise Forbidden(
+            f"a write must come from the console's own pages, or have the header {WRITE_HEADER}: 1"
+        )

@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 from apig_wsgi import make_lambda_handler
 from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_flag
 from flask import Response, request
-from functions.console.app import _adapter, create_app, handler, joined
+from functions.console.app import _adapter, create_app, handler
 from tests.conftest import Context
 from tests.console.conftest import WRITE, Account, account, ago, failing  # noqa: F401 - a fixture
 
 from fleet.settings import load
+from fleet_console.responses import join_headers
 from fleet_console.settings import Settings
 
 Json = dict[str, Any]
@@ -72,11 +74,17 @@ def test_the_adapter_changes_nothing(
         "/v1/openapi.json",
     ):
         plain, adapted = client.get(path), handler(event("GET", path), context)
-        assert (adapted["statusCode"], adapted["body"]) == (plain.status_code, plain.text), path
+        assert adapted["statusCode"] == plain.status_code, path
+        assert timeless(adapted["body"]) == timeless(plain.text), path
         assert adapted["headers"] == {name.lower(): value for name, value in plain.headers}
     made = json.loads(handler(event("POST", "/v1/mutes", mute, **WRITE), context)["body"])
     assert (made["pattern"], made["author"]) == (mute["pattern"], OPERATOR)
     assert handler(event("POST", "/v1/mutes", mute), context)["statusCode"] == 403
+
+
+def timeless(page: str) -> str:
+    """The text of a page without its times, which differ from one second to the next."""
+    return re.sub(r"<time.*?</time>", "", page)
 
 
 def test_who_did_not_sign_is_refused(account: Account, context: Context) -> None:  # noqa: F811
@@ -115,7 +123,7 @@ def test_binary_bodies_and_repeated_headers_survive() -> None:
         "isBase64Encoded": True,
     }
 
-    answer = make_lambda_handler(joined(app.wsgi_app))(event, None)
+    answer = make_lambda_handler(join_headers(app.wsgi_app))(event, None)
 
     assert seen == [sent]
     assert (answer["isBase64Encoded"], base64.b64decode(answer["body"])) == (True, sent)
