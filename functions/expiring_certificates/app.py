@@ -1,16 +1,17 @@
 """Report certificates that expire soon, and servers whose certificates clients refuse.
 
-Trigger: schedule, daily. Reads: TLS endpoints that a list in SSM names, ACM, IAM server certificates.
-Reports: one finding for each endpoint, and each certificate kept in AWS, with which something is wrong.
+Trigger: schedule, daily. Reads: TLS servers that a list in SSM names, ACM, IAM server certificates.
+Reports: one finding for each server, and each certificate stored in AWS, that has something wrong.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from fleet import aws
-from fleet.findings import Fact, Finding, Severity
+from fleet.findings import Fact, Finding, Severity, span
 from fleet.probes.certificates import Defect, find_defects
 from fleet.probes.target import Phase, Unreachable, parse_target
 from fleet.probes.tls import Presented, Service, look_at_all
@@ -21,28 +22,38 @@ if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
     from mypy_boto3_iam import IAMClient
 
-LADDER = {7: Severity.CRITICAL, 14: Severity.CRITICAL, 30: Severity.WARNING, 45: Severity.INFO}
-SEVERE = {Defect.EXPIRED, Defect.NOT_YET_VALID}
+# How severe it is that a certificate is valid for at most so much longer, the worst first.
+LADDER = {
+    timedelta(days=14): Severity.CRITICAL,
+    timedelta(days=30): Severity.WARNING,
+    timedelta(days=45): Severity.INFO,
+}
+CRITICAL_DEFECTS = {Defect.EXPIRED, Defect.NOT_YET_VALID}
 PORTS = {"": 443, "smtp": 587, "imap": 143, "postgres": 5432}
 AT_ONCE = 50
-PARTS = 5  # a parameter holds 8 KB: some 200 endpoints
+PARTS = 5  # a parameter holds 8 KB: about 200 servers
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """`acm_regions` are separated by commas; `probe_seconds` is the limit of one look."""
+
     endpoints_parameter: str
     acm_regions: str
     probe_seconds: int = 8
 
-    def __post_init__(
-        self,
-    ) -> None:  # 500 endpoints, all silent and so tried twice, take 160 s of the function's 300
-        within("probe_seconds", self.probe_seconds, 1, 12)
+    def __post_init__(self) -> None:
+        # 500 servers, all silent and so tried twice, take 160 s of the function's 300.
+        within("PROBE_SECONDS", self.probe_seconds, 1, 12)
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a certificate is shown. `authority` names an SSM parameter: the PEM of who issued it, if few trust that."""
+class Server:
+    """An entry of the list: a server whose certificate is looked at.
+
+    `port` is the protocol's usual one unless given; `sni` is the name to ask for, if it is not the
+    host. `authority` names an SSM parameter: the PEM of who issued it, if few trust that.
+    """
 
     host: str
     port: int = 0
@@ -52,123 +63,203 @@ class Endpoint:
     authority: str = ""
 
     def __post_init__(self) -> None:
-        self.service()  # refuses what is no host
+        self.service()  # refuses a host or port that is none
+
+    def __str__(self) -> str:
+        return str(self.service())
 
     def service(self, authorities: str = "") -> Service:
-        place = parse_target(self.host, self.port or PORTS[self.starttls], private=self.private)
-        return Service(
-            place, parse_target(self.sni or self.host, place.port).name, self.starttls, authorities
-        )
+        """Return the service to look at. Raises `ValueError` for a host or port that is none."""
+        port = self.port or PORTS[self.starttls]
+        target = parse_target(self.host, port, private=self.private)
+        name = parse_target(self.sni or self.host, port).name
+        return Service(target, name, self.starttls, authorities)
+
+    def trusting_service(self) -> Service:
+        """Return the service with its authority's PEM. Raises `SettingsError` if it is missing."""
+        if not self.authority:
+            return self.service()
+        return self.service(parameter(self.authority))
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A certificate that AWS keeps. `used` unless nobody is ever shown it."""
+class StoredCertificate:
+    """A certificate that AWS stores. `name` is for people; one not `in_use` is shown to nobody."""
 
     arn: str
     name: str
     not_after: datetime
-    used: bool
+    in_use: bool
     detail: Mapping[str, Fact]
 
 
-def severity(left: timedelta) -> Severity | None:
-    """The lowest step of the ladder that a certificate has come to, which is valid for so much longer."""
-    return next((each for days, each in LADDER.items() if left <= timedelta(days=days)), None)
+def severity(time_left: timedelta) -> Severity | None:
+    """Return how severe it is that a certificate is valid for so much longer; None if it is not."""
+    for limit, step in LADDER.items():
+        if time_left <= limit:
+            return step
+    return None
 
 
-def until(not_after: datetime, now: datetime) -> str:
-    days, rest = divmod(abs(not_after - now), timedelta(days=1))
-    span = (
-        f"expired {days} d {{}} h ago, on" if not_after < now else f"expires in {days} d {{}} h, on"
-    )
-    return f"{span.format(rest // timedelta(hours=1))} {not_after:%Y-%m-%d %H:%M:%S} UTC"
+def expiry(not_after: datetime, now: datetime) -> str:
+    """Say when a certificate expires, or when it did."""
+    length = span(not_after - now)
+    date = f"{not_after:%Y-%m-%d %H:%M:%S} UTC"
+    if not_after < now:
+        return f"expired {length} ago, on {date}"
+    return f"expires in {length}, on {date}"
 
 
-def of_kept(kept: Kept, now: datetime) -> Iterator[Finding]:
-    """Yield what is wrong with a certificate that AWS keeps; an unused one hurts nobody."""
-    if matters := severity(kept.not_after - now):
-        title = f"{kept.name} {until(kept.not_after, now)}" + (
-            "" if kept.used else "; nothing uses it"
-        )
-        yield Finding(kept.arn, title, matters if kept.used else Severity.INFO, kept.detail)
-
-
-def of_endpoint(
-    service: Service, seen: Presented | Unreachable | None, now: datetime
-) -> Iterator[Finding]:
-    """Yield what is wrong with an endpoint: what clients refuse, or what of its chain expires first."""
-    if not isinstance(
-        seen, Presented
-    ):  # under the same subject, so that this never resolves what was found before
-        why = f"cannot be reached, so nobody knows its certificate: {seen}"
-        late = "was not looked at, so nobody knows its certificate: the run had no time left"
-        detail = {"phase": seen.phase, "reason": seen.reason} if seen else {}
-        yield Finding(str(service), f"{service} {why if seen else late}", detail=detail)
+def check_stored(stored: StoredCertificate, now: datetime) -> Iterator[Finding]:
+    """Yield a finding if a certificate that AWS stores expires; an unused one hurts nobody."""
+    severe = severity(stored.not_after - now)
+    if severe is None:
         return
-    wrong = find_defects(seen.chain, seen.refusals, service.name, now)
-    first = min(seen.chain, key=lambda each: each.not_after, default=None)
-    matters = severity(first.not_after - now) if first else None
-    detail = {str(fault): said for fault, said in wrong.items()} | {"address": seen.address}
-    detail |= first.facts if first else {}
-    if wrong:
-        title = f"{service} shows a certificate that clients refuse: {', '.join(wrong)}"
-        severe = matters is Severity.CRITICAL or SEVERE & wrong.keys()
-        yield Finding(
-            str(service), title, Severity.CRITICAL if severe else Severity.WARNING, detail
-        )
-    elif first and matters:
-        which = "the certificate" if first is seen.chain[0] else f"the intermediate {first.subject}"
-        yield Finding(
-            str(service), f"{service}: {which} {until(first.not_after, now)}", matters, detail
-        )
+    title = f"{stored.name} {expiry(stored.not_after, now)}"
+    if not stored.in_use:
+        title += "; nothing uses it"
+        severe = Severity.INFO
+    yield Finding(
+        subject=stored.arn,
+        title=title,
+        severity=severe,
+        detail=stored.detail,
+    )
 
 
-def in_acm(acm: "ACMClient", region: str) -> Iterator[Kept]:
-    """Read all certificates of a region; without naming the kinds of keys, ACM lists RSA up to 2048 bits alone."""
+def check_service(
+    service: Service,
+    result: Presented | Unreachable | None,
+    now: datetime,
+) -> Iterator[Finding]:
+    """Yield a finding if something is wrong with a service, or nobody could look at it.
+
+    The subject is always the service, so that no look ends what another one found.
+    """
+    match result:
+        case Presented():
+            yield from check_presented(service, result, now)
+        case Unreachable():
+            yield unreachable(service, result)
+        case None:
+            late = "the run had no time left"
+            title = f"{service} was not looked at, so nobody knows its certificate: {late}"
+            yield Finding(str(service), title)
+
+
+def unreachable(service: Service, failure: Unreachable) -> Finding:
+    """Say that nobody knows; without a finding, what was found before would end."""
+    return Finding(
+        subject=str(service),
+        title=f"{service} cannot be reached, so nobody knows its certificate: {failure}",
+        detail={"phase": failure.phase.value, "reason": failure.reason},
+    )
+
+
+def check_presented(service: Service, presented: Presented, now: datetime) -> Iterator[Finding]:
+    """Yield a finding about what clients refuse, or about what of the chain expires first."""
+    chain = presented.chain
+    defects = find_defects(chain, presented.refusals, service.name, now)
+    first = min(chain, key=attrgetter("not_after"), default=None)
+    severe = None
+    detail = {str(defect): text for defect, text in defects.items()}
+    detail["address"] = presented.address
+    if first:
+        severe = severity(first.not_after - now)
+        detail |= first.facts
+    if defects:
+        yield refused(service, defects, severe, detail)
+    elif first and severe:
+        own = first is chain[0]
+        which = "the certificate" if own else f"the intermediate {first.subject}"
+        title = f"{service}: {which} {expiry(first.not_after, now)}"
+        yield Finding(str(service), title, severe, detail)
+
+
+def refused(
+    service: Service,
+    defects: Iterable[Defect],
+    severe: Severity | None,
+    detail: Mapping[str, str],
+) -> Finding:
+    """Say what clients refuse. `severe` is how soon the certificate expires."""
+    critical = severe is Severity.CRITICAL or CRITICAL_DEFECTS.intersection(defects)
+    return Finding(
+        subject=str(service),
+        title=f"{service} shows a certificate that clients refuse: {', '.join(defects)}",
+        severity=Severity.CRITICAL if critical else Severity.WARNING,
+        detail=detail,
+    )
+
+
+def acm_certificates(acm: "ACMClient", region: str) -> Iterator[StoredCertificate]:
+    """Read all certificates of a region that were issued."""
+    # Unless all kinds of keys are named, ACM lists only RSA up to 2048 bits (ListCertificates).
     kinds = acm.meta.service_model.shape_for("KeyAlgorithm").enum  # type: ignore[attr-defined]
     for page in acm.get_paginator("list_certificates").paginate(Includes={"keyTypes": kinds}):
-        for each in page["CertificateSummaryList"]:
-            if "NotAfter" in each:  # otherwise it was never issued
-                name = f"{each.get('DomainName', 'a certificate')} in ACM of {region}"
-                use = {"in use": each.get("InUse", False), "exported": each.get("Exported", False)}
-                detail = {
-                    "status": each["Status"],
-                    "renewal": each.get("RenewalEligibility", "INELIGIBLE"),
-                    **use,
-                }
-                yield Kept(
-                    each["CertificateArn"], name, each["NotAfter"], any(use.values()), detail
-                )
+        for summary in page["CertificateSummaryList"]:
+            if "NotAfter" not in summary:  # it was never issued
+                continue
+            in_use = summary.get("InUse", False)
+            exported = summary.get("Exported", False)
+            yield StoredCertificate(
+                arn=summary["CertificateArn"],
+                name=f"{summary.get('DomainName', 'a certificate')} in ACM of {region}",
+                not_after=summary["NotAfter"],
+                in_use=in_use or exported,
+                detail={
+                    "status": summary["Status"],
+                    "renewal": summary.get("RenewalEligibility", "INELIGIBLE"),
+                    "in use": in_use,
+                    "exported": exported,
+                },
+            )
 
 
-def in_iam(iam: "IAMClient") -> Iterator[Kept]:
-    """Read all server certificates; IAM does not tell whether they are in use, and renews none."""
+def iam_certificates(iam: "IAMClient") -> Iterator[StoredCertificate]:
+    """Read all server certificates. IAM does not say whether they are in use, and renews none."""
     for page in iam.get_paginator("list_server_certificates").paginate():
-        for each in page["ServerCertificateMetadataList"]:
-            name = f"the IAM server certificate {each['ServerCertificateName']}"
-            yield Kept(each["Arn"], name, each["Expiration"], True, {"path": each["Path"]})
+        for metadata in page["ServerCertificateMetadataList"]:
+            yield StoredCertificate(
+                arn=metadata["Arn"],
+                name=f"the IAM server certificate {metadata['ServerCertificateName']}",
+                not_after=metadata["Expiration"],
+                in_use=True,
+                detail={"path": metadata["Path"]},
+            )
+
+
+def check_all_stored(regions: str, now: datetime) -> Iterator[Finding]:
+    """Yield what is wrong with the certificates in ACM, of each region once, and in IAM."""
+    distinct = dict.fromkeys(regions.split(","))
+    for region in distinct:
+        acm = aws.client("acm", region)
+        for stored in acm_certificates(acm, region):
+            yield from check_stored(stored, now)
+    iam = aws.client("iam")
+    for stored in iam_certificates(iam):
+        yield from check_stored(stored, now)
+
+
+def check_listed(settings: Settings, run: Run) -> Iterator[Finding]:
+    """Yield what is wrong with the list, and with the servers in it."""
+    listed = settings.endpoints_parameter
+    servers = entries(listed, Server, str, optional=True, parts=PARTS)
+    yield from unusable(servers.faults, listed)
+    services = []
+    for server in servers.usable:
+        try:
+            services.append(server.trusting_service())
+        except SettingsError as error:
+            failure = Unreachable(Phase.TLS, str(error))
+            yield unreachable(server.service(), failure)
+    results = look_at_all(services, settings.probe_seconds, AT_ONCE, run.deadline)
+    for service, result in results:
+        yield from check_service(service, result, run.scheduled_at)
 
 
 @scheduled
 def handler(run: Run) -> Iterator[Finding]:
-    settings, now = load(Settings), run.scheduled_at
-    for region in dict.fromkeys(settings.acm_regions.split(",")):
-        for kept in in_acm(aws.client("acm", region), region):
-            yield from of_kept(kept, now)
-    for kept in in_iam(aws.client("iam")):
-        yield from of_kept(kept, now)
-    listed, services = settings.endpoints_parameter, list[Service]()
-    wanted = entries(
-        listed, Endpoint, key=lambda endpoint: str(endpoint.service()), optional=True, parts=PARTS
-    )
-    yield from unusable(wanted.faults, listed)
-    for endpoint in wanted.usable:
-        try:
-            services.append(
-                endpoint.service(parameter(endpoint.authority) if endpoint.authority else "")
-            )
-        except SettingsError as error:
-            yield from of_endpoint(endpoint.service(), Unreachable(Phase.TLS, str(error)), now)
-    for service, seen in look_at_all(services, settings.probe_seconds, AT_ONCE, run.deadline):
-        yield from of_endpoint(service, seen, now)
+    settings = load(Settings)
+    yield from check_all_stored(settings.acm_regions, run.scheduled_at)
+    yield from check_listed(settings, run)

@@ -25,7 +25,7 @@ OF_THE_LAYER = {
     "fleet.settings.entries": {"ssm:GetParameter"},
     "fleet.settings.parameter": {"ssm:GetParameter"},
     "fleet.secrets.using": {"ssm:GetParameter"},
-    "fleet_endpoints.trials.trials": {"ssm:GetParameter"},
+    "fleet_endpoints.checks.check_all": {"ssm:GetParameter"},
     "fleet.runtime.scheduled.scheduled": {"events:PutEvents"},
     "fleet.runtime.scheduled.scatter": {"sqs:SendMessage", "sqs:ChangeMessageVisibility"},
     "fleet.runtime.queued.queued": {"sqs:ChangeMessageVisibility"},

@@ -151,7 +151,7 @@ def _of_ssm(
     ]
     permitted = {text(arn) or str(arn) for grant in reading for arn in listed(grant["Resource"])}
     needed = {f"{PARAMETERS}{name}" for name in given.values()}
-    if "secrets.using(" in source or "fleet_endpoints.trials" in source:
+    if "secrets.using(" in source or "fleet_endpoints.checks" in source:
         needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/secrets/*"}
     if re.search(r"\bparts=[A-Z0-9]", source):  # a constant, as `entries` takes it
         needed |= {f"{PARAMETERS}{name}-*" for name in given.values()}

@@ -14,7 +14,8 @@ from tests.probes import servers
 from fleet.probes import tls
 from fleet.settings import structure
 from fleet_endpoints.endpoints import Endpoint
-from fleet_endpoints.probe import BODY_BYTES, Outcome, Verdict, judge, probe
+from fleet_endpoints.failures import Failure, find_failure
+from fleet_endpoints.probe import BODY_BYTES, ProbeResult, probe
 
 UP = "[BODY].status == UP"
 
@@ -62,23 +63,25 @@ def endpoint(url: str, *conditions: str, private: bool = True, **entry: Any) -> 
     return structure(asked | entry, Endpoint, "the entry")
 
 
-def tried(*arguments: Any, seconds: float = 2.0, **entry: Any) -> tuple[Outcome, Verdict | None]:
+def tried(
+    *arguments: Any, seconds: float = 2.0, **entry: Any
+) -> tuple[ProbeResult, Failure | None]:
     asked = endpoint(*arguments, **entry)
-    outcome = probe(asked, {}, seconds)
-    return outcome, judge(asked, outcome)
+    result = probe(asked, {}, seconds)
+    return result, find_failure(asked, result)
 
 
-def verdict(*arguments: Any, seconds: float = 2.0, **entry: Any) -> Verdict | None:
+def failure(*arguments: Any, seconds: float = 2.0, **entry: Any) -> Failure | None:
     return tried(*arguments, seconds=seconds, **entry)[1]
 
 
 def test_an_endpoint_in_order_has_facts_and_the_time_of_each_phase(web: str) -> None:
-    outcome, found = tried(
+    result, found = tried(
         f"{web}/health", "[STATUS] == 200", UP, "[IP] == 127.0.0.1", "[CONNECTED] == true"
     )
     assert found is None
-    assert list(outcome.seconds) == ["resolve", "connect", "exchange"]
-    assert 0 < sum(outcome.seconds.values()) * 1000 <= outcome.facts.response_time < 2_000
+    assert list(result.seconds) == ["resolve", "connect", "exchange"]
+    assert 0 < sum(result.seconds.values()) * 1000 <= result.facts.response_time < 2_000
 
 
 @pytest.mark.parametrize(
@@ -87,32 +90,32 @@ def test_an_endpoint_in_order_has_facts_and_the_time_of_each_phase(web: str) -> 
         (
             "/reset",
             ["[STATUS] == 200"],
-            Verdict("http", "Connection reset by peer", "[STATUS] == 200"),
+            Failure("http", "Connection reset by peer", "[STATUS] == 200"),
         ),
         (
             "/close",
             ["[STATUS] == 200", UP],
-            Verdict(
+            Failure(
                 "http", "Remote end closed connection without response", f"[STATUS] == 200; {UP}"
             ),
         ),
         (
             "/garbage",
             ["[STATUS] == 200"],
-            Verdict("http", "BadStatusLine: SSH-2.0-OpenSSH_9.9", "[STATUS] == 200"),
+            Failure("http", "BadStatusLine: SSH-2.0-OpenSSH_9.9", "[STATUS] == 200"),
         ),
-        ("/short", [UP], Verdict("http", "IncompleteRead(5 bytes read, 5 more expected)", UP)),
-        ("/hang", ["[STATUS] == 200"], Verdict("http", "no answer in time", "[STATUS] == 200")),
-        ("/drip", ["[STATUS] == 200"], Verdict("http", "no answer in time", "[STATUS] == 200")),
+        ("/short", [UP], Failure("http", "IncompleteRead(5 bytes read, 5 more expected)", UP)),
+        ("/hang", ["[STATUS] == 200"], Failure("http", "no answer in time", "[STATUS] == 200")),
+        ("/drip", ["[STATUS] == 200"], Failure("http", "no answer in time", "[STATUS] == 200")),
         (
             "/status/500",
             ["[STATUS] == 200"],
-            Verdict("condition", "[STATUS] is 500", "[STATUS] == 200"),
+            Failure("condition", "[STATUS] is 500", "[STATUS] == 200"),
         ),
         (
             "/status/503",
             ["[STATUS] < 300", "[BODY].checks[0].up == true", "[CONNECTED] == true", UP],
-            Verdict(
+            Failure(
                 "condition",
                 "[STATUS] is 503, [BODY].checks[0].up is false, [BODY].status is DOWN",
                 f"[STATUS] < 300; [BODY].checks[0].up == true; {UP}",
@@ -121,7 +124,7 @@ def test_an_endpoint_in_order_has_facts_and_the_time_of_each_phase(web: str) -> 
         (
             "/moved",
             ["[STATUS] == 200"],
-            Verdict(
+            Failure(
                 "condition",
                 "[STATUS] is 301; it redirects to https://example.com/new, which is not followed",
                 "[STATUS] == 200",
@@ -130,30 +133,30 @@ def test_an_endpoint_in_order_has_facts_and_the_time_of_each_phase(web: str) -> 
         (
             "/health",
             ["[BODY] == pat(*<title>*)"],
-            Verdict("condition", '[BODY] is {"status": "UP"}', "[BODY] == pat(*<title>*)"),
+            Failure("condition", '[BODY] is {"status": "UP"}', "[BODY] == pat(*<title>*)"),
         ),
-        ("/health", ["1 == 2"], Verdict("condition", "what can never hold", "1 == 2")),
+        ("/health", ["1 == 2"], Failure("condition", "what can never hold", "1 == 2")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_http_gets_wrong_is_named(
-    web: str, path: str, conditions: list[str], expected: Verdict
+    web: str, path: str, conditions: list[str], expected: Failure
 ) -> None:
     began = time.monotonic()
-    assert verdict(web + path, *conditions, seconds=0.4) == expected
+    assert failure(web + path, *conditions, seconds=0.4) == expected
     assert time.monotonic() - began < 1.5
 
 
 def test_a_slow_answer_is_an_answer(web: str) -> None:
-    found = verdict(f"{web}/slow", "[STATUS] == 200", "[RESPONSE_TIME] < 100ms")
+    found = failure(f"{web}/slow", "[STATUS] == 200", "[RESPONSE_TIME] < 100ms")
     assert found
     assert (found.phase, found.expected) == ("condition", "[RESPONSE_TIME] < 100ms")
-    assert verdict(f"{web}/slow", "[RESPONSE_TIME] < 1s", "[BODY] == late") is None
+    assert failure(f"{web}/slow", "[RESPONSE_TIME] < 1s", "[BODY] == late") is None
 
 
 def test_an_endpoint_has_the_time_that_it_asks_for(web: str) -> None:
-    found = verdict(f"{web}/hang", client={"timeout": "100ms"})
-    assert found == Verdict("http", "no answer in time", "[STATUS] == 200")
+    found = failure(f"{web}/hang", client={"timeout": "100ms"})
+    assert found == Failure("http", "no answer in time", "[STATUS] == 200")
 
 
 def test_a_body_is_read_only_where_a_condition_looks_at_it_and_no_more_of_it_than_is_bearable(
@@ -167,7 +170,7 @@ def test_a_body_is_read_only_where_a_condition_looks_at_it_and_no_more_of_it_tha
 def test_a_request_is_what_the_entry_says(web: str) -> None:
     headers = {"content-type": "text/x", "Host": "example.com"}
     body = "[ENDPOINT_GROUP]/[ENDPOINT_NAME]"
-    outcome, _ = tried(
+    result, _ = tried(
         f"{web}/echo?a=ü%20b#part",
         "[BODY] == x",
         method="PUT",
@@ -175,7 +178,7 @@ def test_a_request_is_what_the_entry_says(web: str) -> None:
         body=body,
         group="core",
     )
-    assert outcome.facts.text.splitlines() == [
+    assert result.facts.text.splitlines() == [
         "PUT /echo?a=%C3%BC%20b HTTP/1.1",
         "Accept-Encoding: identity",
         "Content-Length: 8",
@@ -185,8 +188,8 @@ def test_a_request_is_what_the_entry_says(web: str) -> None:
         "Host: example.com",
         "core/web",
     ]
-    outcome, _ = tried(f"{web}/echo", "[BODY] == x", body="{ q }", graphql=True, method="POST")
-    *head, sent = outcome.facts.text.splitlines()
+    result, _ = tried(f"{web}/echo", "[BODY] == x", body="{ q }", graphql=True, method="POST")
+    *head, sent = result.facts.text.splitlines()
     assert sent == '{"query": "{ q }"}'
     assert {"Content-Type: application/json", f"Host: {web.removeprefix('http://')}"} <= set(head)
 
@@ -194,14 +197,14 @@ def test_a_request_is_what_the_entry_says(web: str) -> None:
 def test_a_refused_connection_is_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert verdict(f"http://127.0.0.1:{port}") == Verdict(
+    assert failure(f"http://127.0.0.1:{port}") == Failure(
         "connect", "Connection refused", "[STATUS] == 200"
     )
-    assert verdict(f"tcp://127.0.0.1:{port}", "[CONNECTED] == true") == Verdict(
+    assert failure(f"tcp://127.0.0.1:{port}", "[CONNECTED] == true") == Failure(
         "connect", "Connection refused", "[CONNECTED] == true"
     )
-    assert verdict(f"tcp://127.0.0.1:{port}", "[CONNECTED] == false") is None
-    assert verdict(f"http://127.0.0.1:{port}", "[STATUS] < 300"), (
+    assert failure(f"tcp://127.0.0.1:{port}", "[CONNECTED] == false") is None
+    assert failure(f"http://127.0.0.1:{port}", "[STATUS] < 300"), (
         "a status that was never got is not below 300"
     )
 
@@ -215,10 +218,10 @@ def test_a_server_that_accepts_nobody_runs_out_of_time() -> None:
         for waiting in (one, two):
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
-        found = verdict(
+        found = failure(
             f"tcp://127.0.0.1:{server.getsockname()[1]}", "[CONNECTED] == true", seconds=0.3
         )
-    assert found == Verdict("connect", "no answer in time", "[CONNECTED] == true")
+    assert found == Failure("connect", "no answer in time", "[CONNECTED] == true")
 
 
 def test_a_name_without_an_address_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +229,7 @@ def test_a_name_without_an_address_is_one(monkeypatch: pytest.MonkeyPatch) -> No
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    found = verdict("https://nowhere.example.com")
+    found = failure("https://nowhere.example.com")
     assert found
     assert (found.phase, "Name or service not known" in found.got) == ("resolve", True)
 
@@ -249,14 +252,14 @@ def test_a_name_without_an_address_is_one(monkeypatch: pytest.MonkeyPatch) -> No
 )
 @pytest.mark.parametrize("condition", ["[CONNECTED] == true", "[CONNECTED] == false"])
 def test_what_may_not_be_probed_is_not(url: str, private: bool, said: str, condition: str) -> None:
-    found = verdict(url, condition, private=private)
+    found = failure(url, condition, private=private)
     assert found
     assert (found.phase, found.got.startswith(said)) == ("resolve", True)
 
 
 def test_a_name_server_is_guarded_too() -> None:
     question = {"query-name": "web.test", "query-type": "A"}
-    found = verdict("169.254.169.253", "[DNS_RCODE] == NOERROR", dns=question)
+    found = failure("169.254.169.253", "[DNS_RCODE] == NOERROR", dns=question)
     assert found
     assert (found.phase, "is never probed" in found.got) == ("resolve", True)
 
@@ -271,16 +274,16 @@ def test_https_is_probed_as_a_careful_client_would(authority: trustme.CA) -> Non
             "[CERTIFICATE_EXPIRATION] > 239h",
             "[CERTIFICATE_EXPIRATION] < 240h",
         ]
-        outcome, found = tried(f"https://127.0.0.1:{port}", *conditions)
-        assert (found, list(outcome.seconds)) == (None, ["resolve", "connect", "tls", "exchange"])
-        assert verdict(f"https://127.0.0.1:{port}", *conditions, client={"insecure": True}) is None
+        result, found = tried(f"https://127.0.0.1:{port}", *conditions)
+        assert (found, list(result.seconds)) == (None, ["resolve", "connect", "tls", "exchange"])
+        assert failure(f"https://127.0.0.1:{port}", *conditions, client={"insecure": True}) is None
         assert (
-            verdict(
+            failure(
                 f"tls://127.0.0.1:{port}", "[CONNECTED] == true", "[CERTIFICATE_EXPIRATION] > 48h"
             )
             is None
         )
-        soon = verdict(f"https://127.0.0.1:{port}", "[CERTIFICATE_EXPIRATION] > 720h")
+        soon = failure(f"https://127.0.0.1:{port}", "[CERTIFICATE_EXPIRATION] > 720h")
     assert soon
     assert (soon.phase, soon.got.startswith("[CERTIFICATE_EXPIRATION] is 86")) == (
         "condition",
@@ -301,8 +304,8 @@ def test_a_certificate_that_is_wrong_fails_the_handshake(
 ) -> None:
     context = serving(authority, name, not_after=datetime.now(UTC) + timedelta(days=expires))
     with servers.listening(servers.http, context) as port:
-        assert verdict(f"https://127.0.0.1:{port}") == Verdict("tls", said, "[STATUS] == 200")
-        assert verdict(f"https://127.0.0.1:{port}", client={"insecure": True}) is None
+        assert failure(f"https://127.0.0.1:{port}") == Failure("tls", said, "[STATUS] == 200")
+        assert failure(f"https://127.0.0.1:{port}", client={"insecure": True}) is None
 
 
 @pytest.mark.usefixtures("trusted")
@@ -310,10 +313,10 @@ def test_an_authority_that_nobody_knows_and_a_server_without_tls_fail_the_handsh
     web: str,
 ) -> None:
     with servers.listening(servers.http, serving(trustme.CA())) as port:
-        found = verdict(f"https://127.0.0.1:{port}")
+        found = failure(f"https://127.0.0.1:{port}")
     assert found
     assert (found.phase, "certificate" in found.got) == ("tls", True)
-    plain = verdict(web.replace("http", "https"))
+    plain = failure(web.replace("http", "https"))
     assert plain
     assert plain.phase == "tls"
 
@@ -321,16 +324,16 @@ def test_an_authority_that_nobody_knows_and_a_server_without_tls_fail_the_handsh
 def test_anything_on_tcp_is_told_what_the_entry_says_and_may_answer() -> None:
     with servers.listening(lambda wire, said: wire.sendall(b"+PONG " + said)) as port:
         url = f"tcp://127.0.0.1:{port}"
-        assert verdict(url, "[CONNECTED] == true", "[BODY] == +PONG PING", body="PING") is None
-        assert verdict(url, "[CONNECTED] == true") is None
+        assert failure(url, "[CONNECTED] == true", "[BODY] == +PONG PING", body="PING") is None
+        assert failure(url, "[CONNECTED] == true") is None
     with servers.listening(lambda wire, _: time.sleep(1)) as port:
-        found = verdict(f"tcp://127.0.0.1:{port}", "[BODY] == PONG", body="PING", seconds=0.3)
-    assert found == Verdict("tcp", "no answer in time", "[BODY] == PONG")
+        found = failure(f"tcp://127.0.0.1:{port}", "[BODY] == PONG", body="PING", seconds=0.3)
+    assert found == Failure("tcp", "no answer in time", "[BODY] == PONG")
 
 
 def test_smtp_without_starttls_is_named() -> None:
     with servers.listening(servers.greet) as port:
-        found = verdict(f"starttls://127.0.0.1:{port}", "[CONNECTED] == true", seconds=0.5)
+        found = failure(f"starttls://127.0.0.1:{port}", "[CONNECTED] == true", seconds=0.5)
     assert found
     assert found.phase == "starttls"
 
@@ -357,27 +360,27 @@ def test_smtp_without_starttls_is_named() -> None:
     ],
 )
 def test_a_name_server_is_asked(resolver: str, name: str, kind: str, conditions: list[str]) -> None:
-    assert verdict(resolver, *conditions, dns={"query-name": name, "query-type": kind}) is None
+    assert failure(resolver, *conditions, dns={"query-name": name, "query-type": kind}) is None
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("missing.test", Verdict("condition", "[DNS_RCODE] is NXDOMAIN", "[DNS_RCODE] == NOERROR")),
-        ("broken.test", Verdict("condition", "[DNS_RCODE] is SERVFAIL", "[DNS_RCODE] == NOERROR")),
-        ("silent.test", Verdict("dns", "no answer in time", "[DNS_RCODE] == NOERROR")),
+        ("missing.test", Failure("condition", "[DNS_RCODE] is NXDOMAIN", "[DNS_RCODE] == NOERROR")),
+        ("broken.test", Failure("condition", "[DNS_RCODE] is SERVFAIL", "[DNS_RCODE] == NOERROR")),
+        ("silent.test", Failure("dns", "no answer in time", "[DNS_RCODE] == NOERROR")),
     ],
 )
-def test_what_dns_gets_wrong_is_named(resolver: str, name: str, expected: Verdict) -> None:
+def test_what_dns_gets_wrong_is_named(resolver: str, name: str, expected: Failure) -> None:
     question = {"query-name": name, "query-type": "A"}
-    assert verdict(resolver, "[DNS_RCODE] == NOERROR", dns=question, seconds=0.3) == expected
+    assert failure(resolver, "[DNS_RCODE] == NOERROR", dns=question, seconds=0.3) == expected
 
 
 def test_a_host_without_a_name_server_refuses() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
         closed.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{closed.getsockname()[1]}"
-    found = verdict(
+    found = failure(
         place, "[DNS_RCODE] == NOERROR", dns={"query-name": "web.test", "query-type": "A"}
     )
-    assert found == Verdict("dns", "Connection refused", "[DNS_RCODE] == NOERROR")
+    assert found == Failure("dns", "Connection refused", "[DNS_RCODE] == NOERROR")

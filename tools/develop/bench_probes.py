@@ -36,7 +36,7 @@ ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\nConnection: close\r\n\r\n{"s
 CHILD = """
 import json, resource, sys, time
 from fleet_endpoints.endpoints import Endpoint
-from fleet_endpoints.trials import Rules, trials
+from fleet_endpoints.checks import Pacing, check_all
 from fleet.settings import structure
 url, conditions, count, rounds = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 made = [structure({"name": str(n), "url": f"{url}/{n}", "conditions": conditions, "private": True}, Endpoint, "")
@@ -44,7 +44,8 @@ made = [structure({"name": str(n), "url": f"{url}/{n}", "conditions": conditions
 began = resource.getrusage(resource.RUSAGE_SELF)
 started = time.monotonic()
 for _ in range(rounds):
-    failed = [trial.verdict for trial in trials(made, Rules(retries=0), time.monotonic() + 600) if trial.verdict]
+    checks = check_all(made, Pacing(retries=0), time.monotonic() + 600)
+    failed = [check.failure for check in checks if check.failure]
     if failed:
         raise SystemExit(f"{len(failed)} probes failed: {failed[0]}")
 ended = resource.getrusage(resource.RUSAGE_SELF)

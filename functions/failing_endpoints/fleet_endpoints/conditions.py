@@ -1,103 +1,85 @@
-"""The language of conditions that gatus made known: `[STATUS] == 200`, `len([BODY].items) > 0`, `[IP] == pat(10.*)`.
+"""The language of conditions that gatus made known: `[STATUS] == 200`, `len([BODY].items) > 0`.
 
-It means what it means there, except where a mistake would pass: what is no number is neither smaller nor larger than
-one (gatus takes it for 0), fractions count, and what cannot be understood is refused when it is read. Nothing in a
-response is ever taken for a function or a pattern.
+It means what it means there (https://github.com/TwiN/gatus#conditions), except where a mistake
+would pass: what is not a number is neither smaller nor larger than one (gatus takes it for 0),
+fractions count, and what cannot be understood is refused when it is read. Nothing in a response is
+ever taken for a function or a pattern.
 """
 
-import json
-import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
-ORDERINGS: dict[str, Callable[[float, float], bool]] = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    ">": operator.gt,
-    "<": operator.lt,
-}
+from fleet_endpoints.facts import PLACEHOLDERS, Facts
+from fleet_endpoints.patterns import Matcher, any_of, glob
+from fleet_endpoints.values import ORDERINGS, as_text, in_order, length, number, same
+
 SIGNS = ("==", "!=", *ORDERINGS)  # the first of these that a condition holds divides it
+FUNCTIONS = ("len", "has")  # those that take a placeholder
 
 CALL = re.compile(r"([a-z]+)\((.*)\)", re.DOTALL)
 PLACEHOLDER = re.compile(r"\[([A-Za-z_]{2,})\](.*)", re.DOTALL)
 STEP = re.compile(r"\.?\[(\d{1,9})\]|\.?([^.\[\]]+)")
-GLOB = re.compile(r"(\*+)|(\?)|\[(\^?)((?:\\.|[^\\\]])+)\]|\\(.)|([^\[\\])", re.DOTALL)
 
-AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
-AMOUNTS = re.compile(rf"({AMOUNT.pattern})+")
-MILLISECONDS = {
-    "ns": 1e-6,
-    "us": 1e-3,
-    "µs": 1e-3,
-    "μs": 1e-3,
-    "ms": 1.0,
-    "s": 1e3,
-    "m": 60e3,
-    "h": 3600e3,
-}
-OCTAL = re.compile(r"[+-]?0[0-7_]+")
-INTEGER = re.compile(r"[+-]?[0-9][0-9A-Za-z_]*")
-DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-NUMBER_CHARACTERS = 64  # what is longer is no number that anybody means
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a probe learnt. Times are in milliseconds; that of the certificate is 0 where none was shown."""
-
-    connected: bool = False
-    status: int = 0
-    response_time: float = 0
-    ip: str = ""
-    body: bytes = b""
-    certificate_expiration: float = 0
-    dns_rcode: str = ""
-
-    @cached_property
-    def text(self) -> str:
-        """The body as text."""
-        return self.body.decode(errors="replace").strip()
-
-    @cached_property
-    def document(self) -> Any:
-        """The body as JSON; None if it is none."""
-        try:
-            return json.loads(self.body, parse_constant=int)  # NaN is no JSON
-        except (ValueError, RecursionError):  # then it has no paths, and is only text
-            return None
-
-
-PLACEHOLDERS: dict[str, Callable[[Facts], str]] = {
-    "STATUS": lambda facts: str(facts.status),
-    "RESPONSE_TIME": lambda facts: str(int(facts.response_time)),
-    "IP": lambda facts: facts.ip,
-    "BODY": lambda facts: facts.text,
-    "CONNECTED": lambda facts: str(facts.connected).lower(),
-    "CERTIFICATE_EXPIRATION": lambda facts: str(int(facts.certificate_expiration)),
-    "DNS_RCODE": lambda facts: facts.dns_rcode,
-}
+Path = tuple[int | str, ...]
+"""The way into a JSON document: indices of lists, and keys of objects."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a condition. `value` is None where the facts have no such thing.
+    """One side of a condition, as people wrote it: by itself, a text that means itself.
 
-    `fact` is the placeholder that it names, if it names one. `pat` and `any` have `fits`, which takes the other side.
+    `fact` is the placeholder that it names, if it names one.
     """
 
     text: str
-    value: Callable[[Facts], str | None]
     fact: str = ""
-    fits: Callable[[str], bool] | None = None
+
+    def read(self, facts: Facts) -> str | None:  # noqa: ARG002 - what a placeholder needs
+        """Return its value; None where the facts have no such thing. Raises `RecursionError`."""
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placeholder(Side):
+    """A side that names a fact, and perhaps a path into the body and one of `FUNCTIONS`."""
+
+    path: Path = ()
+    function: str = ""
+
+    def read(self, facts: Facts) -> str | None:
+        value = self._find(facts)
+        if self.function == "len":
+            return length(value)
+        if self.function == "has":
+            is_there = value is not None if self.path else value != ""
+            return as_text(is_there)
+        return as_text(value)
+
+    def _find(self, facts: Facts) -> Any:
+        if self.path:
+            return follow(facts.document, self.path)
+        if self.fact == "BODY" and self.function == "len":
+            document = facts.document
+            if isinstance(document, list):
+                return document
+        return facts.value(self.fact)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchingSide(Side):
+    """The side `pat(...)` or `any(...)`: `matches` tests the value of the other side."""
+
+    matches: Matcher
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """Whether a condition holds, and the values of the placeholders in it."""
+class Evaluation:
+    """Whether a condition holds, and the values of its placeholders, by how people wrote them."""
 
+    condition: str
     holds: bool
     got: Mapping[str, str]
 
@@ -111,188 +93,161 @@ class Condition:
     sign: str
     right: Side
 
-    def about(self, fact: str) -> bool:
-        """Whether the condition looks at a fact, such as `BODY`."""
+    def looks_at(self, fact: str) -> bool:
+        """Whether the condition is about a fact, such as `BODY`."""
         return fact in (self.left.fact, self.right.fact)
 
-    def judge(self, facts: Facts) -> Judgement:
-        """Say whether the condition holds."""
+    def evaluate(self, facts: Facts) -> Evaluation:
+        """Say whether the condition holds. A value that is nested too deeply fails it."""
         try:
-            left, right = self.left.value(facts), self.right.value(facts)
-        except RecursionError:  # which is the judgement
-            named = [side.text for side in (self.left, self.right) if side.fact]
-            return Judgement(False, dict.fromkeys(named, "nested too deeply to be compared"))
-        seen = ((self.left, left), (self.right, right))
-        got = {side.text: "absent" if value is None else value for side, value in seen if side.fact}
-        return Judgement(self._holds(left, right), got)
+            left = self.left.read(facts)
+            right = self.right.read(facts)
+        except RecursionError:  # which is the result
+            too_deep = "nested too deeply to be compared"
+            got = self._got(too_deep, too_deep)
+            return Evaluation(self.text, False, got)
+        return Evaluation(
+            condition=self.text,
+            holds=self._holds(left, right),
+            got=self._got(left, right),
+        )
+
+    def _got(self, left: str | None, right: str | None) -> dict[str, str]:
+        """Return the values of placeholders; a text needs no explaining."""
+        got = {}
+        for side, value in ((self.left, left), (self.right, right)):
+            if side.fact:
+                got[side.text] = "absent" if value is None else value
+        return got
 
     def _holds(self, left: str | None, right: str | None) -> bool:
         if left is None or right is None:
-            return self.sign == "!="  # what is absent is like nothing else
-        if ordered := ORDERINGS.get(self.sign):
-            one, other = number(left), number(right)
-            return one is not None and other is not None and ordered(one, other)
-        if self.right.fits:
-            equal = self.right.fits(left)
-        else:
-            equal = self.left.fits(right) if self.left.fits else same(left, right)
-        return equal == (self.sign == "==")
+            return self.sign == "!="  # what is absent equals nothing
+        if self.sign in ORDERINGS:
+            return in_order(left, self.sign, right)
+        equal = self._equal(left, right)
+        return equal if self.sign == "==" else not equal
+
+    def _equal(self, left: str, right: str) -> bool:
+        if isinstance(self.right, MatchingSide):
+            return self.right.matches(left)
+        if isinstance(self.left, MatchingSide):
+            return self.left.matches(right)
+        return same(left, right)
 
 
+# Lives as long as the process: many endpoints have the same conditions, in every run.
+@lru_cache(maxsize=4_096)
 def parse(text: str) -> Condition:
     """Read a condition. Raises `ValueError` that says what is wrong with it."""
-    sign = next((sign for sign in SIGNS if f" {sign} " in text), "")
-    left, _, right = text.partition(f" {sign} ")
-    if not sign or not left.strip() or not right.strip():
-        raise ValueError(
-            f"{text!r} is no condition: write VALUE, one of {' '.join(SIGNS)}, VALUE, with spaces between"
-        )
     try:
-        sides = _side(left.strip()), _side(right.strip())
+        left_text, sign, right_text = _split(text)
+        left = _parse_side(left_text)
+        right = _parse_side(right_text)
+        _check_sides(left, sign, right)
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
-    if all(side.fits for side in sides):
+    return Condition(
+        text=text,
+        left=left,
+        sign=sign,
+        right=right,
+    )
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    for sign in SIGNS:
+        left, found, right = text.partition(f" {sign} ")
+        if found:
+            break
+    left, right = left.strip(), right.strip()
+    if not left or not right:
+        signs = " ".join(SIGNS)
         raise ValueError(
-            f"{text!r}: one side must be a value that pat() or any() can be compared with"
+            f"this is not a condition: write VALUE, one of {signs}, VALUE, with spaces between"
         )
-    for side in sides if sign in ORDERINGS else ():
-        if side.fits:
-            raise ValueError(f"{text!r}: {side.text} goes with == and != only")
+    return left, sign, right
+
+
+def _check_sides(left: Side, sign: str, right: Side) -> None:
+    """Raise `ValueError` for sides that cannot be compared by a sign."""
+    tests = [side.text for side in (left, right) if isinstance(side, MatchingSide)]
+    if len(tests) == 2:
+        raise ValueError("one side must be a value that pat() or any() can be compared with")
+    if sign not in ORDERINGS:
+        return
+    if tests:
+        raise ValueError(f"{tests[0]} goes with == and != only")
+    for side in (left, right):
         if not side.fact and number(side.text) is None:
             raise ValueError(
-                f"{text!r}: {side.text!r} is neither a number nor a duration such as 500ms or 48h"
+                f"{side.text!r} is neither a number nor a duration such as 500ms or 48h"
             )
-    return Condition(text, sides[0], sign, sides[1])
 
 
-def same(one: str, other: str) -> bool:
-    """Whether two values are equal: as whole numbers if both are (`0x10` is `16`), else as text."""
-    first, second = integer(one), integer(other)
-    return one == other if first is None or second is None else first == second
+def _parse_side(text: str) -> Side:
+    function, argument = "", text
+    if call := CALL.fullmatch(text):
+        function, argument = call[1], call[2].strip()
+    if function == "pat":
+        return MatchingSide(text, matches=glob(argument))
+    if function == "any":
+        return MatchingSide(text, matches=any_of(argument.split(",")))
+    match = PLACEHOLDER.fullmatch(argument)
+    if match:
+        name = match[1]
+        if name.isupper() or name.upper() in PLACEHOLDERS:
+            return _parse_placeholder(text, function, match)
+    return _parse_text(text, function, argument)
 
 
-def number(text: str) -> float | None:
-    """Read a duration (as its milliseconds) or a number; None for anything else."""
-    if len(text) > NUMBER_CHARACTERS:
-        return None
-    if (whole := integer(text)) is not None:
-        return whole
-    try:
-        return float(text) if DECIMAL.fullmatch(text) else duration(text)
-    except ValueError:  # then it is neither
-        return None
-
-
-def duration(text: str) -> float:
-    """Read a duration as Go writes it, such as `1h30m` or `500ms`, in milliseconds. Raises `ValueError`."""
-    sign, amounts = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
-    if not AMOUNTS.fullmatch(amounts):
-        raise ValueError(f"expected a duration such as 500ms, 10s or 1h30m, got {text!r}")
-    return sign * sum(
-        float(amount) * MILLISECONDS[unit] for amount, unit in AMOUNT.findall(amounts)
-    )
-
-
-def integer(text: str) -> int | None:
-    """Read a whole number, whose prefix 0x, 0b, 0o or 0 tells its base; None for anything else."""
-    if not INTEGER.fullmatch(text):
-        return None
-    try:
-        return int(text, 8 if OCTAL.fullmatch(text) else 0)
-    except ValueError:  # then it is none
-        return None
-
-
-def glob(pattern: str) -> Callable[[str], bool]:
-    """Make of a pattern with `*`, `?`, `[a-z]`, `[^a-z]` and backslashes what tells whether a whole text fits it.
-
-    Slashes are left out on both sides, as gatus does. Raises `ValueError`.
-    """
-    segments = [""]
-    bare = pattern.replace("/", "")
-    if GLOB.sub("", bare):
-        raise ValueError(f"pat({pattern}) is no pattern: a [ or a backslash stands alone")
-    for stars, one, negated, members, escaped, plain in GLOB.findall(bare):
-        if stars:
-            segments.append("")
-        elif members:
-            segments[-1] += f"[{negated}{_members(members)}]"
-        else:
-            segments[-1] += "." if one else re.escape(escaped or plain)
-    first, *others = segments
-    # What stands between two stars is looked for only once, so no text takes long: its first place is as good as any.
-    between = "".join(f"(?>.*?{segment})" for segment in others[:-1])
-    try:
-        whole = re.compile(
-            first + between + "".join(f".*{last}" for last in others[-1:]), re.DOTALL
-        )
-    except re.error as error:
-        raise ValueError(f"pat({pattern}) is no pattern: {error}") from None
-    return lambda text: whole.fullmatch(text.replace("/", "")) is not None
-
-
-def _members(text: str) -> str:
-    """The members of a set, as a regular expression writes them."""
-    members = re.findall(r"\\.|.", text, re.DOTALL)
-    inner = range(1, len(members) - 1)
-    return "".join(
-        "-" if one == "-" and at in inner else re.escape(one[-1]) for at, one in enumerate(members)
-    )
-
-
-def _side(text: str) -> Side:
-    call = CALL.fullmatch(text)
-    name, inner = (call[1], call[2].strip()) if call else ("", text)
-    if name == "pat":
-        return Side(text, lambda _: "", fits=glob(inner))
-    if name == "any":
-        options = [option.strip() for option in inner.split(",")]
-        return Side(
-            text, lambda _: "", fits=lambda value: any(same(option, value) for option in options)
-        )
-    fact, steps = _placeholder(inner)
-    if name in FUNCTIONS and not fact:
-        raise ValueError(f"{name}() takes a placeholder such as [BODY].name, not {inner!r}")
-    if fact and call and name not in FUNCTIONS:
-        raise ValueError(f"there is no function {name}() here, only len(), has(), pat() and any()")
-    if not fact:
-        if within := next((name for name in PLACEHOLDERS if f"[{name}]" in text), ""):
+def _parse_text(text: str, function: str, argument: str) -> Side:
+    """Return a text that means itself. Raises `ValueError` for one that was meant otherwise."""
+    if function in FUNCTIONS:
+        raise ValueError(f"{function}() takes a placeholder such as [BODY].name, not {argument!r}")
+    for name in PLACEHOLDERS:
+        if f"[{name}]" in text:
             raise ValueError(
-                f"{text!r} is not understood; [{within}] stands by itself, or within len() or has()"
+                f"{text!r} is not understood; [{name}] stands by itself, or within len() or has()"
             )
-        return Side(text, lambda _: text)
-    read = FUNCTIONS.get(name, _text)
-    if fact == "BODY" and steps:
-        return Side(text, lambda facts: read(_walk(facts.document, steps)), fact)
-    if name == "len" and fact == "BODY":
-        return Side(
-            text,
-            lambda facts: read(items if isinstance(items := facts.document, list) else facts.text),
-            fact,
-        )
-    return Side(
-        text, lambda facts: read(PLACEHOLDERS[fact](facts) or (None if name == "has" else "")), fact
+    return Side(text)
+
+
+def _parse_placeholder(text: str, function: str, match: re.Match[str]) -> Placeholder:
+    fact = match[1].upper()
+    if fact not in PLACEHOLDERS:
+        known = " ".join(f"[{placeholder}]" for placeholder in PLACEHOLDERS)
+        raise ValueError(f"there is no [{fact}] here, only {known}")
+    if function not in ("", *FUNCTIONS):
+        known = "only len(), has(), pat() and any()"
+        raise ValueError(f"there is no function {function}() here, {known}")
+    rest = match[2]
+    if rest and not _is_path(fact, rest):
+        examples = "[BODY].name, [BODY][0] or [BODY].items[0].id"
+        raise ValueError(f"{match[0]} is not a path: write {examples}")
+    return Placeholder(
+        text,
+        fact,
+        path=_parse_path(rest),
+        function=function,
     )
 
 
-def _placeholder(text: str) -> tuple[str, list[int | str]]:
-    """Return the fact that a text names, and the path into it; no fact if it is a text that means itself."""
-    match = PLACEHOLDER.fullmatch(text)
-    if not match or (match[1].upper() not in PLACEHOLDERS and not match[1].isupper()):
-        return "", []
-    fact, path = match[1].upper(), match[2]
-    if fact not in PLACEHOLDERS:
-        raise ValueError(
-            f"there is no [{fact}] here, only {' '.join(f'[{name}]' for name in PLACEHOLDERS)}"
-        )
-    if path and (fact != "BODY" or STEP.sub("", path) or path[0] not in ".["):
-        raise ValueError(f"{text} is no path: write [BODY].name, [BODY][0] or [BODY].items[0].id")
-    return fact, [int(index) if index else name for index, name in STEP.findall(path)]
+def _is_path(fact: str, text: str) -> bool:
+    begins_well = text.startswith((".", "["))
+    return fact == "BODY" and begins_well and not STEP.sub("", text)
 
 
-def _walk(document: Any, steps: list[int | str]) -> Any:
+def _parse_path(text: str) -> Path:
+    steps: list[int | str] = []
+    for index, key in STEP.findall(text):
+        steps.append(int(index) if index else key)
+    return tuple(steps)
+
+
+def follow(document: Any, path: Path) -> Any:
     """Follow a path into a document; None if it leads nowhere."""
-    for step in steps:
+    for step in path:
         match document, step:
             case dict(), str():
                 document = document.get(step)
@@ -301,30 +256,3 @@ def _walk(document: Any, steps: list[int | str]) -> Any:
             case _:
                 return None
     return document
-
-
-def _text(value: Any) -> str | None:
-    """A value of a document as conditions compare it."""
-    match value:
-        case None | str():
-            return value
-        case bool():
-            return str(value).lower()
-        case float() if value.is_integer() and abs(value) < 1e15:
-            return str(int(value))
-        case list():
-            return f"[{' '.join('<nil>' if item is None else str(_text(item)) for item in value)}]"
-        case dict():
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return str(value)
-
-
-def _length(value: Any) -> str | None:
-    text = _text(value)
-    return None if text is None else str(len(value if isinstance(value, list) else text))
-
-
-FUNCTIONS: dict[str, Callable[[Any], str | None]] = {
-    "len": _length,
-    "has": lambda value: str(value is not None).lower(),
-}

@@ -1,4 +1,7 @@
-"""Ask a name server one question, over UDP, and over TCP if the answer does not fit into a datagram."""
+"""Ask a name server one question, over UDP, and over TCP if the answer is cut.
+
+Both are those of RFC 1035, 4.2.
+"""
 
 import socket
 import struct
@@ -15,21 +18,25 @@ PORT = 53
 DATAGRAM_BYTES = 65_535
 
 
-class Garbled(OSError):
-    """What the server answered is no answer to the question."""
+class WrongAnswer(OSError):
+    """What the server sent does not answer the question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a name server answered: its code, such as `NOERROR`, and the records of the type that was asked for."""
+    """What a name server answered.
+
+    `rcode` is its code, such as `NOERROR`; `records` are those of the type that was asked for, in
+    alphabetical order; `address` is where the server was asked.
+    """
 
     rcode: str
     records: tuple[str, ...]
     address: str
 
 
-def check(name: str, kind: str) -> None:
-    """Raises `ValueError` for a question that cannot be asked."""
+def check_question(name: str, kind: str) -> None:
+    """Raise `ValueError` for a name, or a type of records, that no server can be asked for."""
     import dns.exception
     import dns.name
     import dns.rdatatype
@@ -38,10 +45,10 @@ def check(name: str, kind: str) -> None:
         dns.name.from_text(name)
         dns.rdatatype.from_text(kind)
     except dns.exception.DNSException as error:
-        raise ValueError(f"nobody can be asked for {kind!r} of {name!r}: {error}") from None
+        raise ValueError(f"no name server can be asked for {kind!r} of {name!r}: {error}") from None
 
 
-def ask(place: Target, name: str, kind: str, timer: Timer) -> Reply:
+def ask(server: Target, name: str, kind: str, timer: Timer) -> Reply:
     """Ask a server for the records of a type that a name has. Raises `Unreachable`."""
     import dns.flags
     import dns.message
@@ -49,57 +56,77 @@ def ask(place: Target, name: str, kind: str, timer: Timer) -> Reply:
     import dns.rdatatype
 
     query = dns.message.make_query(name, kind)
-    addresses = resolve_target(place, timer)
-    answer, address = _by_datagram(query, addresses[0], timer)
+    addresses = resolve_target(server, timer)
+    first = addresses[0]
+    answer = _ask_by_datagram(query, first, timer)
     if answer.flags & dns.flags.TC:
-        answer = _by_stream(query, addresses, timer)
+        answer = _ask_by_stream(query, addresses, timer)
     wanted = dns.rdatatype.from_text(kind)
-    found = [
-        record for answered in answer.answer if answered.rdtype == wanted for record in answered
-    ]
-    records = sorted(_text(str(record), kind) for record in found)  # servers answer in any order
-    return Reply(dns.rcode.to_text(answer.rcode()), tuple(records), address)
+    records = []
+    for answered in answer.answer:
+        if answered.rdtype == wanted:
+            records += [_comparable(str(record), kind) for record in answered]
+    return Reply(
+        rcode=dns.rcode.to_text(answer.rcode()),
+        records=tuple(sorted(records)),  # servers answer in any order
+        address=first[1][0],
+    )
 
 
-def _by_datagram(query: "Message", address: Address, timer: Timer) -> "tuple[Message, str]":
+def _ask_by_datagram(query: "Message", address: Address, timer: Timer) -> "Message":
     family, place = address
-    with timer.phase(Phase.EXCHANGE) as deadline, socket.socket(family, socket.SOCK_DGRAM) as raw:
-        raw.connect(place)  # so that nobody else's datagrams are received, and a refusal is
+    with (
+        timer.phase(Phase.EXCHANGE) as deadline,
+        socket.socket(family, socket.SOCK_DGRAM) as raw,
+    ):
+        raw.connect(place)  # so that only its datagrams are received, and a refusal is too
         raw.send(query.to_wire())
         while True:
             raw.settimeout(seconds_left(deadline))
+            wire = raw.recv(DATAGRAM_BYTES)
             try:
-                return _read(query, raw.recv(DATAGRAM_BYTES)), place[0]
-            except Garbled:  # a late answer to another question, perhaps; the right one may follow
+                return _parse_answer(query, wire)
+            except WrongAnswer:  # perhaps a late one; the right one may follow
                 continue
 
 
-def _by_stream(query: "Message", addresses: list[Address], timer: Timer) -> "Message":
-    with connect_timed(addresses, timer) as raw, timer.phase(Phase.EXCHANGE) as deadline:
+def _ask_by_stream(query: "Message", addresses: list[Address], timer: Timer) -> "Message":
+    with (
+        connect_timed(addresses, timer) as raw,
+        timer.phase(Phase.EXCHANGE) as deadline,
+    ):
         wire = TimedSocket(raw, deadline)
         reader = wire.makefile("rb")
         question = query.to_wire()
-        wire.sendall(struct.pack(">H", len(question)) + question)
+        length = struct.pack(">H", len(question))  # two bytes before each message
+        wire.sendall(length + question)
         length = reader.read(2)
-        content = reader.read(struct.unpack(">H", length)[0]) if len(length) == 2 else b""
-        return _read(query, content)
+        if len(length) < 2:
+            raise WrongAnswer("the connection was closed before an answer")
+        answer = reader.read(int.from_bytes(length, "big"))
+        return _parse_answer(query, answer)
 
 
-def _read(query: "Message", wire: bytes) -> "Message":
+def _parse_answer(query: "Message", wire: bytes) -> "Message":
+    """Read the answer to a query. Raises `WrongAnswer` for anything else."""
     import dns.exception
     import dns.message
 
     try:
         answer = dns.message.from_wire(wire)
     except dns.exception.DNSException as error:
-        raise Garbled(f"the answer cannot be read: {error}") from None
+        raise WrongAnswer(f"the answer cannot be read: {error}") from None
     if not query.is_response(answer):
-        raise Garbled("the answer is to another question")
+        raise WrongAnswer("the answer is to another question")
     return answer
 
 
-def _text(record: str, kind: str) -> str:
-    """A record as conditions compare it: of an MX, only the host, and of a TXT what stands between its quotes."""
-    if kind.upper() == "MX":
-        return record.rpartition(" ")[2]
-    return record.strip('"') if kind.upper() == "TXT" else record
+def _comparable(record: str, kind: str) -> str:
+    """Write a record as conditions compare it: the host of an MX, what a TXT has in its quotes."""
+    match kind.upper():
+        case "MX":
+            _preference, _, host = record.rpartition(" ")
+            return host
+        case "TXT":
+            return record.strip('"')
+    return record

@@ -1,9 +1,13 @@
-"""Endpoints as gatus lists them: what the entries of a list may say."""
+"""Endpoints as gatus lists them: what the entries of a list may say.
+
+The keys are those of https://github.com/TwiN/gatus#configuration, so that a list made for gatus can
+be used as it is; the documentation of each key is there.
+"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -12,35 +16,39 @@ from fleet.probes.target import Target, parse_target
 from fleet.settings import within, written
 from fleet_endpoints import conditions, dns
 from fleet_endpoints.conditions import Condition
+from fleet_endpoints.values import duration
 
 KINDS = ("http", "https", "tcp", "tls", "starttls", "dns")
 PORTS = {"http": 80, "https": 443, "dns": dns.PORT}
 LONGEST_SECONDS = 60.0
-# What every part of a URL may hold as it is; the rest is encoded.
+# What the path and query of a URL may hold as it is (RFC 3986, 3.3 and 3.4), and more that servers
+# take; the rest is encoded.
 PLAIN = "%/:=&?~#+!$,;'@()*[]"
 
 SECRET = re.compile(r"\$\{(/[\w./-]+)\}", re.ASCII)
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2: methods, names of headers
 OWN_WORDS = {"[ENDPOINT_NAME]": "name", "[ENDPOINT_GROUP]": "group", "[ENDPOINT_URL]": "url"}
 OTHER_WORDS = re.compile(r"\[(RANDOM_STRING_\d+|LOCAL_ADDRESS|CONTEXT)\]")
-
-parsed = lru_cache(maxsize=4096)(conditions.parse)
+NO_VARIABLES = "environment variables are not known here"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a name server is asked."""
+    """What a name server is asked: the key `dns` of an entry."""
 
     query_name: str = field(metadata=written("query-name"))
     query_type: str = field(metadata=written("query-type"))
 
     def __post_init__(self) -> None:
-        dns.check(self.query_name, self.query_type)
+        dns.check_question(self.query_name, self.query_type)
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """How an endpoint is asked: for how long, and whether by HTTPS or TLS whose certificate nobody can verify."""
+    """How an endpoint is asked: the key `client` of an entry.
+
+    `timeout` is for all of a probe; with `insecure`, certificates are not verified.
+    """
 
     timeout: str = "10s"
     insecure: bool = False
@@ -53,12 +61,17 @@ class Client:
 
     @property
     def seconds(self) -> float:
-        return conditions.duration(self.timeout) / 1000
+        """The timeout in seconds. Raises `ValueError`."""
+        return duration(self.timeout) / 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
-    """One entry. `private` and `severity` are the fleet's own; what gatus knows and `ignored` names has no effect."""
+    """One entry of the list; as text its group and name, which identify it.
+
+    `private` (its address may be one of a private network) and `severity` are the fleet's own keys.
+    What `ignored` names has no effect.
+    """
 
     name: str
     url: str
@@ -80,55 +93,70 @@ class Endpoint:
     maintenance_windows: Any = field(default=None, metadata=written("maintenance-windows"))
 
     def __post_init__(self) -> None:
-        if faults := list(self._faults()):
+        faults = [
+            *self._name_faults(),
+            *self._url_faults(),
+            *self._method_faults(),
+            *self._condition_faults(),
+            *self._header_faults(),
+            *self._body_faults(),
+        ]
+        if faults:
             raise ValueError("; ".join(faults))
 
     def __str__(self) -> str:
         return f"{self.group}/{self.name}" if self.group else self.name
 
-    @property
+    @cached_property
     def kind(self) -> str:
-        """How it is probed: `dns`, or its URL's scheme."""
-        return "dns" if self.dns else self.url.partition("://")[0].lower()
+        """How it is probed, one of `KINDS`: `dns`, or its URL's scheme."""
+        if self.dns:
+            return "dns"
+        scheme, _, _ = self.url.partition("://")
+        return scheme.lower()
 
-    @property
-    def place(self) -> Target:
+    @cached_property
+    def target(self) -> Target:
         """Where it is. Raises `ValueError`."""
-        parts = self._parts()
+        parts = self._parts
         if self.kind not in KINDS:
-            raise ValueError(f"{self.url!r} cannot be probed: that is for {', '.join(KINDS)} only")
+            raise ValueError(f"{self.url!r} cannot be probed: only {', '.join(KINDS)} can")
         if "@" in parts.netloc:
             raise ValueError(
                 "the URL holds credentials: write an Authorization header with a secret"
             )
-        if not (port := parts.port or PORTS.get(self.kind, 0)):
-            raise ValueError(f"{self.url!r} names no port")
+        port = parts.port or PORTS.get(self.kind)
+        if not port:
+            raise ValueError(f"{self.url!r} has no port")
         return parse_target(parts.hostname or "", port, private=self.private)
 
-    @property
+    @cached_property
     def path(self) -> str:
-        parts = self._parts()
-        return quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=PLAIN)
+        """The path and query of its URL, encoded."""
+        path = self._parts.path or "/"
+        query = self._parts.query
+        return quote(f"{path}?{query}" if query else path, safe=PLAIN)
+
+    @cached_property
+    def parsed_conditions(self) -> list[Condition]:
+        """Its conditions. Raises `ValueError`."""
+        return [conditions.parse(text) for text in self.conditions]
 
     @property
-    def shown(self) -> str:
-        """The URL without what may be secret in it."""
-        return self.url.partition("?")[0].partition("#")[0]
+    def shown_url(self) -> str:
+        """The URL without query and fragment, which may hold secrets."""
+        return re.split(r"[?#]", self.url, maxsplit=1)[0]
 
     @property
-    def checks(self) -> list[Condition]:
-        return [parsed(text) for text in self.conditions]
+    def secret_names(self) -> list[str]:
+        """The names of the secrets in its headers, each once."""
+        texts = " ".join(self.headers.values())
+        names = SECRET.findall(texts)
+        return list(dict.fromkeys(names))
 
     @property
-    def secrets(self) -> tuple[str, ...]:
-        """The names of the secrets in its headers."""
-        return tuple(
-            dict.fromkeys(name for value in self.headers.values() for name in SECRET.findall(value))
-        )
-
-    @property
-    def ignored(self) -> tuple[str, ...]:
-        """What the entry says that has no effect here."""
+    def ignored(self) -> list[str]:
+        """The keys of the entry that have no effect here."""
         unused = {
             "interval": self.interval,
             "alerts": self.alerts,
@@ -139,46 +167,58 @@ class Endpoint:
             "client.network": self.client.network,
             "client.store-cookies": self.client.store_cookies,
         }
-        return tuple(name for name, value in unused.items() if value)
+        return [key for key, value in unused.items() if value]
 
+    def looks_at(self, fact: str) -> bool:
+        """Whether any condition is about a fact, such as `BODY`."""
+        return any(condition.looks_at(fact) for condition in self.parsed_conditions)
+
+    @cached_property
     def _parts(self) -> SplitResult:
         if re.search(r"[\s\\]", self.url) or not self.url.isprintable():
-            raise ValueError(f"{self.url!r} is no URL")
+            raise ValueError(f"{self.url!r} is not a URL")
         return urlsplit(f"//{self.url}" if self.dns else self.url)
 
-    def _faults(self) -> Iterator[str]:
-        if not self.name or not str(self).isprintable():
+    def _name_faults(self) -> Iterator[str]:
+        identity = str(self)
+        if not self.name or not identity.isprintable():
             yield "name must be printable text"
-        if len(str(self)) > SUBJECT_CHARACTERS:
-            yield f"name must have, with its group, at most {SUBJECT_CHARACTERS} characters, not {len(str(self))}"
+        if len(identity) > SUBJECT_CHARACTERS:
+            limit = f"at most {SUBJECT_CHARACTERS} characters, not {len(identity)}"
+            yield f"name must have, with its group, {limit}"
+
+    def _url_faults(self) -> Iterator[str]:
         try:
-            self.place  # noqa: B018 - it is made to see whether it can be
+            self.target  # noqa: B018 - it is made to see whether it can be
         except ValueError as error:
             yield f"url: {error}"
-        if not TOKEN.fullmatch(self.method):
-            yield f"method: {self.method!r} is none"
-        yield from self._of_conditions()
-        yield from self._of_words()
+        if "${" in self.url:
+            yield f"url: {NO_VARIABLES}; secrets go into headers"
 
-    def _of_conditions(self) -> Iterator[str]:
+    def _method_faults(self) -> Iterator[str]:
+        if not TOKEN.fullmatch(self.method):
+            yield f"method: {self.method!r} is not an HTTP method"
+
+    def _condition_faults(self) -> Iterator[str]:
         if not self.conditions:
             yield "conditions: at least one is needed, such as [STATUS] == 200"
         for text in self.conditions:
             try:
-                parsed(text)
+                conditions.parse(text)
             except ValueError as error:
                 yield f"conditions: {error}"
 
-    def _of_words(self) -> Iterator[str]:
-        """What stands for something else."""
+    def _header_faults(self) -> Iterator[str]:
         for name, value in self.headers.items():
             rest = SECRET.sub("", value)
-            if not (TOKEN.fullmatch(name) and rest.isascii() and rest.isprintable()):
+            sendable = rest.isascii() and rest.isprintable()
+            if not TOKEN.fullmatch(name) or not sendable:
                 yield f"headers: {name!r} must be a header's name, and its value printable ASCII"
             elif "${" in rest:
-                yield f"headers: {name}: no environment variable is known here, but a secret: ${{/its/name/in/SSM}}"
-        for what, text in (("url", self.url), ("body", self.body)):
-            if "${" in text:
-                yield f"{what}: no environment variable is known here; secrets go into headers"
+                yield f"headers: {name}: {NO_VARIABLES}; write a secret as ${{/its/name/in/SSM}}"
+
+    def _body_faults(self) -> Iterator[str]:
+        if "${" in self.body:
+            yield f"body: {NO_VARIABLES}; secrets go into headers"
         if word := OTHER_WORDS.search(self.body):
             yield f"body: {word[0]} is not known here, only {', '.join(OWN_WORDS)}"

@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from functions.expiring_certificates import app
 from functions.expiring_certificates.app import (
-    Endpoint,
-    Kept,
+    Server,
+    StoredCertificate,
+    acm_certificates,
+    check_service,
+    check_stored,
     handler,
-    in_acm,
-    in_iam,
-    of_endpoint,
-    of_kept,
+    iam_certificates,
     severity,
 )
 from tests import certificate_authority as pki
@@ -37,7 +37,7 @@ NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
 TODAY = {"scheduled_at": pki.NOW.isoformat()}  # ACM imports no certificate that has expired
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 LEAF, MIDDLE = (parse(each.der) for each in pki.chains()["good.test"])
-SERVICE = Endpoint("good.test").service()
+SERVICE = Server("good.test").service()
 Published = Callable[[], list[dict[str, Any]]]
 
 
@@ -65,7 +65,7 @@ def test_the_ladder_is_exact_to_the_second_and_holds_between_its_steps(
 
 def looked(left: timedelta, above: timedelta = 1_000 * DAY, *refusals: Refusal) -> list[Finding]:
     chain = (replace(LEAF, not_after=NOW + left), replace(MIDDLE, not_after=NOW + above))
-    return list(of_endpoint(SERVICE, Presented("192.0.2.7", chain, refusals), NOW))
+    return list(check_service(SERVICE, Presented("192.0.2.7", chain, refusals), NOW))
 
 
 def test_an_endpoint_whose_certificate_expires_is_a_finding_with_dates_and_issuer() -> None:
@@ -88,7 +88,7 @@ def test_an_endpoint_whose_certificate_expires_is_a_finding_with_dates_and_issue
 def test_what_expires_first_may_be_the_intermediate() -> None:
     (finding,) = looked(40 * DAY, 20 * DAY)
     assert finding.title.startswith(
-        "good.test:443: the intermediate Intermediate expires in 20 d 0 h, on 2026-12-10"
+        "good.test:443: the intermediate Intermediate expires in 20 d, on 2026-12-10"
     )
     assert (finding.severity, finding.detail["issuer"]) == (Severity.WARNING, "Root")
 
@@ -118,8 +118,8 @@ def test_what_clients_refuse_is_told_as_what_it_is(
     assert finding.detail.keys() >= {*told.split(", "), "issuer", "valid until"}
 
 
-def test_an_endpoint_that_was_not_reached_bears_its_own_subject() -> None:
-    (finding,) = of_endpoint(SERVICE, Unreachable(Phase.CONNECT, "no answer in time"), NOW)
+def test_an_endpoint_that_was_not_reached_keeps_its_subject() -> None:
+    (finding,) = check_service(SERVICE, Unreachable(Phase.CONNECT, "no answer in time"), NOW)
     assert finding.subject == looked(DAY)[0].subject
     assert finding.severity is Severity.WARNING
     assert (
@@ -129,8 +129,8 @@ def test_an_endpoint_that_was_not_reached_bears_its_own_subject() -> None:
     assert finding.detail == {"phase": "connect", "reason": "no answer in time"}
 
 
-def test_an_endpoint_that_there_was_no_time_for_bears_its_own_subject() -> None:
-    (finding,) = of_endpoint(SERVICE, None, NOW)
+def test_an_endpoint_that_there_was_no_time_for_keeps_its_subject() -> None:
+    (finding,) = check_service(SERVICE, None, NOW)
     assert (finding.subject, finding.severity) == (looked(DAY)[0].subject, Severity.WARNING)
     assert (
         "was not looked at, so nobody knows its certificate: the run had no time left"
@@ -140,15 +140,24 @@ def test_an_endpoint_that_there_was_no_time_for_bears_its_own_subject() -> None:
 
 @pytest.mark.parametrize(
     ("used", "severe", "told"),
-    [(True, Severity.CRITICAL, "expired 3 d 0 h ago"), (False, Severity.INFO, "; nothing uses it")],
+    [(True, Severity.CRITICAL, "expired 3 d ago"), (False, Severity.INFO, "; nothing uses it")],
 )
 def test_a_certificate_that_nobody_is_shown_wakes_nobody(
     used: bool, severe: Severity, told: str
 ) -> None:
-    (finding,) = of_kept(Kept("arn", "shop.test in ACM", NOW - 3 * DAY, used, {}), NOW)
+    (finding,) = check_stored(
+        StoredCertificate("arn", "shop.test in ACM", NOW - 3 * DAY, used, {}), NOW
+    )
     assert finding.severity is severe
     assert told in finding.title
-    assert list(of_kept(Kept("arn", "shop.test in ACM", NOW + 46 * DAY, used, {}), NOW)) == []
+    assert (
+        list(
+            check_stored(
+                StoredCertificate("arn", "shop.test in ACM", NOW + 46 * DAY, used, {}), NOW
+            )
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,7 +173,7 @@ def test_a_certificate_that_nobody_is_shown_wakes_nobody(
     ],
 )
 def test_an_entry_names_an_endpoint(entry: str, shown: str, name: str) -> None:
-    (endpoint,) = parse_entries(f"- {entry}", Endpoint, "here").usable
+    (endpoint,) = parse_entries(f"- {entry}", Server, "here").usable
     service = endpoint.service()
     assert (str(service), service.name, service.target.private) == (shown, name, "private" in entry)
 
@@ -182,13 +191,13 @@ def test_an_entry_names_an_endpoint(entry: str, shown: str, name: str) -> None:
     ],
 )
 def test_an_entry_that_is_wrong_is_a_fault(entry: str, reason: str) -> None:
-    (fault,) = parse_entries(f"- {entry}", Endpoint, "here").faults
+    (fault,) = parse_entries(f"- {entry}", Server, "here").faults
     assert reason in fault.reason
 
 
 @pytest.mark.parametrize("seconds", [0, 13])
 def test_a_probe_takes_seconds_that_fit_the_time_out(seconds: int) -> None:
-    with pytest.raises(SettingsError, match="probe_seconds must be 1 to 12"):
+    with pytest.raises(SettingsError, match="PROBE_SECONDS must be 1 to 12"):
         load(
             app.Settings,
             {"ENDPOINTS_PARAMETER": "x", "ACM_REGIONS": "x", "PROBE_SECONDS": str(seconds)},
@@ -229,8 +238,8 @@ def test_every_certificate_of_acm_is_read_whatever_its_key_and_with_its_use() ->
         ],
         [{"CertificateArn": "3", "InUse": False, "Exported": True, **common}],
     )
-    found = list(in_acm(acm, "eu-west-1"))
-    assert [(kept.arn, kept.used, kept.detail["renewal"]) for kept in found] == [
+    found = list(acm_certificates(acm, "eu-west-1"))
+    assert [(stored.arn, stored.in_use, stored.detail["renewal"]) for stored in found] == [
         ("1", True, "ELIGIBLE"),
         ("2", False, "INELIGIBLE"),
         ("3", True, "INELIGIBLE"),
@@ -244,9 +253,9 @@ def test_every_certificate_of_acm_is_read_whatever_its_key_and_with_its_use() ->
 def test_server_certificates_of_iam_are_read() -> None:
     iam = aws.client("iam")
     iam.upload_server_certificate(ServerCertificateName="old", CertificateBody="x", PrivateKey="x")
-    (kept,) = in_iam(iam)
-    assert kept.arn.endswith(":server-certificate/old")
-    assert (kept.name, kept.not_after.year, kept.used) == (
+    (stored,) = iam_certificates(iam)
+    assert stored.arn.endswith(":server-certificate/old")
+    assert (stored.name, stored.not_after.year, stored.in_use) == (
         "the IAM server certificate old",
         2012,
         True,
@@ -292,11 +301,17 @@ def test_the_job_reports_endpoints_faulty_entries_and_what_aws_keeps(
     arns = [imported("one.test", 20 * DAY), imported("two.test", DAY, "us-east-1")]
     imported("three.test", 60 * DAY)
     aws.client("ssm").put_parameter(Name="/fleet/authorities/a", Value="PEM", Type="String")
+    listing("""
+- {host: good.test, authority: /fleet/authorities/a}
+- {host: dead.test}
+- {host: 127.0.1}
+""")
     listing(
-        "- {host: good.test, authority: /fleet/authorities/a}\n- {host: dead.test}\n- {host: 127.0.1}"
-    )
-    listing(
-        "- {host: dead.test}\n- {host: lost.test, authority: /fleet/authorities/none}\n- {host: late.test}",
+        """
+- {host: dead.test}
+- {host: lost.test, authority: /fleet/authorities/none}
+- {host: late.test}
+""",
         "-2",
     )
     ending = Presented("192.0.2.7", (replace(LEAF, not_after=pki.NOW + 20 * DAY),))
@@ -332,10 +347,10 @@ def test_without_a_list_what_aws_keeps_is_looked_at(context: Context, published:
 def test_what_cannot_be_listed_fails_the_run_rather_than_resolve_what_was_found(
     service: str, context: Context, published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*_: object) -> Iterator[Kept]:
+    def refused(*_: object) -> Iterator[StoredCertificate]:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "List")
 
-    monkeypatch.setattr(app, f"in_{service}", refused)
+    monkeypatch.setattr(app, f"{service}_certificates", refused)
     with pytest.raises(ClientError, match="AccessDenied"):
         handler(EVENT, context)
     assert published() == []

@@ -5,23 +5,30 @@ from typing import Any
 
 import pytest
 from functions.failing_endpoints import app
-from functions.failing_endpoints.app import Settings, failing, handler, measured, wrong
+from functions.failing_endpoints.app import (
+    Settings,
+    check_list,
+    find_failing,
+    handler,
+    write_metrics,
+)
 from tests.conftest import Context
 
 from fleet import aws, secrets
 from fleet.findings import Finding, Severity
 from fleet.probes.target import Phase
 from fleet.settings import SettingsError, load, parse_entries, structure
-from fleet_endpoints.conditions import Facts
+from fleet_endpoints.checks import Check, Pacing
 from fleet_endpoints.endpoints import Endpoint
-from fleet_endpoints.probe import Outcome, Verdict
-from fleet_endpoints.trials import Rules, Trial
+from fleet_endpoints.facts import Facts
+from fleet_endpoints.failures import Failure
+from fleet_endpoints.probe import ProbeResult
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "failing_endpoints.json").read_text())
 LIST = "/fleet/failing_endpoints/endpoints"
 TOOK = {Phase.RESOLVE: 0.001, Phase.CONNECT: 0.0021, Phase.TLS: 0.03, Phase.EXCHANGE: 0.1}
 FACTS = Facts(connected=True, status=500, ip="192.0.2.1", response_time=133.1)
-DOWN = Verdict("condition", "[STATUS] is 500", "[STATUS] == 200")
+DOWN = Failure("condition", "[STATUS] is 500", "[STATUS] == 200")
 Published = Callable[[], list[dict[str, Any]]]
 
 
@@ -34,16 +41,16 @@ def endpoint(name: str = "web", **entry: Any) -> Endpoint:
     return structure(usual | entry, Endpoint, "the entry")
 
 
-def failed(asked: Endpoint, *_: Any) -> Trial:
-    return Trial(asked, 3, Outcome(FACTS, TOOK), DOWN)
+def failed(asked: Endpoint, *_: Any) -> Check:
+    return Check(asked, 3, ProbeResult(FACTS, TOOK), DOWN)
 
 
-def healthy(asked: Endpoint) -> Trial:
-    return Trial(asked, 1, Outcome(FACTS, TOOK))
+def healthy(asked: Endpoint) -> Check:
+    return Check(asked, 1, ProbeResult(FACTS, TOOK))
 
 
 def test_an_endpoint_that_fails_is_a_finding_that_says_where_and_how() -> None:
-    assert list(failing([failed(endpoint(group="shop", severity="critical"))])) == [
+    assert list(find_failing([failed(endpoint(group="shop", severity="critical"))])) == [
         Finding(
             subject="shop/web",
             title="shop/web fails (condition): [STATUS] is 500",
@@ -63,40 +70,43 @@ def test_an_endpoint_that_fails_is_a_finding_that_says_where_and_how() -> None:
 
 
 def test_what_is_healthy_or_flaky_is_none() -> None:
-    assert list(failing([healthy(endpoint()), Trial(endpoint(), 2, Outcome(FACTS, TOOK))])) == []
+    assert (
+        list(find_failing([healthy(endpoint()), Check(endpoint(), 2, ProbeResult(FACTS, TOOK))]))
+        == []
+    )
 
 
 def test_what_nobody_looked_at_is_a_finding_under_the_same_subject() -> None:
-    (late,) = failing([Trial(endpoint())])
+    (late,) = find_failing([Check(endpoint())])
     assert (late.subject, late.title) == (
         "web",
         "web was not probed, so nobody knows whether it fails: the run had no time left",
     )
-    (unread,) = failing(
-        [Trial(endpoint(), 1, None, Verdict("preparation", "no such secret", "a probe"))]
+    (unread,) = find_failing(
+        [Check(endpoint(), 1, None, Failure("preparation", "no such secret", "a probe"))]
     )
     assert (unread.subject, unread.title) == ("web", "web fails (preparation): no such secret")
 
 
 def test_a_secret_that_an_endpoint_repeats_is_not_shown_even_where_the_text_is_cut() -> None:
     secrets._fetched.add("hunter2-hunter2-hunter2")
-    said = Verdict(
+    said = Failure(
         "condition", f"[BODY] is {'x' * 140} hunter2-hunter2-hunter2 and more", "[STATUS] == 200"
     )
-    (finding,) = failing([Trial(endpoint(), 1, Outcome(FACTS, TOOK), said)])
+    (finding,) = find_failing([Check(endpoint(), 1, ProbeResult(FACTS, TOOK), said)])
     assert "hunter2" not in str(finding)
     assert "[secret]" in str(finding.detail["got"])
 
 
 def test_what_an_endpoint_says_is_shown_in_one_line_and_cut() -> None:
-    said = Verdict("condition", "a\n  b" + "x" * 10_000, "[BODY] == y")
-    (finding,) = failing([Trial(endpoint(), 1, Outcome(FACTS, TOOK), said)])
+    said = Failure("condition", "a\n  b" + "x" * 10_000, "[BODY] == y")
+    (finding,) = find_failing([Check(endpoint(), 1, ProbeResult(FACTS, TOOK), said)])
     assert str(finding.detail["got"]).startswith("a bxx")
     assert len(str(finding.detail["got"])) == 200
 
 
 def test_only_http_has_a_link() -> None:
-    (finding,) = failing([failed(endpoint(url="tcp://example.org:5432"))])
+    (finding,) = find_failing([failed(endpoint(url="tcp://example.org:5432"))])
     assert finding.link == ""
 
 
@@ -109,7 +119,7 @@ endpoints:
 alerting: {}
 """
     found = list(
-        wrong(
+        check_list(
             parse_entries(text, Endpoint, f"the SSM parameter {LIST}", str, under="endpoints"), LIST
         )
     )
@@ -119,7 +129,7 @@ alerting: {}
     ]
     assert "icmp://example.org" in str(found[0].detail["reason"])
     assert dict(found[1].detail) == {
-        "beside the list 0": f"the SSM parameter {LIST}: alerting has no effect here: only the list counts",
+        "beside list 1": f"the SSM parameter {LIST}: alerting has no effect here: only the list counts",
         "interval": "web, api",
         "alerts": "web",
     }
@@ -140,7 +150,7 @@ def test_an_endpoint_has_metrics_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "failing_endpoints")
-    measured(failed(endpoint("größe")), extent)
+    write_metrics(failed(endpoint("größe")), extent)
     written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     for blob in written:
         (definition,) = blob["_aws"]["CloudWatchMetrics"]
@@ -160,7 +170,7 @@ def listed(moto: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[li
     """Call it to write the list's parameters; it returns what is probed, run by run."""
     probed: list[list[str]] = []
 
-    def trials(endpoints: Iterable[Endpoint], _: Rules, deadline: float) -> list[Trial]:
+    def check_all(endpoints: Iterable[Endpoint], _: Pacing, deadline: float) -> list[Check]:
         probed.append([str(each) for each in endpoints])
         made = [
             structure({"name": name, "url": "tcp://x:1", "conditions": ["1 == 1"]}, Endpoint, "")
@@ -174,7 +184,7 @@ def listed(moto: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[li
             aws.client("ssm").put_parameter(Name=name, Value=text, Type="String", Overwrite=True)
         return probed
 
-    monkeypatch.setattr(app, "trials", trials)
+    monkeypatch.setattr(app, "check_all", check_all)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "failing_endpoints")
     monkeypatch.setenv("ENDPOINTS_PARAMETER", LIST)
     monkeypatch.setenv("METRICS", "none")

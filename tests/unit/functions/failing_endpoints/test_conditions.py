@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_endpoints.conditions import (
-    NUMBER_CHARACTERS,
-    Facts,
-    duration,
-    glob,
-    integer,
-    number,
-    parse,
-    same,
-)
+from fleet_endpoints.conditions import parse
+from fleet_endpoints.facts import Facts
 from fleet_endpoints.probe import BODY_BYTES
 
 DAY = 24 * 3600 * 1000.0
@@ -185,14 +177,14 @@ FAIL: list[tuple[str, Any, dict[str, str]]] = [
 REFUSED = [
     (
         "[STATUS] ? 201",
-        "is no condition: write VALUE, one of == != <= >= > <, VALUE, with spaces between",
+        "is not a condition: write VALUE, one of == != <= >= > <, VALUE, with spaces between",
     ),
-    ("[STATUS]==201", "is no condition"),
-    ("[STATUS] = = 201", "is no condition"),
-    ("[STATUS] ==", "is no condition"),
-    ("[STATUS]", "is no condition"),
-    (" == 1", "is no condition"),
-    ("", "is no condition"),
+    ("[STATUS]==201", "is not a condition"),
+    ("[STATUS] = = 201", "is not a condition"),
+    ("[STATUS] ==", "is not a condition"),
+    ("[STATUS]", "is not a condition"),
+    (" == 1", "is not a condition"),
+    ("", "is not a condition"),
     (
         "[RESPONSE_TIME] < potato",
         "'potato' is neither a number nor a duration such as 500ms or 48h",
@@ -212,34 +204,34 @@ REFUSED = [
     ("len([BODY].users == 100", "'len([BODY].users' is not understood"),
     ("len(abc) == 3", "len() takes a placeholder such as [BODY].name, not 'abc'"),
     ("has(x) == true", "has() takes a placeholder"),
-    ("[STATUS].code == 200", "is no path: write [BODY].name, [BODY][0] or [BODY].items[0].id"),
-    ("[BODY]x == 200", "[BODY]x is no path"),
-    ("[BODY]. == 200", "[BODY]. is no path"),
-    ("[BODY].a..b == 200", "is no path"),
-    ("[BODY].items[*].id == 200", "is no path"),
-    ("[BODY].items[-1] == 200", "is no path"),
-    ("[BODY].items[x] == 200", "is no path"),
-    ("[BODY] == pat([a)", "pat([a) is no pattern: a [ or a backslash stands alone"),
-    ("[BODY] == pat(a\\)", "is no pattern"),
-    ("[BODY] == pat([z-a])", "is no pattern"),
+    ("[STATUS].code == 200", "is not a path: write [BODY].name, [BODY][0] or [BODY].items[0].id"),
+    ("[BODY]x == 200", "[BODY]x is not a path"),
+    ("[BODY]. == 200", "[BODY]. is not a path"),
+    ("[BODY].a..b == 200", "is not a path"),
+    ("[BODY].items[*].id == 200", "is not a path"),
+    ("[BODY].items[-1] == 200", "is not a path"),
+    ("[BODY].items[x] == 200", "is not a path"),
+    ("[BODY] == pat([a)", "pat([a) is not a pattern: a [ or a backslash stands alone"),
+    ("[BODY] == pat(a\\)", "is not a pattern"),
+    ("[BODY] == pat([z-a])", "is not a pattern"),
 ]
 
 
 @pytest.mark.parametrize(("condition", "response"), HOLD, ids=lambda value: str(value)[:50])
 def test_a_condition_holds(condition: str, response: Any) -> None:
-    assert parse(condition).judge(facts(response)).holds
+    assert parse(condition).evaluate(facts(response)).holds
 
 
 @pytest.mark.parametrize(("condition", "response", "got"), FAIL, ids=lambda value: str(value)[:50])
 def test_a_condition_fails_and_says_what_was_got(
     condition: str, response: Any, got: dict[str, str]
 ) -> None:
-    judgement = parse(condition).judge(facts(response))
-    assert (judgement.holds, judgement.got) == (False, got)
+    evaluation = parse(condition).evaluate(facts(response))
+    assert (evaluation.holds, evaluation.got) == (False, got)
 
 
 @pytest.mark.parametrize(("condition", "said"), REFUSED)
-def test_what_is_no_condition_is_refused_with_the_reason(condition: str, said: str) -> None:
+def test_what_is_not_a_condition_is_refused_with_the_reason(condition: str, said: str) -> None:
     with pytest.raises(ValueError, match=r".") as refusal:
         parse(condition)
     assert said in str(refusal.value)
@@ -248,79 +240,7 @@ def test_what_is_no_condition_is_refused_with_the_reason(condition: str, said: s
 
 def test_it_is_known_which_facts_a_condition_looks_at() -> None:
     condition = parse("len([body].x) > [STATUS]")
-    assert [condition.about(fact) for fact in ("BODY", "STATUS", "IP")] == [True, True, False]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "fits", "fits_not"),
-    [
-        ("*", ["", "x", "a\nb"], []),
-        ("living*_*3", ["livingroom_123"], ["livingroom123", "xlivingroom_123"]),
-        ("*vin*om*2*", ["livingroom_123"], ["livingroom_13"]),
-        ("a?c", ["abc", "a.c"], ["ac", "abbc"]),
-        ("[a-c]x", ["ax", "cx"], ["dx", "-x"]),
-        ("[^a-c]x", ["dx", "^x"], ["ax"]),
-        ("[-a]x", ["-x", "ax"], ["bx"]),
-        ("[[&&]x", ["[x", "&x"], ["]x"]),
-        ("\\*x", ["*x"], ["ax"]),
-        ("[\\]]x", ["]x"], ["\\x"]),
-        ("http://*/x", ["http://a/b/x", "http:abx"], ["http://a/b/y"]),
-        ("a.c", ["a.c"], ["abc"]),
-    ],
-)
-def test_patterns_fit_whole_texts(pattern: str, fits: list[str], fits_not: list[str]) -> None:
-    whether = glob(pattern)
-    assert [text for text in fits if not whether(text)] == []
-    assert [text for text in fits_not if whether(text)] == []
-
-
-def test_no_pattern_takes_long() -> None:
-    assert not glob("*a" * 12 + "*b")("a" * 50_000)
-
-
-@given(st.lists(st.sampled_from("ab*?"), max_size=8).map("".join), st.text("ab", max_size=8))
-def test_patterns_fit_what_their_definition_says(pattern: str, text: str) -> None:
-    def fits(pattern: str, text: str) -> bool:
-        if not pattern:
-            return not text
-        if pattern[0] == "*":
-            return any(fits(pattern[1:], text[at:]) for at in range(len(text) + 1))
-        return bool(text) and pattern[0] in ("?", text[0]) and fits(pattern[1:], text[1:])
-
-    assert glob(pattern)(text) == fits(pattern, text)
-
-
-@given(st.integers(), st.sampled_from([str, hex, oct, bin]), st.sampled_from([str, hex, oct, bin]))
-def test_whole_numbers_are_equal_however_they_are_written(value: int, one: Any, other: Any) -> None:
-    assert same(one(value), other(value))
-    assert not same(one(value), other(value + 1))
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_number_is_read_as_it_is(value: float) -> None:
-    assert number(str(value)) == value
-
-
-@pytest.mark.parametrize(
-    ("text", "milliseconds"),
-    [
-        ("500ms", 500),
-        ("1h30m", 5_400_000),
-        ("1.5s", 1_500),
-        (".5s", 500),
-        ("-2m", -120_000),
-        ("+1us", 0.001),
-        ("1µs", 0.001),
-    ],
-)
-def test_durations_are_read_in_milliseconds(text: str, milliseconds: float) -> None:
-    assert duration(text) == pytest.approx(milliseconds)
-
-
-@pytest.mark.parametrize("text", ["", "-", "1", "1d", "h", "1h 30m", "1,5s", "٣s"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="expected a duration such as 500ms, 10s or 1h30m"):
-        duration(text)
+    assert [condition.looks_at(fact) for fact in ("BODY", "STATUS", "IP")] == [True, True, False]
 
 
 @given(st.text(string.printable, max_size=30))
@@ -329,18 +249,11 @@ def test_any_text_is_a_condition_or_refused(text: str) -> None:
         condition = parse(text)
     except ValueError:
         return
-    condition.judge(Facts(body=b'{"a": [1]}'))
+    condition.evaluate(Facts(body=b'{"a": [1]}'))
 
 
-@given(st.text(max_size=12))
-def test_any_text_is_a_number_or_none(text: str) -> None:
-    whole = integer(text)
-    assert whole is None or number(text) == whole
-
-
-def test_what_is_too_long_is_no_number_and_so_judged_at_once() -> None:
-    assert number("9" * NUMBER_CHARACTERS) == int("9" * NUMBER_CHARACTERS)
-    assert number("9" * (NUMBER_CHARACTERS + 1)) is None
-    assert number("1s" * NUMBER_CHARACTERS) is None
-    for body in ("9" * BODY_BYTES, "9" * (BODY_BYTES - 1) + "x", "1h" * (BODY_BYTES // 2)):
-        assert not parse("[BODY] > 5").judge(facts(body)).holds
+@pytest.mark.parametrize(
+    "body", ["9" * BODY_BYTES, "9" * (BODY_BYTES - 1) + "x", "1h" * (BODY_BYTES // 2)], ids=len
+)
+def test_a_long_body_is_not_a_number_and_so_judged_at_once(body: str) -> None:
+    assert not parse("[BODY] > 5").evaluate(facts(body)).holds

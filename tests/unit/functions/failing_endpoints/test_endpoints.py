@@ -84,7 +84,7 @@ def test_a_list_as_people_have_it_is_taken() -> None:
         "tls",
         "https",
     ]
-    assert [str(each.place) for each in KNOWN.values()] == [
+    assert [str(each.target) for each in KNOWN.values()] == [
         *("twin.sh:443", "example.org:443", "8.8.8.8:53", "example.org:443"),
         *(
             "127.0.0.1:6379",
@@ -100,21 +100,21 @@ def test_what_of_it_cannot_be_used_is_named() -> None:
     assert sorted(reasons) == [0, 9, 10, 11, 12, 13]
     assert reasons[0] == "the list: alerting, metrics has no effect here: only the list counts"
     assert (
-        "'icmp://example.org' cannot be probed: that is for http, https, tcp, tls, starttls, dns only"
+        "'icmp://example.org' cannot be probed: only http, https, tcp, tls, starttls, dns can"
         in reasons[9]
     )
     assert "there is no [DOMAIN_EXPIRATION] here" in reasons[10]
     assert "unknown: ssh (known: name, url, conditions, group" in reasons[11]
     assert reasons[12] == "entry 12 of the list repeats entry 1: core/front-end"
-    assert "url: no environment variable is known here; secrets go into headers" in reasons[13]
-    assert "headers: X-Key: no environment variable is known here, but a secret" in reasons[13]
+    assert "url: environment variables are not known here; secrets go into headers" in reasons[13]
+    assert "headers: X-Key: environment variables are not known here; write a secret" in reasons[13]
 
 
 def test_what_of_it_has_no_effect_is_known() -> None:
     ignored = {name: endpoint.ignored for name, endpoint in KNOWN.items() if endpoint.ignored}
     assert ignored == {
-        "core/front-end": ("interval", "alerts"),
-        "core/back-end": ("interval", "ui", "client.ignore-redirect"),
+        "core/front-end": ["interval", "alerts"],
+        "core/back-end": ["interval", "ui", "client.ignore-redirect"],
     }
 
 
@@ -123,7 +123,9 @@ def test_what_it_says_is_understood() -> None:
         60,
         True,
     )
-    assert KNOWN["filter-users-by-gender"].secrets == ("/fleet/failing_endpoints/secrets/users",)
+    assert KNOWN["filter-users-by-gender"].secret_names == [
+        "/fleet/failing_endpoints/secrets/users"
+    ]
     assert (KNOWN["redis"].severity, KNOWN["redis"].private) == ("critical", True)
     assert (KNOWN["bücher"].enabled, KNOWN["bücher"].path) == (False, "/regal/gr%C3%B6%C3%9Fe")
     assert (KNOWN["core/front-end"].severity, KNOWN["core/front-end"].client.seconds) == (
@@ -147,26 +149,26 @@ def test_what_it_says_is_understood() -> None:
         ({"url": "example.org"}, "'example.org' cannot be probed"),
         (
             {"url": "udp://example.org:53"},
-            "cannot be probed: that is for http, https, tcp, tls, starttls, dns only",
+            "cannot be probed: only http, https, tcp, tls, starttls, dns can",
         ),
         ({"url": "https://user:pw@example.org/"}, "the URL holds credentials"),
-        ({"url": "https://exa mple.org/"}, "is no URL"),
+        ({"url": "https://exa mple.org/"}, "is not a URL"),
         ({"url": "https://example.org:99999/"}, "Port out of range"),
         (
             {"url": "https://0x7f.1/"},
             "'0x7f.1' is not a host name or an IP address in its usual form",
         ),
         ({"url": "https://[::1/"}, "Invalid IPv6 URL"),
-        ({"url": "tcp://example.org"}, "names no port"),
+        ({"url": "tcp://example.org"}, "has no port"),
         ({"url": "https:///health"}, "'' is not a host name"),
         ({"conditions": []}, "at least one is needed, such as [STATUS] == 200"),
         ({"conditions": "[STATUS] == 200"}, "conditions"),
         ({"conditions": ["[STATUS]==200", "[X_Y] == 1", "[AB] == 1"]}, "there is no [AB] here"),
-        ({"method": "GET /"}, "method: 'GET /' is none"),
+        ({"method": "GET /"}, "method: 'GET /' is not an HTTP method"),
         ({"headers": {"A B": "x"}}, "'A B' must be a header's name"),
         ({"headers": {"A": "x\r\nB: y"}}, "and its value printable ASCII"),
-        ({"headers": {"A": "${KEY}"}}, "no environment variable is known here"),
-        ({"body": "${KEY}"}, "body: no environment variable is known here"),
+        ({"headers": {"A": "${KEY}"}}, "environment variables are not known here"),
+        ({"body": "${KEY}"}, "body: environment variables are not known here"),
         (
             {"body": "[RANDOM_STRING_8]"},
             "[RANDOM_STRING_8] is not known here, only [ENDPOINT_NAME]",
@@ -176,7 +178,7 @@ def test_what_it_says_is_understood() -> None:
         ({"client": {"oauth2": {}}}, "unknown: oauth2 (known: timeout, insecure, ignore-redirect"),
         (
             {"dns": {"query-name": "example.org", "query-type": "XYZ"}},
-            "nobody can be asked for 'XYZ' of 'example.org'",
+            "no name server can be asked for 'XYZ' of 'example.org'",
         ),
         ({"dns": {"query-type": "A"}}, "required field missing"),
         ({"severity": "fatal"}, "severity: fatal is none of ['critical', 'warning', 'info']"),
@@ -203,7 +205,7 @@ def test_every_fault_is_named_at_once() -> None:
 
 
 def test_a_url_is_shown_without_what_may_be_secret_in_it() -> None:
-    assert entry(url="https://example.org/a?token=hunter2#x").shown == "https://example.org/a"
+    assert entry(url="https://example.org/a?token=hunter2#x").shown_url == "https://example.org/a"
 
 
 @pytest.mark.parametrize(

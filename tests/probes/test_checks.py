@@ -9,14 +9,14 @@ from tests.probes import servers
 
 from fleet import aws
 from fleet.settings import structure
-from fleet_endpoints import trials as module
-from fleet_endpoints.conditions import Facts
+from fleet_endpoints import checks as module
+from fleet_endpoints.checks import GOT_CHARACTERS, Check, Pacing, check_all
 from fleet_endpoints.endpoints import Endpoint
-from fleet_endpoints.probe import BODY_BYTES, Outcome, probe
-from fleet_endpoints.trials import GOT_CHARACTERS, Rules, Trial, trials
+from fleet_endpoints.facts import Facts
+from fleet_endpoints.probe import BODY_BYTES, ProbeResult, probe
 
 SECRET = "/fleet/failing_endpoints/secrets/api"
-AT_ONCE = Rules(concurrency=8, retries=1, retry_seconds=0)
+AT_ONCE = Pacing(concurrency=8, retries=1, retry_seconds=0)
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +36,21 @@ def soon(seconds: float = 10) -> float:
 
 def test_what_fails_once_is_flaky_and_what_fails_always_fails(web: str) -> None:
     endpoints = [endpoint(f"{web}/{path}", path) for path in ("health", "flaky/1", "status/500")]
-    healthy, flaky, failing = trials(endpoints, AT_ONCE, soon())
-    assert (healthy.attempts, healthy.verdict, healthy.flaky) == (1, None, False)
-    assert (flaky.attempts, flaky.verdict, flaky.flaky) == (2, None, True)
-    assert (failing.attempts, failing.verdict is not None, failing.flaky) == (2, True, False)
+    healthy, flaky, failing = check_all(endpoints, AT_ONCE, soon())
+    assert (healthy.attempts, healthy.failure, healthy.flaky) == (1, None, False)
+    assert (flaky.attempts, flaky.failure, flaky.flaky) == (2, None, True)
+    assert (failing.attempts, failing.failure is not None, failing.flaky) == (2, True, False)
 
 
 def test_without_retries_every_endpoint_is_probed_once(web: str) -> None:
-    (trial,) = trials([endpoint(f"{web}/flaky/2")], Rules(retries=0), soon())
-    assert (trial.attempts, trial.flaky, trial.verdict is None) == (1, False, False)
+    (check,) = check_all([endpoint(f"{web}/flaky/2")], Pacing(retries=0), soon())
+    assert (check.attempts, check.flaky, check.failure is None) == (1, False, False)
 
 
 def test_endpoints_wait_for_each_other_only_where_there_are_too_many(web: str) -> None:
     endpoints = [endpoint(f"{web}/slow", str(number)) for number in range(8)]
     began = time.monotonic()
-    assert [trial.verdict for trial in trials(endpoints, AT_ONCE, soon())] == [None] * 8
+    assert [check.failure for check in check_all(endpoints, AT_ONCE, soon())] == [None] * 8
     assert time.monotonic() - began < 4 * 0.15
 
 
@@ -59,25 +59,25 @@ def test_what_there_is_no_time_for_is_late_and_what_failed_before_stays_so(web: 
         endpoint(f"{web}/{path}", path, client={"timeout": "300ms"})
         for path in ("hang", "slow", "health")
     ]
-    one_by_one = Rules(concurrency=1, retries=1, retry_seconds=0)
-    hung, slow, late = trials(endpoints, one_by_one, soon(0.7))
-    assert (hung.attempts, hung.late, hung.verdict and hung.verdict.got) == (
+    one_by_one = Pacing(concurrency=1, retries=1, retry_seconds=0)
+    hung, slow, late = check_all(endpoints, one_by_one, soon(0.7))
+    assert (hung.attempts, hung.late, hung.failure and hung.failure.got) == (
         1,
         False,
         "no answer in time",
     )
-    assert (slow.attempts, slow.late, slow.verdict) == (1, False, None)
-    assert late == Trial(endpoints[2])
+    assert (slow.attempts, slow.late, slow.failure) == (1, False, None)
+    assert late == Check(endpoints[2])
     assert late.late
 
 
 def test_there_may_be_nothing_to_probe() -> None:
-    assert trials([], AT_ONCE, soon()) == []
+    assert check_all([], AT_ONCE, soon()) == []
 
 
 def test_a_deadline_that_has_passed_leaves_all_late(web: str) -> None:
-    (trial,) = trials([endpoint(web)], AT_ONCE, soon(-1))
-    assert trial.late
+    (check,) = check_all([endpoint(web)], AT_ONCE, soon(-1))
+    assert check.late
 
 
 @pytest.mark.usefixtures("moto")
@@ -89,35 +89,35 @@ def test_a_secret_is_sent_and_fetched_anew_when_it_is_refused(web: str) -> None:
         headers={"Authorization": f"Bearer ${{{SECRET}}}"},
         conditions=["[STATUS] == 200", "[BODY] == x"],
     )
-    (refused,) = trials([guarded], Rules(retries=0), soon())
-    assert refused.verdict
-    assert "[STATUS] is 401" in refused.verdict.got
-    assert "[secret]" in refused.verdict.got, "the server repeats it, so this test is one"
-    assert "old-secret-value" not in refused.verdict.got
+    (refused,) = check_all([guarded], Pacing(retries=0), soon())
+    assert refused.failure
+    assert "[STATUS] is 401" in refused.failure.got
+    assert "[secret]" in refused.failure.got, "the server repeats it, so this test is one"
+    assert "old-secret-value" not in refused.failure.got
     ssm.put_parameter(Name=SECRET, Value="new-secret-value", Type="SecureString", Overwrite=True)
-    (accepted,) = trials([guarded], Rules(retries=0), soon())
-    assert accepted.outcome
-    assert accepted.outcome.facts.status == 200
+    (accepted,) = check_all([guarded], Pacing(retries=0), soon())
+    assert accepted.result
+    assert accepted.result.facts.status == 200
 
 
 @pytest.mark.usefixtures("moto")
 def test_a_secret_that_is_not_there_is_the_endpoints_trouble_alone(web: str) -> None:
     guarded = endpoint(web, headers={"Authorization": f"Bearer ${{{SECRET}}}"})
-    missing, healthy = trials([guarded, endpoint(web, "other")], AT_ONCE, soon())
-    assert missing.verdict
-    assert (missing.verdict.phase, missing.outcome) == ("preparation", None)
-    assert "ParameterNotFound" in missing.verdict.got
-    assert healthy.verdict is None
+    missing, healthy = check_all([guarded, endpoint(web, "other")], AT_ONCE, soon())
+    assert missing.failure
+    assert (missing.failure.phase, missing.result) == ("preparation", None)
+    assert "ParameterNotFound" in missing.failure.got
+    assert healthy.failure is None
 
 
 @pytest.mark.usefixtures("moto")
 def test_a_secret_that_no_header_can_carry_is_named_and_not_shown(web: str) -> None:
     aws.client("ssm").put_parameter(Name=SECRET, Value="key\u00fcber-hunter2", Type="SecureString")
-    (trial,) = trials(
-        [endpoint(web, headers={"X-Key": f"${{{SECRET}}}"})], Rules(retries=0), soon()
+    (check,) = check_all(
+        [endpoint(web, headers={"X-Key": f"${{{SECRET}}}"})], Pacing(retries=0), soon()
     )
-    assert trial.verdict
-    assert trial.verdict.got == "the secret in the header X-Key is no printable ASCII text"
+    assert check.failure
+    assert check.failure.got == "the secret in the header X-Key is not printable ASCII"
 
 
 def test_one_odd_endpoint_does_not_hide_the_others(
@@ -129,18 +129,18 @@ def test_one_odd_endpoint_does_not_hide_the_others(
         return probe(asked, *arguments)
 
     monkeypatch.setattr(module, "probe", odd)
-    strange, healthy = trials([endpoint(web, "odd"), endpoint(web)], AT_ONCE, soon())
-    assert strange.verdict
-    assert strange.verdict.got == "RuntimeError: nobody thought of this"
-    assert healthy.verdict is None
+    strange, healthy = check_all([endpoint(web, "odd"), endpoint(web)], AT_ONCE, soon())
+    assert strange.failure
+    assert strange.failure.got == "RuntimeError: nobody thought of this"
+    assert healthy.failure is None
 
 
 def test_an_answer_that_nests_deeply_does_not_hide_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def nested(asked: Endpoint, *_: Any) -> Outcome:
+    def nested(asked: Endpoint, *_: Any) -> ProbeResult:
         levels = int(asked.name)
-        return Outcome(Facts(body=b'{"a": ' + b"[" * levels + b"]" * levels + b"}"))
+        return ProbeResult(Facts(body=b'{"a": ' + b"[" * levels + b"]" * levels + b"}"))
 
     monkeypatch.setattr(module, "probe", nested)
     for a in ("[BODY].a", "len([BODY].a)"):
@@ -148,22 +148,24 @@ def test_an_answer_that_nests_deeply_does_not_hide_the_others(
             endpoint("http://a.test", str(levels), conditions=[f"{a} == x"])
             for levels in (0, 300, 500, 900)
         ]
-        shallow, *deep = (each.verdict for each in trials(endpoints, Rules(retries=0), soon()))
+        shallow, *deep = (each.failure for each in check_all(endpoints, Pacing(retries=0), soon()))
         assert shallow
         assert shallow.phase == "condition"
-        assert [verdict and verdict.phase for verdict in deep] == ["condition"] * 3
+        assert [failure and failure.phase for failure in deep] == ["condition"] * 3
         assert deep[2]
         assert deep[2].got == f"{a} is nested too deeply to be compared"
 
 
 def test_what_was_answered_is_not_kept_until_the_run_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        module, "probe", lambda *_: Outcome(Facts(status=200, body=b"y" * BODY_BYTES))
+        module, "probe", lambda *_: ProbeResult(Facts(status=200, body=b"y" * BODY_BYTES))
     )
     entries = [endpoint("http://a.test", conditions=[f"[BODY] {sign} x"]) for sign in ("==", "!=")]
-    for trial, failed in zip(trials(entries, Rules(retries=0), soon()), (True, False), strict=True):
-        assert trial.outcome
-        assert trial.outcome.facts == Facts(status=200)
-        assert "text" not in vars(trial.outcome.facts)
-        assert (trial.verdict is not None) is failed
-        assert not trial.verdict or len(trial.verdict.got) == GOT_CHARACTERS
+    for check, failed in zip(
+        check_all(entries, Pacing(retries=0), soon()), (True, False), strict=True
+    ):
+        assert check.result
+        assert check.result.facts == Facts(status=200)
+        assert "text" not in vars(check.result.facts)
+        assert (check.failure is not None) is failed
+        assert not check.failure or len(check.failure.got) == GOT_CHARACTERS
