@@ -77,6 +77,10 @@ deploy: build ## Deploy to AWS with your credentials: [CONFIG=dev|prod]
 new: dev-environment ## Add a job: JOB=name TRIGGER=schedule|queue
 	@$(DEV)/python -m tools.develop.new_job "$(JOB)" $(if $(TRIGGER),--trigger "$(TRIGGER)")
 
+.PHONY: retire
+retire: dev-environment ## Remove a job, and every trace of it: JOB=name [YES=1]
+	@$(DEV)/python -m tools.develop.retire_job "$(JOB)" $(if $(YES),--yes)
+
 .PHONY: docs
 docs: dev-environment ## Generate the parts of the documentation that come from the template
 	@$(DEV)/python -m tools.develop.docs

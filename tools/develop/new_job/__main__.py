@@ -1,136 +1,114 @@
 """The command behind `make new`."""
 
 import argparse
-import re
 import sys
 from pathlib import Path
 from string import Template
 
-from tools.develop import docs
+from tools.develop import blocks, docs, job_files
 from tools.manifest import ROOT, logical_id
 
 PIECES = Path(__file__).parent / "pieces"
 BELONGS = """A job belongs here when all of this is true of it:
-  - it is glue between systems, or a look at one; it is not a part of any application
+  - it is glue between systems, or a look at one; it is not part of an application
   - it needs no store of its own: a scheduled job forgets, a queue job is idempotent by something in its event
   - it is short (five minutes at most) and runs no more often than each minute
   - it answers no HTTP request and needs no VPC
 """
+# What each piece becomes, by its name in the folder of the trigger.
+FILES = {
+    "app.py": "functions/{job}/app.py",
+    "event.json": "tests/events/{job}.json",
+    "test.py": "tests/unit/functions/test_{job}.py",
+    "scenario.py": "tools/local/scenarios/{job}.py",
+}
+NEXT = """
+Next, make it do something:
+  functions/{job}/app.py                what it reads, and what it decides
+  tests/unit/functions/test_{job}.py    a test for each decision
+  tools/local/scenarios/{job}.py        what it should find in the local fleet
+  template.yaml, "{job}"                its schedule or its rule, its settings, and the rights that it needs
+  docs/operations.md, "## {job}"        what people should do when it reports something
+Then run `make docs`, `make test ARGS="tests/unit tests/fleet"`, `make lint` and `make demo`.
+To undo all of this, run `make retire JOB={job}`.
+"""
 
 
-def fitting(job: str) -> str:
-    """Return the job's name if it can be one; an error of argparse otherwise."""
-    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)+", job):
-        raise argparse.ArgumentTypeError(
-            f"{job!r} is no name: say what it is for in snake_case, as in stale_images"
-        )
-    if banned := {"utils", "helpers", "common", "manager"} & set(job.split("_")):
-        raise argparse.ArgumentTypeError(
-            f"{job!r} says nothing with {', '.join(banned)}: say what it is for"
-        )
-    if len(job) > 40:
-        raise argparse.ArgumentTypeError(
-            f"{job!r} is longer than 40 characters, too long for a function's name"
-        )
-    return job
-
-
-def pieces(job: str, trigger: str) -> dict[Path, str]:
-    """Return the files of a new job, filled in, by their paths."""
+def new_files(job: str, trigger: str) -> dict[Path, str]:
+    """Return the text of each file that the new job adds or changes, by its path."""
     words = job.replace("_", " ")
     names = {
         "job": job,
         "logical_id": logical_id(job),
         "title": words.title(),
-        "summary": f"{'Report' if trigger == 'schedule' else 'Attend to'} {words}.",
-    }
-    paths = {
-        "app.py": ROOT / "functions" / job / "app.py",
-        "event.json": ROOT / "tests" / "events" / f"{job}.json",
-        "test.py": ROOT / "tests" / "unit" / "functions" / f"test_{job}.py",
-        "scenario.py": ROOT / "tools" / "local" / "scenarios" / f"{job}.py",
+        "summary": f"Report {words}." if trigger == "schedule" else f"Handle {words}.",
     }
     files = {
-        path: _filled(PIECES / trigger / f"{piece}.txt", names) for piece, path in paths.items()
+        ROOT / path.format(job=job): _filled(PIECES / trigger / f"{piece}.txt", names)
+        for piece, path in FILES.items()
     }
-    runbook = ROOT / "docs" / "operations.md"
-    files[runbook] = runbook.read_text() + _filled(PIECES / "runbook.md.txt", names)
-    template = ROOT / "template.yaml"
+    runbook = job_files.RUNBOOK.read_text()
+    files[job_files.RUNBOOK] = runbook + _filled(PIECES / "runbook.md.txt", names)
     resources = _filled(PIECES / trigger / "resources.yaml.txt", names)
-    files[template] = declared(template.read_text(), job, trigger, resources)
+    files[job_files.TEMPLATE] = declared(job_files.TEMPLATE.read_text(), job, resources)
     return files
 
 
-def declared(template: str, job: str, trigger: str, resources: str) -> str:
-    """Return the template's text with the job's resources, and with its name where the fleet lists its jobs."""
-    names = re.compile(r"^  (\w+):$", re.MULTILINE)
-    if taken := set(names.findall(template)) & set(names.findall(resources)):
-        raise SystemExit(
-            f"template.yaml has {', '.join(sorted(taken))} already: choose another name than {job}"
-        )
-    if trigger == "schedule":
-        for role in ("SchedulerRole", "ConsoleRole"):
-            invoked = rf"{role}:\n(?:.*\n)*?\s+Action: lambda:InvokeFunction\n\s+Resource:\n"
-            template = _after(template, invoked, f"!GetAtt {logical_id(job)}.Arn")
-        return template.replace(
-            "  # ---------------------------------------------------------------- queue jobs\n",
-            f"{resources}  # {'-' * 64} queue jobs\n",
-        )
-    sources = r"Sid: RulesThatCouldNotDeliver\n(?:.*\n)*?\s+aws:SourceArn:\n"
-    template = _after(template, sources, f"!GetAtt {logical_id(job)}OnRequest.Arn")
-    queue = f"{logical_id(job)}Queue"
-    operators = (
-        r"Action: \[sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:SendMessage\]\n\s+Resource:\n"
-    )
-    template = _after(template, operators, f"!GetAtt {queue}.Arn")
-    output = f"  {queue}:\n    Description: Queue of {job}\n    Value: !Ref {queue}\n"
-    return template.replace("\nOutputs:\n", f"\n{resources}Outputs:\n") + output
-
-
-def _after(template: str, pattern: str, item: str) -> str:
-    """Put a list item after the line that `pattern` ends with, indented as the item that stands there."""
-    match = re.search(rf"(?:{pattern})( +)- ", template)
-    if not match:
-        raise SystemExit(f"template.yaml no longer has the list that {item} belongs to")
-    return f"{template[: match.start(1)]}{match[1]}- {item}\n{template[match.start(1) :]}"
+def declared(template: str, job: str, resources: str) -> str:
+    """Return the template's text with the job's resources. Ends the program if a name is taken."""
+    taken = set(blocks.NAME.findall(template)) & set(blocks.NAME.findall(resources))
+    if taken:
+        names = ", ".join(sorted(taken))
+        raise SystemExit(f"template.yaml already has {names}: choose another name than {job}")
+    return blocks.add(blocks.split(template), job, resources).text
 
 
 def _filled(piece: Path, names: dict[str, str]) -> str:
     return Template(piece.read_text()).substitute(names)
 
 
+def _agreed(job: str) -> bool:
+    """Ask whether the job belongs here; without a terminal, it does."""
+    print(BELONGS)
+    if not sys.stdin.isatty():
+        return True
+    answer = input(f"Is all of this true of {job}? [y/N] ")
+    return answer.strip().lower() in ("y", "yes")
+
+
 def main() -> int:
+    """Write the job's files, and print which, and what to do next."""
     parser = argparse.ArgumentParser(
         prog="make new",
         description=BELONGS,
         epilog="make new JOB=stale_images TRIGGER=schedule",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("job", type=fitting, help="what it is for, in snake_case")
-    parser.add_argument(
-        "--trigger", choices=["schedule", "queue"], default="schedule", help="default: schedule"
-    )
+    parser.add_argument("job", help="what it is for, in snake_case")
+    triggers = ["schedule", "queue"]
+    parser.add_argument("--trigger", choices=triggers, default="schedule", help="default: schedule")
     options = parser.parse_args()
-    if (ROOT / "functions" / options.job).exists():
-        parser.error(f"there is a job {options.job} already")
-    files = pieces(options.job, options.trigger)
-    print(BELONGS)
-    if sys.stdin.isatty() and input(f"Is it so for {options.job}? [y/N] ").strip().lower() not in {
-        "y",
-        "yes",
-    }:
-        print("nothing was written")
+    if fault := job_files.fault(options.job):
+        parser.error(fault)
+    if options.job in job_files.jobs():
+        parser.error(f"there is already a job {options.job}")
+    files = new_files(options.job, options.trigger)
+    if not _agreed(options.job):
+        print("Nothing was written.")
         return 1
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        print(f"wrote {path.relative_to(ROOT)}")
+        _write(path, text)
     for path, text in docs.renewed().items():
-        path.write_text(text)
-    print(
-        "wrote README.md\nnow decide: its file, its test, its scenario, its role, its runbook entry; then `make test`"
-    )
+        _write(path, text)
+    print(NEXT.format(job=options.job))
     return 0
+
+
+def _write(path: Path, text: str) -> None:
+    verb = "changed" if path.exists() else "wrote"
+    path.write_text(text)
+    print(f"{verb} {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
