@@ -10,9 +10,10 @@ from typing import Any
 
 import botocore.session
 import pytest
+from aws_lambda_powertools import Metrics
 from hypothesis import settings
 from moto import mock_aws
-from tests.unit.shared.ledger.tables import make_table
+from tests.ledger_table import make_table
 from tools.sandbox import ACCOUNT, ISOLATED, REGION
 from xdist.scheduler import LoadScopeScheduling
 
@@ -67,7 +68,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
-    # xdist's own groups (--dist loadgroup) do nothing with pytest 9.2: https://github.com/pytest-dev/pytest-xdist/issues/1386
+    # xdist's own groups (--dist loadgroup) do nothing with pytest 9.2:
+    # https://github.com/pytest-dev/pytest-xdist/issues/1386
     return Scheduling(config, log)
 
 
@@ -109,6 +111,8 @@ def _nobodys_account(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     for name, value in (ISOLATED | {"STAGE": "test"}).items():
         monkeypatch.setenv(name, value)
+    for kept in (Metrics._metrics, Metrics._dimensions, Metrics._metadata):
+        kept.clear()
     aws.client.cache_clear()  # type: ignore[attr-defined] # boto3's stubs stand in for the cached function
     aws._parameters.cache_clear()
     secrets._fetched.clear()
@@ -166,7 +170,9 @@ def ledger(moto: None, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def batch(*bodies: str, attempts: int | list[int] = 1, queue: str = "jobs") -> Event:
-    """Return the event by which Lambda hands over messages m0, m1, ... with these bodies, as a job's queue has them."""
+    """Return the event by which Lambda hands over messages m0, m1, ... with these bodies, as a
+    job's queue has them.
+    """
     receipts = attempts if isinstance(attempts, list) else [attempts] * len(bodies)
     return {
         "Records": [

@@ -1,7 +1,8 @@
 """Make the virtual environments of this clone: `python3 tools/environment.py NAME...`.
 
-Each comes from `requirements/NAME.txt` into `.venv/NAME`. One that is complete and up to date is left alone; one whose
-requirements or Python changed, or that an interrupt left half made, is made anew. Standard library only: it runs first.
+Each comes from `requirements/NAME.txt` into `.venv/NAME`. One that is complete and up to date is
+left alone; one whose requirements or Python changed, or that an interrupt left half made, is made
+anew. Standard library only: it runs first.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def python(name: str) -> Path:
 
 
 def fingerprint(requirements: Path) -> str:
-    """Return what the environment depends on: the pinned requirements and the Python that made it."""
+    """Return what the environment depends on: the pinned requirements, and this Python."""
     return hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
 
 
@@ -92,11 +93,13 @@ def main() -> None:
             ".".join(map(str, version[:2])) for version in (OLDEST_PYTHON, sys.version_info)
         )
         raise SystemExit(
-            f"Python {wanted} or newer is needed and this is {found}: make PYTHON=/path/to/python3.13 ..."
+            f"Python {wanted} or newer is needed and this is {found}: "
+            "make PYTHON=/path/to/python3.13 ..."
         )
     if importlib.util.find_spec("ensurepip") is None:
         raise SystemExit(
-            "this Python cannot make virtual environments: install its venv package (apt: python3-venv)"
+            "this Python cannot make virtual environments: "
+            "install its venv package (apt: python3-venv)"
         )
     if len(sys.argv) < 2:
         raise SystemExit(__doc__)

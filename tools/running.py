@@ -1,6 +1,8 @@
-"""Which fleets run in this clone: `build/fleets/PID.json`, and the directory `build/fleets/PID` for what is temporary.
+"""Which fleets run in this clone: `build/fleets/PID.json`, and the directory `build/fleets/PID` for
+what is temporary.
 
-A fleet holds a lock on its directory for as long as it lives, so what a killed one left can be told and removed.
+A fleet holds a lock on its directory for as long as it lives, so what a killed one left can be told
+and removed.
 """
 
 import fcntl
@@ -60,7 +62,9 @@ def locked(path: Path, shared: bool = False) -> Iterator[None]:
 
 @contextmanager
 def state() -> Iterator[Path]:
-    """Yield this process's directory for temporary state, removed at the end, as is what killed fleets left."""
+    """Yield this process's directory for temporary state, removed at the end, as is what killed
+    fleets left.
+    """
     mine = FLEETS / str(os.getpid())
     with locked(FLEETS / "lock"):
         _sweep()

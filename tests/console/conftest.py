@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from functions.console.app import create_app
 from moto import mock_aws
-from tests.unit.shared.ledger.tables import make_table
+from tests.ledger_table import make_table
 from tools.sandbox import ACCOUNT, REGION
 
 from fleet import aws

@@ -1,4 +1,6 @@
-"""Every job of the template as a handler with its environment, so that a new job is tested like the others."""
+"""Every job of the template as a handler with its environment, so that a new job is tested like the
+others.
+"""
 
 import json
 from collections.abc import Callable
@@ -13,7 +15,8 @@ from tools.manifest import ROOT, snake_case
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A function of the template that events start: a queue's, a schedule's or both, whose queue has parts of runs.
+    """A function of the template that events start: a queue's, a schedule's or both, whose queue
+    has parts of runs.
 
     Its environment is what the template has, as far as that is text.
     """

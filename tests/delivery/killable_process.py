@@ -1,7 +1,8 @@
 """A process that handles one message, and gets a signal at a chosen moment.
 
-`python -m tests.delivery.killable_process` is a process that has imported the jobs and has no threads; it forks a victim for each
-line of its input, and says on its output what became of it: a victim costs milliseconds.
+`python -m tests.delivery.killable_process` is a process that has imported the jobs and has no
+threads; it forks a victim for each line of its input, and says on its output what became of it: a
+victim costs milliseconds.
 """
 
 import json
@@ -47,7 +48,9 @@ JOBS = ("notify_pagerduty", "notify_slack", "notify_webhook", "start_pipeline", 
 
 
 def parts(job: str) -> tuple[tuple[Any, str], tuple[Any, str] | None]:
-    """Return the functions that have the job's effect and save its claim; CodePipeline keeps the claims on itself."""
+    """Return the functions that have the job's effect and save its claim; CodePipeline keeps the
+    claims on itself.
+    """
     match job:
         case "start_pipeline":
             return (aws.client("codepipeline"), "start_pipeline_execution"), None
@@ -72,7 +75,9 @@ def interrupt(
 
 
 def attempt(order: dict[str, Any]) -> Any:
-    """Handle the message; the order says with which environment, at what time, and what happens when."""
+    """Handle the message; the order says with which environment, at what time, and what happens
+    when.
+    """
     os.environ.update(order["environment"])
     setattr(deliveries, "time", SimpleNamespace(time=lambda: time.time() + order["later"]))  # noqa: B010 - mypy knows it as a module
     awaited = {order["moment"]}

@@ -40,7 +40,9 @@ class Refusal(ClientError):
 
 
 class Table:
-    """As much of DynamoDB as deliveries use; another expression fails. The unit tests hold it against moto."""
+    """As much of DynamoDB as deliveries use; another expression fails. The unit tests hold it
+    against moto.
+    """
 
     exceptions = SimpleNamespace(ConditionalCheckFailedException=Refusal)
 
@@ -86,7 +88,9 @@ class Table:
 
 @dataclass
 class Queue:
-    """The sink's queue, as SQS keeps one, and Lambda that polls it; the fifth failure goes to `parked`."""
+    """The sink's queue, as SQS keeps one, and Lambda that polls it; the fifth failure goes to
+    `parked`.
+    """
 
     clock: Clock
     sink: Sink

@@ -1,12 +1,16 @@
-"""What AWS does around an invocation that nobody waits for, on a clock that jumps; the emulator does little of it.
+"""What AWS does around an invocation that nobody waits for, on a clock that jumps; the emulator
+does little of it.
 
-- Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation": an error of the function
-  is tried again after one minute and after two; what is throttled waits for a second, and then longer, up to five
-  minutes, until the event is too old; an event may come several times without an error.
-- The same, "Capturing records of Lambda asynchronous invocations": what the destination gets in the end.
-- EventBridge User Guide, "Retry policy" and "Dead-letter queues", and EventBridge Scheduler User Guide, "Dead-letter
-  queue": a target that does not take an event is tried again, up to a number of attempts and an age; then the queue of
-  dead letters gets the event, with the error in its attributes. Delivery is at least once.
+- Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation": an
+  error of the function is tried again after one minute and after two; what is throttled waits for a
+  second, and then longer, up to five minutes, until the event is too old; an event may come several
+  times without an error.
+- The same, "Capturing records of Lambda asynchronous invocations": what the destination gets in the
+  end.
+- EventBridge User Guide, "Retry policy" and "Dead-letter queues", and EventBridge Scheduler User
+  Guide, "Dead-letter queue": a target that does not take an event is tried again, up to a number of
+  attempts and an age; then the queue of dead letters gets the event, with the error in its
+  attributes. Delivery is at least once.
 """
 
 import json
@@ -38,7 +42,9 @@ def dead_letter(url: str, body: str, **attributes: object) -> None:
 
 @dataclass
 class Invocations:
-    """Lambda's queue of events for one function; `retries` and `age` (seconds) are of its EventInvokeConfig."""
+    """Lambda's queue of events for one function; `retries` and `age` (seconds) are of its
+    EventInvokeConfig.
+    """
 
     job: str
     handler: Callable[[Any, Any], Any]
@@ -115,7 +121,9 @@ class Invocations:
 
 @dataclass
 class Deliveries:
-    """What EventBridge does for a rule's target, and Scheduler for a schedule's: `retries` and `age` are its policy."""
+    """What EventBridge does for a rule's target, and Scheduler for a schedule's: `retries` and
+    `age` are its policy.
+    """
 
     send: Callable[[str], object]
     retries: int

@@ -11,7 +11,7 @@ from functions.triage_alerts.app import handler as triage
 from tests.conftest import Context
 from tests.delivery.simulated_retries import Deliveries, Invocations, Throttled
 from tests.fleet.template import Properties, events, functions, real
-from tests.unit.shared.ledger.tables import make_table
+from tests.ledger_table import make_table
 from tools.manifest import snake_case
 from tools.sandbox import ACCOUNT, REGION
 
@@ -171,7 +171,8 @@ def test_the_same_occurrence_five_times_is_one_alert(
     alerts = triaged()
     assert [alert["status"] for alert in alerts] == ["opened"]
     figure(
-        f"{job}: one occurrence of its schedule, reported {len(queue.attempts)} times, is {len(alerts)} alert"
+        f"{job}: one occurrence of its schedule, "
+        f"reported {len(queue.attempts)} times, is {len(alerts)} alert"
     )
 
 

@@ -61,7 +61,9 @@ def give(
     dead_letters: Letters,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Give:
-    """Give the sink alerts, each a message; return the wait until the next attempt of each, or None when it is done."""
+    """Give the sink alerts, each a message; return the wait until the next attempt of each, or None
+    when it is done.
+    """
 
     def hand(*given: Alert, attempts: int = 1) -> list[float | None]:
         waits: dict[str, float] = {}

@@ -1,4 +1,6 @@
-"""Hostile JSON in each place of each job's event: every message is handled, or parked with a reason that says why."""
+"""Hostile JSON in each place of each job's event: every message is handled, or parked with a reason
+that says why.
+"""
 
 import io
 import json
@@ -10,7 +12,7 @@ import pytest
 from tests.conftest import Context
 from tests.delivery.jobs import Job, batch, jobs
 from tests.delivery.sinks import put, sinks
-from tests.unit.shared.ledger.tables import make_table
+from tests.ledger_table import make_table
 from tools.local import moto_codepipeline as codepipeline
 from tools.local.destinations import PAGERDUTY, SLACK, WEBHOOK, Destinations
 
@@ -65,7 +67,9 @@ def places(document: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def replaced(document: Any, path: Path, raw: str) -> str:
-    """Write a document with `raw` at the end of the path; for `TWICE`, with the key there written twice."""
+    """Write a document with `raw` at the end of the path; for `TWICE`, with the key there written
+    twice.
+    """
     if not path:
         return raw if raw != TWICE else json.dumps(document)
     key, rest = path[0], path[1:]
@@ -91,7 +95,9 @@ def _inside(inner: Any, meant: bool, rest: Path, raw: str) -> str:
 
 
 def mutations(document: Any, every: bool) -> Iterator[tuple[str, str]]:
-    """Yield texts of the document with something hostile in it, and what: all of it at each place, or some in turn."""
+    """Yield texts of the document with something hostile in it, and what: all of it at each place,
+    or some in turn.
+    """
     hostile = {**HOSTILE, TWICE: TWICE}
     in_turn = cycle(hostile.items())
     for path in places(document):
@@ -150,7 +156,9 @@ def test_a_hostile_message_is_handled_or_parked(
     monkeypatch: pytest.MonkeyPatch,
     figure: Callable[[str], None],
 ) -> None:
-    """At its last attempt, so that whatever happens to it is final; a reason that is no decision is a fault here."""
+    """At its last attempt, so that whatever happens to it is final; a reason that is no decision is
+    a fault here.
+    """
     given = {"LEDGER_TABLE": "ledger", "DEAD_LETTERS_URL": dead.url}
     lists = {
         name: f"/{job.name}"
@@ -170,7 +178,8 @@ def test_a_hostile_message_is_handled_or_parked(
         unsaid += [f"{what}: {each.error_type}: {each.reason}" for each in letters if odd(each)]
     assert not unsaid, "\n".join(each[:260] for each in unsaid)
     figure(
-        f"{job.name}: {len(hostile)} hostile messages, {len(hostile) - parked} handled, {parked} parked"
+        f"{job.name}: {len(hostile)} hostile messages, "
+        f"{len(hostile) - parked} handled, {parked} parked"
     )
 
 
@@ -183,7 +192,9 @@ def drained(dead: DeadLetters) -> list[Letter]:
 
 
 def odd(letter: Letter) -> bool:
-    """Whether the letter lacks a decision: an error that nobody foresaw is tried five times, and says little."""
+    """Whether the letter lacks a decision: an error that nobody foresaw is tried five times, and
+    says little.
+    """
     return letter.route is not Route.JOB or letter.error_type not in (
         "Gone",
         "Permanent",

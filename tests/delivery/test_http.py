@@ -187,7 +187,7 @@ def test_a_resolver_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 def secure(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Destinations]:
-    """Destinations with a certificate for hooks.example.com of an authority that the caller trusts."""
+    """Destinations with a certificate of an authority that the caller trusts."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))

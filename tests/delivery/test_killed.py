@@ -1,4 +1,6 @@
-"""Functions that are killed, or outlive their message's visibility, at each moment that matters: real processes."""
+"""Functions that are killed, or outlive their message's visibility, at each moment that matters:
+real processes.
+"""
 
 import json
 import os
@@ -17,8 +19,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from tests.delivery.killable_process import Moment
 from tests.delivery.sinks import environment, put, sinks
+from tests.ledger_table import make_table
 from tests.sample_alerts import alert, event
-from tests.unit.shared.ledger.tables import make_table
 from tools.local import moto_codepipeline as codepipeline
 from tools.local.destinations import (
     PAGERDUTY,
@@ -71,7 +73,9 @@ class Account:
         moment: str = "",
         way: signal.Signals | None = None,
     ) -> dict[str, Any]:
-        """Hand a message to a function of its own, which gets a signal at this moment; each is a time-out later."""
+        """Hand a message to a function of its own, which gets a signal at this moment; each is a
+        time-out later.
+        """
         self.now += VISIBILITY_SECONDS
         at = {
             "environment": subject.environment,
@@ -101,7 +105,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A job, messages for it, and what its destination accepted: for which message, and by which key."""
+    """A job, messages for it, and what its destination accepted: for which message, and by which
+    key.
+    """
 
     job: str
     environment: dict[str, str]
@@ -277,7 +283,7 @@ def test_a_killed_attempt_is_repeated_and_a_key_makes_its_effect_one(
 def test_an_attempt_that_outlives_its_visibility_and_overlaps_its_successor(
     name: str, running: Account, sqs_event: Any, at_length: bool, figure: Callable[[str], None]
 ) -> None:
-    """It goes on when its successor is done; if it then fails, the message may come a third time."""
+    """It goes on when its successor is done; if it fails then, the message may come once more."""
     job, repeats = subject(name, running), {}
     for moment in moments(name) if at_length else [Moment.BEFORE_EFFECT]:
         for number in (messages := running.messages(25 if at_length else 1)):
@@ -293,14 +299,18 @@ def test_an_attempt_that_outlives_its_visibility_and_overlaps_its_successor(
 
 
 def done(running: Account, job: Subject, body: str, sqs_event: Any) -> bool:
-    """Give the message until it is done, four times at most: on a busy machine, a call of AWS may time out."""
+    """Give the message until it is done, four times at most: on a busy machine, a call of AWS may
+    time out.
+    """
     return any(
         running.give(job, sqs_event(body, attempts=n)) == {"answer": DONE} for n in range(2, 6)
     )
 
 
 def repeated(name: str, job: Subject, messages: list[str]) -> int:
-    """Hold that each message has its effect, and only one where there is a key; count what was accepted again."""
+    """Hold that each message has its effect, and only one where there is a key; count what was
+    accepted again.
+    """
     accepted = [(message, key) for message, key in job.accepted() if message in messages]
     assert {message for message, _ in accepted} == set(messages)
     if name not in (SLACK, SLACK_WEBHOOK):

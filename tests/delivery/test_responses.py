@@ -1,8 +1,10 @@
-"""Whatever a handler is given, and whatever becomes of its calls, its answer is one that its trigger takes.
+"""Whatever a handler is given, and whatever becomes of its calls, its answer is one that its
+trigger takes.
 
-Lambda takes a batch for done when a partial batch response names no failure, and for failed as a whole when it names a
-message that was not in the batch, or none by an empty name (Lambda Developer Guide, "Handling errors for an SQS event
-source"): the first loses messages, the second repeats what was done.
+Lambda takes a batch for done when a partial batch response names no failure, and for failed as a
+whole when it names a message that was not in the batch, or none by an empty name (Lambda Developer
+Guide, "Handling errors for an SQS event source"): the first loses messages, the second repeats what
+was done.
 """
 
 import io
@@ -67,7 +69,9 @@ class Errors:
 
 
 def bodies(job: Job) -> st.SearchStrategy[str]:
-    """Return bodies of messages: texts, documents, and the job's own event with something else in it."""
+    """Return bodies of messages: texts, documents, and the job's own event with something else in
+    it.
+    """
     own = job.body
     changed = st.dictionaries(st.sampled_from([*own, "Records"]), DOCUMENTS, max_size=2).map(
         lambda change: own | change

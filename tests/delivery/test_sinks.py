@@ -1,4 +1,4 @@
-"""Thousands of alerts, some twice, to destinations that fail: each arrives once, and none is lost."""
+"""Thousands of alerts, some twice, to destinations that fail: each arrives exactly once."""
 
 import json
 from collections import Counter, defaultdict
@@ -71,7 +71,9 @@ def test_every_alert_has_one_effect_and_none_is_lost(
     at_length: bool,
     figure: Callable[[str], None],
 ) -> None:
-    """A fifth arrives twice, a tenth of the answers fails, and some functions die before they note an answer."""
+    """A fifth arrives twice, a tenth of the answers fails, and some functions die before they note
+    an answer.
+    """
     random, killed, count = Random(name), Counter[str](), LONG if at_length else SHORT
     sink = sink_for(name, destinations, monkeypatch)
     queue = Queue(clock, sink, random)
@@ -116,14 +118,17 @@ def test_every_alert_has_one_effect_and_none_is_lost(
     assert early == []
     failed = sum(not delivery.accepted for delivery in destinations.deliveries)
     figure(
-        f"{name}: {count} alerts, {count // 5} of them twice, {len(destinations.deliveries)} requests, "
+        f"{name}: {count} alerts, {count // 5} of them twice, "
+        f"{len(destinations.deliveries)} requests, "
         f"{failed} failed, {queue.kills} functions killed, {killed.total()} accepted twice, "
         f"{parked} parked and redriven, at most {max(queue.receipts.values())} receipts"
     )
 
 
 def broken_waits(destinations: Destinations, everybody: bool) -> list[str]:
-    """Return which requests came before the time that an earlier answer asked for: to this alert, or to everybody."""
+    """Return which requests came before the time that an earlier answer asked for: to this alert,
+    or to everybody.
+    """
     until: dict[str, float] = defaultdict(float)
     early = []
     for delivery in destinations.deliveries:

@@ -31,7 +31,9 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def fleet(registered: Path) -> Iterator[Fleet]:
-    """The running fleet; its CodePipeline lives in this process, see `tools.local.moto_codepipeline`."""
+    """The running fleet; its CodePipeline lives in this process, see
+    `tools.local.moto_codepipeline`.
+    """
     with (
         mock.patch.dict(os.environ, isolated(os.environ), clear=True),
         mock.patch.object(running, "FLEETS", registered),
@@ -73,7 +75,9 @@ def no_dead_letters(fleet: Fleet) -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this repository, for edits and for commands that write; what is built here is built there."""
+    """A copy of this repository, for edits and for commands that write; what is built here is built
+    there.
+    """
     copy = cloned(tmp_path_factory.mktemp("clone"))
     with running.locked(stack.LOCK, shared=True):
         if stack.STAMP.exists():

@@ -31,7 +31,9 @@ def secrets(fleet: Fleet) -> dict[str, str]:
 
 
 def told(fleet: Fleet) -> Iterator[tuple[str, str]]:
-    """Yield each text that the fleet has written or sent since it was started, but for dead letters, and where."""
+    """Yield each text that the fleet has written or sent since it was started, but for dead
+    letters, and where.
+    """
     logs = fleet.account.logs
     for group in logs.describe_log_groups()["logGroups"]:
         for page in logs.get_paginator("filter_log_events").paginate(
@@ -61,7 +63,9 @@ def sent(delivery: Delivery) -> Any:
 
 @contextmanager
 def repeating(fleet: Fleet) -> Iterator[None]:
-    """Have each destination fail for a while, first as if that might pass, and repeat what it was sent."""
+    """Have each destination fail for a while, first as if that might pass, and repeat what it was
+    sent.
+    """
     busy: set[str] = set()
 
     def answer(destination: str) -> Answer:

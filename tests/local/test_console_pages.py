@@ -1,4 +1,6 @@
-"""The console's pages in a real browser, over the running fleet: what operators do, who can use them, how they look."""
+"""The console's pages in a real browser, over the running fleet: what operators do, who can use
+them, how they look.
+"""
 
 import json
 import os
@@ -76,7 +78,9 @@ def page(browser: Browser, console: str) -> Iterator[Page]:
 
 
 def refreshed(fleet: Fleet, page: Page, condition: Callable[[], bool], otherwise: str) -> None:
-    """Wait for what the page shows by itself in time; it looks again when somebody comes back to it."""
+    """Wait for what the page shows by itself in time; it looks again when somebody comes back to
+    it.
+    """
 
     def holds() -> bool:
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
@@ -121,7 +125,9 @@ def test_a_finding_opens_is_muted_and_resolves(page: Page, fleet: Fleet) -> None
 
 @pytest.fixture(scope="module")
 def letter(page: Page, fleet: Fleet) -> str:
-    """The address of a dead letter: of a job that somebody has run with an event for a pipeline that is not there."""
+    """The address of a dead letter: of a job that somebody has run with an event for a pipeline
+    that is not there.
+    """
     event = {
         "version": "0",
         "id": str(uuid4()),
@@ -157,7 +163,7 @@ def letter(page: Page, fleet: Fleet) -> str:
 
 @pytest.fixture(scope="module")
 def redriving(browser: Browser, console: str, letter: str) -> Iterator[Page]:
-    """A tab without scripts in which somebody has just confirmed a redrive, which takes its time."""
+    """A tab without scripts in which somebody has just confirmed a redrive, which takes a while."""
     with browser.new_context(base_url=console, java_script_enabled=False) as context:
         page = context.new_page()
         page.set_default_timeout(BROWSER_TIMEOUT_MS)
@@ -237,7 +243,8 @@ def test_a_dead_letter_is_redriven_without_scripts(redriving: Page, fleet: Fleet
 
 
 def look_at(page: Page, name: str, place: str | None, *, dark: bool = False) -> None:
-    """Find nothing wrong with a page, at a desk and on a phone, in light and, for one of its kind, in dark.
+    """Find nothing wrong with a page, at a desk and on a phone, in light and, for one of its kind,
+    in dark.
 
     How it looks is kept.
     """

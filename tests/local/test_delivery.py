@@ -1,4 +1,6 @@
-"""Thousands of alerts through a queue of the running fleet: copies, poison, and a destination that often fails."""
+"""Thousands of alerts through a queue of the running fleet: copies, poison, and a destination that
+often fails.
+"""
 
 import json
 import time
@@ -36,7 +38,9 @@ pytestmark = pytest.mark.usefixtures("no_dead_letters", "endpoints")
 
 @pytest.fixture
 def endpoints(fleet: Fleet) -> Iterator[None]:
-    """Send alerts to one endpoint for each of two owners, one with a key that is not one; later to nobody."""
+    """Send alerts to one endpoint for each of two owners, one with a key that is not one; later to
+    nobody.
+    """
     good, wrong = (
         fleet.entrust(JOB, "good", SIGNING_KEY),
         fleet.entrust(JOB, "wrong", "whsec_schlüssel"),
@@ -53,7 +57,9 @@ def endpoints(fleet: Fleet) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The bodies of messages, by the ids of their alerts: sound ones, those for the wrong key, and malformed ones."""
+    """The bodies of messages, by the ids of their alerts: sound ones, those for the wrong key, and
+    malformed ones.
+    """
 
     sound: dict[str, str]
     keyless: dict[str, str]
@@ -62,7 +68,9 @@ class Load:
 
     @classmethod
     def of(cls, messages: int, random: Random) -> "Load":
-        """Make so many messages: a fifth are copies of others, and one in twenty is poison, in two kinds."""
+        """Make so many messages: a fifth are copies of others, and one in twenty is poison, in two
+        kinds.
+        """
         ids = [f"load-{random.getrandbits(64):016x}" for _ in range(messages * 4 // 5)]
         poison = messages // 20
         malformed, keyless, sound = (
@@ -121,7 +129,9 @@ def send(fleet: Fleet, messages: list[tuple[str, str]]) -> None:
 
 
 def drained(fleet: Fleet) -> bool:
-    """Whether nothing is in the queue, in no state; the counts must say so twice, as messages pass between them."""
+    """Whether nothing is in the queue, in no state; the counts must say so twice, as messages pass
+    between them.
+    """
     url = fleet.outputs["NotifyWebhookQueue"]
     return fleet.messages(url) == fleet.messages(url) == 0
 
@@ -145,13 +155,16 @@ def test_nothing_is_lost_nothing_comes_twice_and_a_redrive_heals_what_was_poison
     random = Random("ten thousand")
     load = Load.of(10_000 if at_length else 100, random)
     messages = list(load.messages())
-    if at_length:  # a copy that meets its original on its way waits for a minute
+    if at_length:
         random.shuffle(messages)
     queue = DeadLetters(fleet.account.sqs, fleet.outputs["DeadLettersUrl"])
     before, began = len(fleet.destinations.of(WEBHOOK)), time.monotonic()
 
-    send(fleet, messages)
-    fleet.wait_for(lambda: drained(fleet), "messages are left in the queue")
+    # A copy that meets its original on its way waits for a minute: that takes `make prove`.
+    together = len(messages) if at_length else len(messages) - len(load.copies)
+    for part in (messages[:together], messages[together:]):
+        send(fleet, part)
+        fleet.wait_for(lambda: drained(fleet), "messages are left in the queue")
     seconds = time.monotonic() - began
     requests = fleet.destinations.of(WEBHOOK)[before:]
     failed = [each for each in requests if not each.accepted]
@@ -187,8 +200,9 @@ def test_nothing_is_lost_nothing_comes_twice_and_a_redrive_heals_what_was_poison
     } == load.sound.keys() | poison.keys()
     assert len(accepted(fleet)) - len(load.sound) - len(poison) == again
     figure(
-        f"{len(messages)} messages in {seconds:.0f} s, {len(load.copies)} of them copies: {len(requests)} requests, "
-        f"{len(failed)} failed; {len(load.sound)} sound alerts, each with one effect, {again} accepted twice; "
+        f"{len(messages)} messages in {seconds:.0f} s, {len(load.copies)} of them copies: "
+        f"{len(requests)} requests, {len(failed)} failed; "
+        f"{len(load.sound)} sound alerts, each with one effect, {again} accepted twice; "
         f"{len(letters)} letters of {len(poison)} poison alerts, all healed with one effect each"
     )
 

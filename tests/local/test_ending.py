@@ -34,7 +34,9 @@ pytestmark = [
 
 @contextmanager
 def started(clone: Path, fleets: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Start `make run`'s command in a session of its own; the signal of a test reaches that one process only."""
+    """Start `make run`'s command in a session of its own; the signal of a test reaches that one
+    process only.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "tools.local", "run"],
         cwd=clone,
@@ -52,7 +54,7 @@ def started(clone: Path, fleets: Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 def processes(fleets: Path) -> list[str]:
-    """Return the command line of every process that has the fleet's directory in its environment."""
+    """Return the command line of each process with the fleet's directory in its environment."""
     found = []
     for process in PROCESSES.glob("[0-9]*"):
         with suppress(OSError):  # it has ended meanwhile, or is somebody else's

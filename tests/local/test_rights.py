@@ -1,6 +1,7 @@
 """What each job may do in the running fleet is what it does there, and nothing else.
 
-The emulator decides on every call by the roles as they are deployed, and each decision is written down.
+The emulator decides on every call by the roles as they are deployed, and each decision is written
+down.
 """
 
 from collections.abc import Iterator
@@ -21,9 +22,11 @@ from tools.local.fleet import Fleet
 from tools.local.stack import ARTIFACTS, STACK, jobs
 from tools.sandbox import ACCOUNT, CONFIG, REGION, session
 
-# The runtime makes these for whatever queue job fails: that one job needed them shows that they are needed.
+# The runtime makes these for whatever queue job fails: that one job needed them shows that they are
+# needed.
 OF_THE_RUNTIME = {"sqs:ChangeMessageVisibility"}
-# Operators may start any job and send to any queue of the stack: that one was shows that the console needs it.
+# Operators may start any job and send to any queue of the stack: that one was shows that the
+# console needs it.
 OF_OPERATORS = {
     "lambda:InvokeFunction",
     "sns:Publish",
@@ -83,7 +86,7 @@ def documents(fleet: Fleet, role: str) -> Iterator[Any]:
 
 
 def by_aws(fleet: Fleet) -> set[Call]:
-    """What AWS itself does in the name of the jobs' roles, which the emulator does without asking."""
+    """What AWS itself does in the name of the jobs' roles; the emulator does it without asking."""
     needs = chain(role_checks.by_functions(fleet.account), role_checks.by_queues(fleet.account))
     return {
         Call(need.of.removeprefix(f"{STACK}-"), need.action, need.resource, allowed=True)
@@ -103,7 +106,9 @@ class Attempt:
 
 
 def attempts(fleet: Fleet, job: str, other: str) -> Iterator[Attempt]:
-    """Yield what a job that somebody else controls might try: at itself, at another job, and at what all share."""
+    """Yield what a job that somebody else controls might try: at itself, at another job, and at
+    what all share.
+    """
     parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter"
     for name in (
         f"/{STACK}/{other}/entries",
@@ -197,7 +202,9 @@ class Impostor:
         self.clients: dict[str, Any] = {}
 
     def is_refused(self, attempt: Attempt) -> bool:
-        """Whether the emulator denies it; any other answer, even an error, means that it was let through."""
+        """Whether the emulator denies it; any other answer, even an error, means that it was let
+        through.
+        """
         try:
             getattr(self._client(attempt.service), attempt.operation)(**attempt.parameters)
         except ClientError as error:
@@ -217,7 +224,9 @@ class Impostor:
 @pytest.mark.usefixtures("played", "no_dead_letters")
 @pytest.mark.parametrize("job", jobs())
 def test_a_job_is_denied_what_is_not_its_own(fleet: Fleet, job: str) -> None:
-    """Its own is what its policy names, in full and without a condition: a wildcard makes nothing its own."""
+    """Its own is what its policy names, in full and without a condition: a wildcard makes nothing
+    its own.
+    """
     everybody = jobs()
     other, impostor = everybody[everybody.index(job) - 1], Impostor(fleet, job)
     own = {(right.action, right.resource) for right in rights(fleet, job) if not right.conditional}
@@ -240,7 +249,9 @@ def test_a_job_is_denied_what_is_not_its_own(fleet: Fleet, job: str) -> None:
 
 @pytest.mark.usefixtures("no_dead_letters")
 def test_a_queue_takes_nothing_from_a_topic_that_its_policy_does_not_name(fleet: Fleet) -> None:
-    """The emulator asks the queue's policy for topics and buckets, not for rules: see tests/fleet/test_senders.py."""
+    """The emulator asks the queue's policy for topics and buckets, not for rules: see
+    tests/fleet/test_senders.py.
+    """
     sns, letters = fleet.account.sns, f"arn:aws:sqs:{REGION}:{ACCOUNT}:{STACK}-dead-letters"
     foreign = sns.create_topic(Name="foreign")["TopicArn"]
     for topic, text in ((foreign, "forged"), (fleet.outputs["AlertsTopicArn"], "ours")):
@@ -276,7 +287,8 @@ def test_every_right_is_used(fleet: Fleet, played: Played) -> None:
     ]
 
     assert not unused, "\n".join(
-        f"{right.job} never needs {right.action} on {right.resource}: take it away, or let its scenario need it"
+        f"{right.job} never needs {right.action} on {right.resource}: "
+        "take it away, or let its scenario need it"
         for right in unused
     )
 

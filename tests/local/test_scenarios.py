@@ -1,4 +1,6 @@
-"""The demo: every job, run through its real trigger, finds what was seeded for it and does its work."""
+"""The demo: every job, run through its real trigger, finds what was seeded for it and does its
+work.
+"""
 
 import pytest
 from tools import manifest

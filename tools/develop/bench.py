@@ -1,8 +1,9 @@
-"""Measure what a cold start costs each job: CPU time from the interpreter's start until the handler could work.
+"""Measure what a cold start costs each job: CPU time from the interpreter's start until the handler
+could work.
 
-Each figure is the median over several fresh processes, as a ratio to a floor measured in the same run, alternating
-with it: a bare handler that makes the one client that the job needs. The job makes its client too, although it puts
-that off until its first invocation.
+Each figure is the median over several fresh processes, as a ratio to a floor measured in the same
+run, alternating with it: a bare handler that makes the one client that the job needs. The job makes
+its client too, although it puts that off until its first invocation.
 """
 
 import argparse
@@ -42,7 +43,9 @@ def cpu_seconds(code: str, folder: str) -> float:
 
 
 def measure(job: str, rounds: int) -> dict[str, float | str]:
-    """Return the job's median and its floor's in milliseconds of CPU time, and the median of the paired ratios."""
+    """Return the job's median and its floor's in milliseconds of CPU time, and the median of the
+    paired ratios.
+    """
     client = (
         re.findall(r'aws\.client\("(\w+)"\)', (ROOT / "functions" / job / "app.py").read_text())
         or ["dynamodb"]
@@ -86,7 +89,8 @@ def main() -> None:
             print(json.dumps(row), flush=True)
         else:
             print(
-                f"{row['job']:<20} {row['client']:<14} {row['floor_ms']:>5} ms {row['job_ms']:>5} ms {row['ratio']:>6}",
+                f"{row['job']:<20} {row['client']:<14} "
+                f"{row['floor_ms']:>5} ms {row['job_ms']:>5} ms {row['ratio']:>6}",
                 flush=True,
             )
 

@@ -1,1 +1,3 @@
-"""The whole fleet on a laptop: an AWS emulator, the real template, and every job run once through its real trigger."""
+"""The whole fleet on a laptop: an AWS emulator, the real template, and every job run once through
+its real trigger.
+"""

@@ -46,11 +46,11 @@ def run(asked: argparse.Namespace) -> int:
                     beside,  # with Flask, which the other commands need not
                 )
 
+                address = beside(account.endpoint, account.services, stack.STACK)
+                say(f"the operators' console: {address}")
                 say(
-                    f"the operators' console: {beside(account.endpoint, account.services, stack.STACK)}"
-                )
-                say(
-                    "the fleet stays up; its log lines follow. Ctrl-C ends it. `make invoke JOB=...` runs a job again."
+                    "the fleet stays up; its log lines follow. Ctrl-C ends it. "
+                    "`make invoke JOB=...` runs a job again."
                 )
                 for line in logs.follow(account, since_ms):
                     say(line)
@@ -154,7 +154,9 @@ def arguments() -> argparse.Namespace:
 
 
 def interrupted(_: int, __: FrameType | None) -> None:
-    """Treat every polite request to end like Ctrl-C, and let nothing interrupt the cleaning up that follows."""
+    """Treat every polite request to end like Ctrl-C, and let nothing interrupt the cleaning up that
+    follows.
+    """
     for polite in POLITE:
         signal.signal(polite, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -3,11 +3,26 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
-
-from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
-from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
+from typing import TYPE_CHECKING, Any
 
 from tools.sandbox import CONFIG, REGION, session
+
+if TYPE_CHECKING:
+    from mypy_boto3_acm import ACMClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
 
 
 class Account:
@@ -15,59 +30,61 @@ class Account:
 
     def __init__(self, endpoint: str, services: dict[str, str]) -> None:
         """Reach the emulator at `endpoint`, and what it lacks by the variables `services`."""
-        self.endpoint, self.services = endpoint, services
+        self.endpoint = endpoint
+        self.services = services
         self.environment = {"AWS_ENDPOINT_URL": endpoint, **services}
-        aws = session()
-        self.acm = aws.client(
-            "acm", endpoint_url=services.get("AWS_ENDPOINT_URL_ACM", endpoint), config=CONFIG
-        )
-        self.cloudformation = aws.client("cloudformation", endpoint_url=endpoint, config=CONFIG)
-        self.dynamodb = aws.client("dynamodb", endpoint_url=endpoint, config=CONFIG)
-        self.events = aws.client("events", endpoint_url=endpoint, config=CONFIG)
-        self.iam = aws.client("iam", endpoint_url=endpoint, config=CONFIG)
-        self.lambda_ = aws.client("lambda", endpoint_url=endpoint, config=CONFIG)
-        self.logs = aws.client("logs", endpoint_url=endpoint, config=CONFIG)
-        self.s3 = aws.client("s3", endpoint_url=endpoint, config=CONFIG)
-        self.scheduler = aws.client("scheduler", endpoint_url=endpoint, config=CONFIG)
-        self.secretsmanager = aws.client("secretsmanager", endpoint_url=endpoint, config=CONFIG)
-        self.sns = aws.client("sns", endpoint_url=endpoint, config=CONFIG)
-        self.sqs = aws.client("sqs", endpoint_url=endpoint, config=CONFIG)
-        self.ssm = aws.client("ssm", endpoint_url=endpoint, config=CONFIG)
+        self.acm: ACMClient = self._client("acm")
+        self.cloudformation: CloudFormationClient = self._client("cloudformation")
+        self.dynamodb: DynamoDBClient = self._client("dynamodb")
+        self.events: EventBridgeClient = self._client("events")
+        self.iam: IAMClient = self._client("iam")
+        self.lambda_: LambdaClient = self._client("lambda")
+        self.logs: CloudWatchLogsClient = self._client("logs")
+        self.s3: S3Client = self._client("s3")
+        self.scheduler: EventBridgeSchedulerClient = self._client("scheduler")
+        self.secretsmanager: SecretsManagerClient = self._client("secretsmanager")
+        self.sns: SNSClient = self._client("sns")
+        self.sqs: SQSClient = self._client("sqs")
+        self.ssm: SSMClient = self._client("ssm")
+
+    def _client(self, service: Any) -> Any:
+        variable = f"AWS_ENDPOINT_URL_{service.upper()}"
+        endpoint = self.services.get(variable, self.endpoint)
+        return session().client(service, endpoint_url=endpoint, config=CONFIG)
 
     def make_bucket(self, name: str) -> None:
         """Create a bucket, unless it is there already."""
+        place: Any = {"LocationConstraint": REGION}
         with suppress(self.s3.exceptions.BucketAlreadyOwnedByYou):
-            self.s3.create_bucket(
-                Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
-            )
+            self.s3.create_bucket(Bucket=name, CreateBucketConfiguration=place)
 
-    def functions(self) -> dict[str, FunctionConfigurationTypeDef]:
+    def functions(self) -> dict[str, "FunctionConfigurationTypeDef"]:
         """Return every deployed function by its name."""
-        pages = self.lambda_.get_paginator("list_functions").paginate()
-        return {
-            function["FunctionName"]: function for page in pages for function in page["Functions"]
-        }
+        functions = {}
+        for page in self.lambda_.get_paginator("list_functions").paginate():
+            for function in page["Functions"]:
+                functions[function["FunctionName"]] = function
+        return functions
 
-    def schedules(self) -> Iterator[GetScheduleOutputTypeDef]:
+    def schedules(self) -> Iterator["GetScheduleOutputTypeDef"]:
         """Yield every deployed schedule."""
-        for page in self.scheduler.get_paginator("list_schedules").paginate():
-            for found in page["Schedules"]:
-                with suppress(
-                    self.scheduler.exceptions.ResourceNotFoundException
-                ):  # it ran once, and is gone
-                    yield self.scheduler.get_schedule(
-                        Name=found["Name"], GroupName=found["GroupName"]
-                    )
+        scheduler = self.scheduler
+        for page in scheduler.get_paginator("list_schedules").paginate():
+            for summary in page["Schedules"]:
+                name, group = summary["Name"], summary["GroupName"]
+                # One that runs once may be gone by now.
+                with suppress(scheduler.exceptions.ResourceNotFoundException):
+                    yield scheduler.get_schedule(Name=name, GroupName=group)
 
     def allowed(self, role_arn: str, action: str, resource: str) -> bool:
-        """Say whether the role's policies allow the action on the resource."""
+        """Return whether the role's policies allow the action on the resource."""
         answer = self.iam.simulate_principal_policy(
             PolicySourceArn=role_arn, ActionNames=[action], ResourceArns=[resource]
         )
         return all(result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"])
 
 
-def credentials(function: FunctionConfigurationTypeDef) -> dict[str, str]:
+def credentials(function: "FunctionConfigurationTypeDef") -> dict[str, str]:
     """Return what the emulator gives to a function in its role, as `boto3.Session` takes it."""
     digest = _sha256(f"{function['FunctionArn']}:{function['Role']}")
     return {

@@ -1,7 +1,8 @@
-"""A server that stands for everything that alerts go to: Slack, PagerDuty and the receiver of a webhook.
+"""A server that stands for everything that alerts go to: Slack, PagerDuty and the receiver of a
+webhook.
 
-It checks what the real ones check, keeps what it was sent, and answers wrongly when told to: `misbehave` takes the
-answers that the next requests to a destination get in the place of its own.
+It checks what the real ones check, keeps what it was sent, and answers wrongly when told to:
+`misbehave` takes the answers that the next requests to a destination get in the place of its own.
 """
 
 import json
@@ -43,7 +44,8 @@ HANG_SECONDS = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a destination answers; `manner` says how: properly, by an echo, not at all, or too slowly.
+    """What a destination answers; `manner` says how: properly, by an echo, not at all, or too
+    slowly.
 
     An arranged answer with `about` waits for a request that holds this text.
     """

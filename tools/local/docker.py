@@ -1,8 +1,9 @@
 """Lets `sam local invoke` run a job in Docker against the running fleet.
 
-The fleet listens on loopback only, which no container reaches. While it is asked to (`make run DOCKER=1`), a relay
-listens on Docker's bridge too, an address that only this machine and its containers see. The template written here
-holds the settings of the deployed functions: in the real one they are references that only a deployment resolves.
+The fleet listens on loopback only, which no container reaches. While it is asked to (`make run
+DOCKER=1`), a relay listens on Docker's bridge too, an address that only this machine and its
+containers see. The template written here holds the settings of the deployed functions: in the real
+one they are references that only a deployment resolves.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ HOST = "host.docker.internal"
 
 @contextmanager
 def reachable(account: Account) -> Iterator[None]:
-    """Make the fleet reachable from containers, and the template for `sam local invoke`, for a while."""
+    """Make the fleet reachable from containers for a while; write `sam local invoke` a template."""
     if (
         sys.platform != "darwin"
     ):  # Docker Desktop leads its containers to the host's loopback by itself
@@ -106,7 +107,7 @@ def _gateway() -> str:
 
 
 def _listen(gateway: str, port: int) -> None:
-    """Begin to pass connections to the gateway's port on to the same port of loopback, for the life of this process."""
+    """Pass connections to the gateway's port on to loopback's, for the life of this process."""
     try:
         listener = socket.create_server((gateway, port))
     except OSError as error:

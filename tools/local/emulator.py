@@ -102,7 +102,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Kill MiniStack and the function processes, which share its process group; they hold nothing worth waiting for."""
+    """Kill MiniStack and the functions in its process group; they hold nothing worth waiting for."""
     with suppress(
         ProcessLookupError, PermissionError
     ):  # macOS denies signalling a group of zombies

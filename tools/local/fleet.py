@@ -5,10 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-from mypy_boto3_sqs import SQSClient
-from mypy_boto3_sqs.type_defs import MessageTypeDef
+from typing import TYPE_CHECKING, Any
 
 from tools.local.account import Account, credentials
 from tools.local.call_log import Call, CallLog
@@ -16,14 +13,21 @@ from tools.local.destinations import Delivery, Destinations
 from tools.local.progress import Failed, Progress, expect
 from tools.local.stack import STACK
 from tools.paths import ROOT
+from tools.sandbox import ACCOUNT, REGION
 from tools.terminal import say
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 
 @dataclass(frozen=True, slots=True)
 class Tap:
     """A queue that gets a copy of every event that matches a pattern."""
 
-    sqs: SQSClient
+    sqs: "SQSClient"
     url: str
     progress: Progress
 
@@ -53,9 +57,10 @@ class Fleet:
         calls: CallLog,
         work: Callable[[], int] = int,
     ) -> None:
-        """Find the stack in this account; its alerts go to `destinations`, and what it calls of AWS is in `calls`.
+        """Find the stack in this account.
 
-        `work` returns how much the processes of its functions have done so far, in any unit.
+        Its alerts go to `destinations`, and what it calls of AWS is in `calls`. `work` returns how
+        much the processes of its functions have done so far, in any unit.
         """
         self.account = account
         self.destinations = destinations
@@ -73,37 +78,42 @@ class Fleet:
         return self.calls.mark(), len(self.destinations.deliveries), self._work()
 
     def _messages_on_their_way(self) -> dict[str, int]:
-        """Return how many messages each job's queue has still to deliver; empty ones are left out."""
-        urls = {name: url for name, url in self.outputs.items() if name.endswith("Queue")}
-        counts = {name: self.messages(url) for name, url in urls.items()}
+        """Return how many messages each queue has still to deliver, without the empty queues."""
+        counts = {}
+        for name, url in self.outputs.items():
+            if name.endswith("Queue"):
+                counts[name] = self.messages(url)
         return {name: count for name, count in counts.items() if count}
 
     def messages(self, queue_url: str) -> int:
-        """Return how many messages a queue holds: visible, delayed, or in the hands of a consumer."""
+        """Return how many messages a queue holds: visible, delayed, or in flight."""
         answer = self.account.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
-        return sum(
-            int(count)
-            for name, count in answer["Attributes"].items()
-            if name.startswith("ApproximateNumberOfMessages")
-        )
+        messages = 0
+        for name, value in answer["Attributes"].items():
+            if name.startswith("ApproximateNumberOfMessages"):
+                messages += int(value)
+        return messages
 
     def jobs(self) -> list[str]:
         """Return the names of the deployed jobs."""
-        prefix = f"{STACK}-"
-        return sorted(
-            name.removeprefix(prefix)
-            for name in self.account.functions()
-            if name.startswith(prefix)
-        )
+        return sorted(self._functions())
 
     def called(self, since: int) -> set[Call]:
         """Return what the jobs have called of AWS since a mark of `calls`."""
-        prefix, functions = f"{STACK}-", self.account.functions().items()
-        jobs = {
-            credentials(each)["aws_access_key_id"]: name.removeprefix(prefix)
-            for name, each in functions
-        }
+        jobs = {}
+        for job, function in self._functions().items():
+            key = credentials(function)["aws_access_key_id"]
+            jobs[key] = job
         return self.calls.since(since, jobs)
+
+    def _functions(self) -> dict[str, "FunctionConfigurationTypeDef"]:
+        """Return the deployed functions by the names of their jobs."""
+        functions = {}
+        for name, function in self.account.functions().items():
+            stack, _, job = name.rpartition("-")
+            if stack == STACK:
+                functions[job] = function
+        return functions
 
     def variables(self, job: str) -> dict[str, str]:
         """Return the job's environment variables."""
@@ -111,21 +121,28 @@ class Fleet:
         return function["Environment"]["Variables"]
 
     def renew(self, job: str, variables: Mapping[str, str]) -> None:
-        """Set the job's environment variables, which ends its processes and all that they have cached."""
-        aws, name = self.account.lambda_, f"{STACK}-{job}"
-        aws.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        """Set the job's environment variables, which ends its processes and their caches."""
+        name = f"{STACK}-{job}"
+        functions = self.account.lambda_
+        functions.update_function_configuration(
+            FunctionName=name,
+            Environment={"Variables": variables},
+        )
 
         def updated() -> bool:
-            configuration = aws.get_function_configuration(FunctionName=name)
+            configuration = functions.get_function_configuration(FunctionName=name)
             return configuration["LastUpdateStatus"] == "Successful"
 
         self.wait_for(updated, f"{job} was not updated")
 
     def configure(self, job: str, variable: str, yaml: str) -> None:
-        """Write a list that people keep for the job into the SSM parameter that a variable names; it counts at once."""
+        """Write a list of the job into the SSM parameter that a variable names, for use at once."""
         variables = self.variables(job)
         self.account.ssm.put_parameter(
-            Name=variables[variable], Value=yaml, Type="String", Overwrite=True
+            Name=variables[variable],
+            Value=yaml,
+            Type="String",
+            Overwrite=True,
         )
         self.renew(job, variables)
 
@@ -133,12 +150,15 @@ class Fleet:
         """Write a secret where the job may read it; return the parameter's name."""
         parameter = f"/{STACK}/{job}/secrets/{name}"
         self.account.ssm.put_parameter(
-            Name=parameter, Value=secret, Type="SecureString", Overwrite=True
+            Name=parameter,
+            Value=secret,
+            Type="SecureString",
+            Overwrite=True,
         )
         return parameter
 
     def delivered(self, destination: str, text: str, count: int) -> list[Delivery]:
-        """Wait until a destination accepted so many requests that hold the text, and return them."""
+        """Wait until a destination accepted `count` requests with this text, and return them."""
 
         def accepted() -> list[Delivery]:
             return [
@@ -155,45 +175,41 @@ class Fleet:
 
     def publish(self, event: dict[str, Any]) -> None:
         """Publish an event on the default bus; EventBridge gives it an id and a time of its own."""
-        answer = self.account.events.put_events(
-            Entries=[
-                {
-                    "Source": event["source"],
-                    "DetailType": event["detail-type"],
-                    "Detail": json.dumps(event["detail"]),
-                    "Resources": event.get("resources", []),
-                }
-            ]
-        )
+        entry: PutEventsRequestEntryTypeDef = {
+            "Source": event["source"],
+            "DetailType": event["detail-type"],
+            "Detail": json.dumps(event["detail"]),
+            "Resources": event.get("resources", []),
+        }
+        answer = self.account.events.put_events(Entries=[entry])
         expect(not answer["FailedEntryCount"], f"the event was refused: {answer['Entries']}")
 
     def send(self, queue_url: str, event: dict[str, Any]) -> None:
-        """Put an event on a queue as a second delivery of it would: the same body under another message id."""
+        """Put an event on a queue as a second delivery would: the same body, another message id."""
         self.account.sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(event))
 
     @contextmanager
     def tap(self, name: str, pattern: dict[str, Any]) -> Iterator[Tap]:
         """Copy the matching events of the default bus to a queue for a while."""
-        sqs, events = self.account.sqs, self.account.events
-        url = sqs.create_queue(QueueName=f"tap-{name}")["QueueUrl"]
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])[
-            "Attributes"
-        ]
-        events.put_rule(Name=f"tap-{name}", EventPattern=json.dumps(pattern))
-        events.put_targets(
-            Rule=f"tap-{name}", Targets=[{"Id": "tap", "Arn": attributes["QueueArn"]}]
-        )
+        sqs = self.account.sqs
+        events = self.account.events
+        rule = f"tap-{name}"
+        url = sqs.create_queue(QueueName=rule)["QueueUrl"]
+        queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{rule}"
+        events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=rule, Targets=[{"Id": "tap", "Arn": queue}])
         try:
             yield Tap(sqs, url, self.progress)
         finally:
-            events.remove_targets(Rule=f"tap-{name}", Ids=["tap"])
-            events.delete_rule(Name=f"tap-{name}")
+            events.remove_targets(Rule=rule, Ids=["tap"])
+            events.delete_rule(Name=rule)
             sqs.delete_queue(QueueUrl=url)
 
     def report(self, job: str) -> list[dict[str, Any]]:
         """Run a scheduled job once and return the findings that it reports.
 
-        A schedule of its own fires a second from now and has the role, target and input of the job's own.
+        A schedule made for it fires a second from now; it has the role, target and input of the
+        job's own. Raises `Failed` when no report comes.
         """
         due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
         # Its own schedule may run the job meanwhile.
@@ -216,25 +232,30 @@ class Fleet:
             ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
             FlexibleTimeWindow={"Mode": "OFF"},
             ActionAfterCompletion="DELETE",
-            Target={"Arn": target["Arn"], "RoleArn": target["RoleArn"], "Input": event},
+            Target={
+                "Arn": target["Arn"],
+                "RoleArn": target["RoleArn"],
+                "Input": event,
+            },
         )
 
     def dead_letters(self, *jobs: str) -> list[dict[str, str]]:
-        """Return the attributes of these jobs' dead letters, which stay where they are, and their `body`."""
+        """Return the attributes and the `body` of these jobs' dead letters, which stay where they
+        are.
+        """
         messages: list[MessageTypeDef] = []
         while received := self._receive_dead_letters():
             messages += received
         self._return_dead_letters(messages)
         letters = []
         for message in messages:
-            attributes = message.get("MessageAttributes", {})
-            letter = {
-                name: attribute.get("StringValue", "") for name, attribute in attributes.items()
-            }
-            letters.append(letter | {"body": message["Body"]})
+            letter = {"body": message["Body"]}
+            for name, attribute in message.get("MessageAttributes", {}).items():
+                letter[name] = attribute.get("StringValue", "")
+            letters.append(letter)
         return [letter for letter in letters if letter.get("job") in jobs]
 
-    def _receive_dead_letters(self) -> list[MessageTypeDef]:
+    def _receive_dead_letters(self) -> list["MessageTypeDef"]:
         answer = self.account.sqs.receive_message(
             QueueUrl=self.outputs["DeadLettersUrl"],
             MessageAttributeNames=["All"],
@@ -243,7 +264,7 @@ class Fleet:
         )
         return answer.get("Messages", [])
 
-    def _return_dead_letters(self, messages: list[MessageTypeDef]) -> None:
+    def _return_dead_letters(self, messages: list["MessageTypeDef"]) -> None:
         """Let others see the messages again at once."""
         for message in messages:
             self.account.sqs.change_message_visibility(
@@ -253,8 +274,9 @@ class Fleet:
             )
 
     def _schedule(self, job: str) -> Any:
+        function = f":function:{STACK}-{job}"
         for schedule in self.account.schedules():
-            if schedule["Target"]["Arn"].endswith(f":function:{STACK}-{job}"):
+            if schedule["Target"]["Arn"].endswith(function):
                 return schedule
         raise Failed(f"the template has no schedule for {job}")
 

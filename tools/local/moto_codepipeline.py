@@ -1,6 +1,7 @@
 """CodePipeline operations that moto lacks, for the local fleet and for unit tests.
 
-`install()` adds them to moto's own response class; the other functions put a pipeline into the state that a test needs.
+`install()` adds them to moto's own response class; the other functions put a pipeline into the
+state that a test needs.
 """
 
 import json
@@ -70,7 +71,9 @@ def install() -> None:
 def add_pipeline(
     name: str, stages: tuple[str, ...] = ("Source", "Build", "Deploy"), region: str = REGION
 ) -> None:
-    """Create a pipeline of `stages` without the IAM role and the actions that CreatePipeline asks for."""
+    """Create a pipeline of `stages` without the IAM role and the actions that CreatePipeline asks
+    for.
+    """
     definition = {"name": name, "stages": [{"name": stage, "actions": []} for stage in stages]}
     _backend(region).pipelines[name] = CodePipeline(ACCOUNT, region, definition)
 
@@ -92,7 +95,9 @@ def resume(name: str, stage: str, region: str = REGION) -> None:
 
 
 def throttle(name: str, attempts: int, region: str = REGION) -> None:
-    """Make the next attempts to start this pipeline fail with ThrottlingException, with all retries of botocore."""
+    """Make the next attempts to start this pipeline fail with ThrottlingException, with all retries
+    of botocore.
+    """
     _state(_pipeline(_backend(region), name)).throttled_attempts = attempts
 
 
@@ -102,7 +107,9 @@ def starts(name: str, region: str = REGION) -> list[Start]:
 
 
 def executions(name: str, region: str = REGION) -> list[Start]:
-    """Return the call that began each execution of this pipeline; a repeated client request token begins none."""
+    """Return the call that began each execution of this pipeline; a repeated client request token
+    begins none.
+    """
     begun = {start.execution: start for start in reversed(starts(name, region)) if start.execution}
     return list(reversed(begun.values()))
 
@@ -153,7 +160,8 @@ def start_pipeline_execution(response: CodePipelineResponse) -> str:
         asked.get("variables", []),
     )
     state = _state(_pipeline(backend, name))
-    # botocore numbers the calls of one attempt here; a call from anything else is an attempt by itself.
+    # botocore numbers the calls of one attempt here; a call from anything else is an attempt by
+    # itself.
     if re.search(r"attempt=1\b", response.headers.get("amz-sdk-request", "attempt=1")):
         state.throttled, state.throttled_attempts = (
             state.throttled_attempts > 0,

@@ -1,7 +1,8 @@
 """AWS services that the emulator lacks, answered by moto with IAM enforced.
 
-The emulator gives each function a key derived from the function and its role. A request is allowed when that role, as
-deployed in the emulator, allows the operation on the resource that the request names.
+The emulator gives each function a key derived from the function and its role. A request is allowed
+when that role, as deployed in the emulator, allows the operation on the resource that the request
+names.
 """
 
 import json
@@ -104,8 +105,8 @@ class Gate:
             return None
         return _refused(
             "AccessDeniedException",
-            f"User: {caller.session} is not authorized to perform: {action} on resource: {resource} "
-            f"because no identity-based policy allows the {action} action",
+            f"User: {caller.session} is not authorized to perform: {action} "
+            f"on resource: {resource} because no identity-based policy allows the {action} action",
         )
 
     def _caller(self, key: str) -> Caller | None:
@@ -124,7 +125,9 @@ class _Silent(WSGIRequestHandler):
 
 @contextmanager
 def serving(emulator: str, calls: CallLog) -> Iterator[dict[str, str]]:
-    """Serve the missing services beside the emulator at that address; yield the variables that lead there."""
+    """Serve the missing services beside the emulator at that address; yield the variables that lead
+    there.
+    """
     codepipeline.install()
     server = make_server(
         "127.0.0.1", 0, Gate(Account(emulator, {}), calls), threaded=True, request_handler=_Silent

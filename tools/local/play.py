@@ -26,7 +26,9 @@ TELL_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one job: `outcome` is `ok` or `failed`, `detail` says what it did or what did not happen."""
+    """What became of one job: `outcome` is `ok` or `failed`, `detail` says what it did or what did
+    not happen.
+    """
 
     job: str
     trigger: str
@@ -65,7 +67,9 @@ def play_all(fleet: Fleet) -> list[Outcome]:
 
 
 def _as_they_end(fleet: Fleet, outcomes: SimpleQueue[Outcome], count: int) -> list[Outcome]:
-    """Collect so many outcomes; say what ends and, while nothing does, what the fleet has done so far."""
+    """Collect so many outcomes; say what ends and, while nothing does, what the fleet has done so
+    far.
+    """
     began = time.monotonic()
     ended: list[Outcome] = []
     while len(ended) < count:
@@ -118,7 +122,9 @@ def table(outcomes: Iterable[Outcome]) -> Table:
 
 
 def write(outcomes: Iterable[Outcome], ready_seconds: float, destinations: Destinations) -> None:
-    """Write `build/demo.json`: seconds until the fleet was ready, what became of each job, and what was delivered."""
+    """Write `build/demo.json`: seconds until the fleet was ready, what became of each job, and what
+    was delivered.
+    """
     document = {
         "ready_s": round(ready_seconds, 1),
         "jobs": [asdict(outcome) for outcome in outcomes],

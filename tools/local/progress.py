@@ -1,7 +1,8 @@
 """Waiting for as long as the fleet gets anywhere.
 
-How long anything takes depends on the machine, so no wait ends after a fixed time. It ends when nothing in the whole
-fleet has moved for a while and no message is on its way: then what is awaited will never come.
+How long anything takes depends on the machine, so no wait ends after a fixed time. It ends when
+nothing in the whole fleet has moved for a while and no message is on its way: then what is awaited
+will never come.
 """
 
 import os
@@ -13,9 +14,13 @@ from threading import Lock
 from typing import Any
 
 QUIET_SECONDS = 60.0
-"""A fleet in which nothing has moved for so long has come to rest, unless messages are on their way."""
+"""A fleet in which nothing has moved for so long has come to rest, unless messages are on their
+way.
+"""
 LAST_RESORT_SECONDS = 3_600.0
-"""Ends a wait for a fleet that moves for ever, such as one in which a message goes round in circles."""
+"""Ends a wait for a fleet that moves for ever, such as one in which a message goes round in
+circles.
+"""
 POLL_SECONDS = 0.2
 LOOK_SECONDS = 1.0
 PROCESSES = Path("/proc")
@@ -108,7 +113,8 @@ def _gave_up(look: Look) -> str:
 
 
 def cpu_ticks(group: int) -> int:
-    """Return the CPU time, in clock ticks, of a process group without its leader; 0 where there is no `/proc`.
+    """Return the CPU time, in clock ticks, of a process group without its leader; 0 where there is
+    no `/proc`.
 
     The fields are those of /proc/PID/stat in proc(5); the name in parentheses may hold anything.
     """

@@ -1,12 +1,21 @@
-"""What AWS needs of the fleet's roles and the emulator never asks for: without it a deployment fails, or is mute."""
+"""The rights that AWS services need in the fleet's roles, and that the emulator never asks for.
+
+Without one of them a deployment to AWS fails, or runs and is mute.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
+
 from tools.errors import FleetError
 from tools.local.account import Account
 from tools.sandbox import ACCOUNT, REGION
+
+LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+TRACES = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+POLLS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,48 +29,65 @@ class Need:
 
 
 def check(account: Account) -> None:
-    """Raise `FleetError` that names every right which a role lacks."""
+    """Raise `FleetError` that names every right that a role lacks."""
     needs = chain(by_functions(account), by_queues(account), by_schedules(account))
-    missing = [need for need in needs if not account.allowed(need.role, need.action, need.resource)]
-    if missing:
-        lines = (
-            f"the role of {need.of} lacks {need.action} on {need.resource}" for need in missing
-        )
-        raise FleetError("\n".join(["on AWS this deployment would fail, or not work:", *lines]))
+    faults = [
+        f"the role of {need.of} lacks {need.action} on {need.resource}"
+        for need in needs
+        if not account.allowed(need.role, need.action, need.resource)
+    ]
+    if faults:
+        heading = "on AWS this deployment would fail, or not work:"
+        raise FleetError("\n".join([heading, *faults]))
 
 
 def by_functions(account: Account) -> Iterator[Need]:
-    """Yield what each function needs to log, to trace, and to leave an event that it failed on in the dead letters."""
+    """Yield what each function needs to log, to trace, and to record an event that it failed on."""
     for name, function in account.functions().items():
-        logs = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{function['LoggingConfig']['LogGroup']}:log-stream:any"
-        rights = [("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs)]
+        role = function["Role"]
+        streams = _log_streams(function)
+        for action in LOGS:
+            yield Need(name, role, action, streams)
         if function["TracingConfig"]["Mode"] == "Active":
-            rights += [("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")]
-        configs = account.lambda_.list_function_event_invoke_configs(FunctionName=name)[
-            "FunctionEventInvokeConfigs"
-        ]
-        failures = (
-            config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
-            for config in configs
-        )
-        rights += [("sqs:SendMessage", destination) for destination in failures if destination]
-        yield from (Need(name, function["Role"], action, resource) for action, resource in rights)
+            for action in TRACES:
+                yield Need(name, role, action, "*")
+        for destination in _failure_destinations(account, name):
+            yield Need(name, role, "sqs:SendMessage", destination)
 
 
 def by_queues(account: Account) -> Iterator[Need]:
     """Yield what each function needs to be given the messages of its queue."""
     functions = account.functions()
-    for mapping in account.lambda_.list_event_source_mappings()["EventSourceMappings"]:
+    mappings = account.lambda_.list_event_source_mappings()["EventSourceMappings"]
+    for mapping in mappings:
         name = mapping["FunctionArn"].rsplit(":", 1)[-1]
-        for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"):
-            yield Need(name, functions[name]["Role"], action, mapping["EventSourceArn"])
+        role = functions[name]["Role"]
+        for action in POLLS:
+            yield Need(name, role, action, mapping["EventSourceArn"])
 
 
 def by_schedules(account: Account) -> Iterator[Need]:
-    """Yield what each schedule needs to reach its function or queue, and to leave what it could not deliver."""
+    """Yield what each schedule needs to reach its target, and to record what never arrived."""
     for schedule in account.schedules():
-        name, target = f"schedule {schedule['Name']}", schedule["Target"]
-        action = "sqs:SendMessage" if ":sqs:" in target["Arn"] else "lambda:InvokeFunction"
-        yield Need(name, target["RoleArn"], action, target["Arn"])
-        if dead_letters := target.get("DeadLetterConfig", {}).get("Arn"):
-            yield Need(name, target["RoleArn"], "sqs:SendMessage", dead_letters)
+        name = f"schedule {schedule['Name']}"
+        target = schedule["Target"]
+        role = target["RoleArn"]
+        is_queue = ":sqs:" in target["Arn"]
+        action = "sqs:SendMessage" if is_queue else "lambda:InvokeFunction"
+        yield Need(name, role, action, target["Arn"])
+        dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
+        if dead_letters:
+            yield Need(name, role, "sqs:SendMessage", dead_letters)
+
+
+def _log_streams(function: FunctionConfigurationTypeDef) -> str:
+    group = function["LoggingConfig"]["LogGroup"]
+    return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:log-stream:any"
+
+
+def _failure_destinations(account: Account, name: str) -> Iterator[str]:
+    answer = account.lambda_.list_function_event_invoke_configs(FunctionName=name)
+    for config in answer["FunctionEventInvokeConfigs"]:
+        on_failure = config.get("DestinationConfig", {}).get("OnFailure", {})
+        if "Destination" in on_failure:
+            yield on_failure["Destination"]

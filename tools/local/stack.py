@@ -39,7 +39,9 @@ def fingerprints() -> dict[str, str]:
 
 
 def build() -> bool:
-    """Build the template and the layer unless that has been done already; say whether it was needed."""
+    """Build the template and the layer unless that has been done already; say whether it was
+    needed.
+    """
     with locked(LOCK):
         wanted = str(sorted(fingerprints().items()))
         if BUILT.exists() and STAMP.exists() and STAMP.read_text() == wanted:
@@ -52,7 +54,8 @@ def build() -> bool:
 def deploy(account: Account) -> dict[str, str]:
     """Deploy what was built; return the fingerprints of what is deployed now.
 
-    Raises `FleetError` when the deployment fails, or when AWS would have refused what the emulator accepted.
+    Raises `FleetError` when the deployment fails, or when AWS would have refused what the emulator
+    accepted.
     """
     account.make_bucket(ARTIFACTS)
     with locked(LOCK, shared=True):
@@ -70,7 +73,8 @@ def deploy(account: Account) -> dict[str, str]:
 def update(account: Account, deployed: Mapping[str, str]) -> list[str]:
     """Bring the code of changed sources into the running fleet; return their names.
 
-    Only code is brought over in place. When the template changed, everything is built and deployed again.
+    Only code is brought over in place. When the template changed, everything is built and deployed
+    again.
     """
     now = fingerprints()
     changed = [name for name, digest in now.items() if deployed.get(name) != digest]

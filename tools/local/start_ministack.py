@@ -1,17 +1,24 @@
-"""Start MiniStack as the local fleet needs it. Run by the emulator environment's Python, never imported.
+"""Start MiniStack as the local fleet needs it. Run by the emulator environment's Python, never
+imported.
 
-- It ends, with every function process, when its standard input closes: no way of killing the fleet leaves it behind.
-- The operator may publish events in the name of AWS services; MiniStack itself emits none for ECR and others.
-- IAM knows SQS's batches by the action of one message, as in AWS: `sqs:ChangeMessageVisibility` permits a batch too.
+- It ends, with every function process, when its standard input closes: no way of killing the fleet
+  leaves it behind.
+- The operator may publish events in the name of AWS services; MiniStack itself emits none for ECR
+  and others.
+- IAM knows SQS's batches by the action of one message, as in AWS: `sqs:ChangeMessageVisibility`
+  permits a batch too.
 - IAM reads the vault of a request to Backup from its path, where all but its creation name it.
 - IAM takes a log group for its ARN with `:*` behind it, as AWS does in policies.
 - IAM answers ListServerCertificates, and has none.
-- A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`, and access to single
-  items of DynamoDB by `dynamodb:LeadingKeys`.
-- What IAM decides on each call with a function's key is appended to `calls.jsonl`, see `tools.local.call_log`.
+- A policy may narrow PutEvents by the condition keys `events:source` and `events:detail-type`, and
+  access to single items of DynamoDB by `dynamodb:LeadingKeys`.
+- What IAM decides on each call with a function's key is appended to `calls.jsonl`, see
+  `tools.local.call_log`.
 - Scheduler looks for due schedules each second instead of every ten.
-- A schedule that starts in the past, which AWS would refuse, counts as made then: else all of a new account were new.
-- A layer is unpacked once for all function processes, not again for each, so they also share its compiled modules.
+- A schedule that starts in the past, which AWS would refuse, counts as made then: else all of a new
+  account were new.
+- A layer is unpacked once for all function processes, not again for each, so they also share its
+  compiled modules.
 """
 
 # ruff: noqa: SLF001 - MiniStack's insides are what this changes; its version is pinned.
@@ -100,7 +107,8 @@ def condition_keys(
     if action == "events:PutEvents":
         entries = json.loads(body)["Entries"]
         for key, member in (("events:source", "Source"), ("events:detail-type", "DetailType")):
-            # AWS checks entry by entry; here a request whose entries differ has no such key, so a condition refuses it.
+            # AWS checks entry by entry; here a request whose entries differ has no such key, so a
+            # condition refuses it.
             values = {entry.get(member) for entry in entries}
             keys |= {key: values.pop()} if len(values) == 1 else {}
     if service == "dynamodb" and (leading := sorted(set(leading_keys(json.loads(body))))):
@@ -110,8 +118,9 @@ def condition_keys(
 
 def list_server_certificates(_: dict[str, Any]) -> Any:
     """Answer ListServerCertificates."""
-    none = "<ServerCertificateMetadataList></ServerCertificateMetadataList><IsTruncated>false</IsTruncated>"
-    result = f"<ListServerCertificatesResult>{none}</ListServerCertificatesResult>"
+    none = "<ServerCertificateMetadataList></ServerCertificateMetadataList>"
+    all_shown = "<IsTruncated>false</IsTruncated>"
+    result = f"<ListServerCertificatesResult>{none}{all_shown}</ListServerCertificatesResult>"
     return iam._xml(200, "ListServerCertificatesResponse", result, ns="iam")
 
 
@@ -125,7 +134,9 @@ def resource_arn(service: str, method: str, path: str, *request: Any) -> str:
 
 
 def leading_keys(request: dict[str, Any]) -> Iterator[str]:
-    """Yield the partition that a query asks for, or those of all items; AWS checks a transaction item by item."""
+    """Yield the partition that a query asks for, or those of all items; AWS checks a transaction
+    item by item.
+    """
     for part in (
         request,
         *(part for item in request.get("TransactItems", []) for part in item.values()),
@@ -169,7 +180,9 @@ def unpacked(layer: dict[str, Any] | str) -> str:
 
 
 def spawn(worker: Any) -> None:
-    """Start a function's process, which finds its layers by the variable that MiniStack's own code would set."""
+    """Start a function's process, which finds its layers by the variable that MiniStack's own code
+    would set.
+    """
     config = worker.config
     layers = os.pathsep.join(map(unpacked, config.get("Layers", [])))
     variables = config.get("Environment", {}).get("Variables", {}) | {"_LAMBDA_LAYERS_DIRS": layers}

@@ -10,7 +10,7 @@ import pytest
 from botocore.client import BaseClient
 from functions.triage_alerts.app import batches, handler, own_event, report_of
 from tests.conftest import Context
-from tests.unit.shared.ledger.tables import make_table
+from tests.ledger_table import make_table
 
 from fleet import aws
 from fleet.alerts import Alert

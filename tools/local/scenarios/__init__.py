@@ -1,8 +1,9 @@
-"""One module for each job: it seeds something for the job to find, has it run, and checks what it did.
+"""One module for each job: it seeds something for the job to find, has it run, and checks what it
+did.
 
-A module bears the job's name. It says how the job is triggered (`TRIGGER`, for the table), and has two functions:
-`seed` puts things into the local account, and `play` pulls the job's real trigger, raises `Failed` when the job did not
-do its work, and returns in a few words what it did.
+A module bears the job's name. It says how the job is triggered (`TRIGGER`, for the table), and has
+two functions: `seed` puts things into the local account, and `play` pulls the job's real trigger,
+raises `Failed` when the job did not do its work, and returns in a few words what it did.
 """
 
 from importlib import import_module
@@ -30,6 +31,7 @@ def scenario(job: str) -> Scenario:
     module = f"{__name__}.{job}"
     if find_spec(module) is None:
         raise FleetError(
-            f"the job {job} has no scenario: write tools/local/scenarios/{job}.py, beside the others"
+            f"the job {job} has no scenario: "
+            f"write tools/local/scenarios/{job}.py, beside the others"
         )
     return cast(Scenario, import_module(module))

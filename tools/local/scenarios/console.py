@@ -1,4 +1,4 @@
-"""Ask the deployed console for its pages and API, and let it run a job, mute, redrive and discard."""
+"""Ask the deployed console for its pages and API; let it run a job, mute, redrive and discard."""
 
 import json
 from functools import partial
@@ -41,7 +41,8 @@ def play(fleet: Fleet) -> str:
     return (
         f"read {len(READ)} lists and pages and {jobs} jobs under its own role; ran {JOB} with a "
         "hopeless event, found its dead letter and discarded it; sent a message that a job had "
-        "parked, and one that SNS could not deliver, back to where they came from; muted and unmuted"
+        "parked, and one that SNS could not deliver, back to where they came from; "
+        "muted and unmuted"
     )
 
 
@@ -116,7 +117,9 @@ def leave(fleet: Fleet, body: str, attributes: Any) -> str:
 
 
 def redrive(fleet: Fleet, *letters: str) -> None:
-    """Send dead letters back by the console. It may take several attempts: who looks at a letter hides it."""
+    """Send dead letters back by the console. It may take several attempts: who looks at a letter
+    hides it.
+    """
     left = set(letters)
 
     def all_sent() -> bool:

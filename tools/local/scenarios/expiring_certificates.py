@@ -1,4 +1,6 @@
-"""Two TLS servers, one healthy and one whose certificate ends in days, and a certificate in ACM that nothing uses."""
+"""Two TLS servers, one healthy and one whose certificate ends in days, and a certificate in ACM
+that nothing uses.
+"""
 
 import socket
 import ssl
@@ -49,7 +51,9 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An authority that only the list's entries trust, a server in order, and one whose certificate is about to end."""
+    """An authority that only the list's entries trust, a server in order, and one whose certificate
+    is about to end.
+    """
 
     authority: trustme.CA
     healthy: Server
@@ -82,7 +86,9 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect findings about the one server and ACM; then renew and delete, and expect people to hear of it."""
+    """Expect findings about the one server and ACM; then renew and delete, and expect people to
+    hear of it.
+    """
     made = scene()
     unused = made.authority.issue_cert(
         "old.example.com", not_after=datetime.now(UTC) + timedelta(days=20)
@@ -108,6 +114,7 @@ def play(fleet: Fleet) -> str:
     wait_until_resolved(fleet, f"{JOB}/{endpoint}", SLACK, PAGERDUTY)
     wait_until_resolved(fleet, f"{JOB}/{arn}")
     return (
-        f"{title}: opened at Slack, PagerDuty and webhook; renewed, and resolved at each. One in ACM that nothing uses "
-        "(info) opened at the webhook alone, and ended with its deletion; the healthy server is no finding"
+        f"{title}: opened at Slack, PagerDuty and webhook; renewed, and resolved at each. "
+        "One in ACM that nothing uses (info) opened at the webhook alone, and ended with its "
+        "deletion; the healthy server was not reported"
     )

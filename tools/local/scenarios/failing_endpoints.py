@@ -1,4 +1,6 @@
-"""A web server of which one page fails until it is mended and two are well, and an entry that someone mistyped."""
+"""A web server of which one page fails until it is mended and two are well, and an entry that
+someone mistyped.
+"""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,7 +83,9 @@ def configure(fleet: Fleet, condition: str) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect findings about the failing page and the mistyped entry; mend both; then have the run divided."""
+    """Expect findings about the failing page and the mistyped entry; mend both; then have the run
+    divided.
+    """
     findings = {finding["subject"]: finding for finding in fleet.report(JOB)}
     mistyped = f"entry 3 of {fleet.variables(JOB)['ENDPOINTS_PARAMETER']}"
     expect(
@@ -109,8 +113,9 @@ def play(fleet: Fleet) -> str:
         fleet.report(JOB)
         parts = divided(tap)
     return (
-        f"{findings[FAILING]['title']}: opened at Slack and webhook, as was a mistyped entry; mended, and resolved at "
-        f"both. With one endpoint per run, {parts} parts of it came through its own queue and reported everything"
+        f"{findings[FAILING]['title']}: opened at Slack and webhook, as was a mistyped entry; "
+        f"repaired, and resolved at both. With one endpoint per run, {parts} parts of it came "
+        "through its own queue and reported everything"
     )
 
 

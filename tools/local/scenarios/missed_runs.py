@@ -1,4 +1,4 @@
-"""Two schedules of last week: one whose job never reported and at last does, and one whose job has."""
+"""Two schedules of last week: one whose job has reported, and one whose job does so at last."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +33,9 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect one finding, about the silent job; then let it report, and expect people to hear that it is over."""
+    """Expect one finding, about the silent job; then let it report, and expect people to hear that
+    it is over.
+    """
     report(fleet, WELL)
     (finding, *others) = fleet.report("missed_runs") or [{}]
     subjects = [each.get("subject") for each in (finding, *others)]
@@ -48,7 +50,8 @@ def play(fleet: Fleet) -> str:
     expect(not left, f"every job has reported; reported: {left}")
     wait_until_resolved(fleet, KEY, SLACK)
     return (
-        f"{finding['title']}: opened at Slack and webhook; it reported, and that resolved it at both; "
+        f"{finding['title']}: opened at Slack and webhook; "
+        "it reported, and that resolved it at both; "
         f"{WELL}, which had reported, and the jobs that were just deployed were left alone"
     )
 

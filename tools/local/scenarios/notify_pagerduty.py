@@ -1,4 +1,6 @@
-"""A critical alert and its resolution, while PagerDuty is busy once, and a warning that wakes nobody."""
+"""A critical alert and its resolution, while PagerDuty is busy once, and a warning that wakes
+nobody.
+"""
 
 from tools.local.destinations import PAGERDUTY, ROUTING_KEY, Answer
 from tools.local.fleet import Fleet, sample

@@ -1,4 +1,6 @@
-"""Three pipelines: one that someone paused days ago and resumes, one paused just now, and one that runs."""
+"""Three pipelines: one that someone paused days ago and resumes, one paused just now, and one that
+runs.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +30,9 @@ def seed(_: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect one finding, about the forgotten pipeline; then resume that, and expect people to hear that it is over."""
+    """Expect one finding, about the forgotten pipeline; then resume that, and expect people to hear
+    that it is over.
+    """
     findings = fleet.report("paused_pipelines")
     subjects = [finding["subject"] for finding in findings]
     expect(
@@ -43,4 +47,7 @@ def play(fleet: Fleet) -> str:
     left = fleet.report("paused_pipelines")
     expect(not left, f"nothing is paused for long any more; reported: {left}")
     wait_until_resolved(fleet, KEY, SLACK)
-    return f"{findings[0]['title']}: opened at Slack and webhook; resumed, and resolved at both (a warning pages nobody)"
+    return (
+        f"{findings[0]['title']}: opened at Slack and webhook; "
+        "resumed, and resolved at both (a warning pages nobody)"
+    )

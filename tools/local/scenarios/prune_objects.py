@@ -1,4 +1,6 @@
-"""A bucket with prefixes full of build caches, one to prune, one to try dry, and an entry that someone mistyped."""
+"""A bucket with prefixes full of build caches, one to prune, one to try dry, and an entry that
+someone mistyped.
+"""
 
 from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
@@ -36,7 +38,9 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect the newest objects under the one prefix, and findings about the others until the list is repaired."""
+    """Expect the newest objects under the one prefix, and findings about the others until the list
+    is repaired.
+    """
     findings = fleet.report("prune_objects")
     pruned, tried = stored(fleet, "cache/"), stored(fleet, "tried/")
     expect(
@@ -62,8 +66,9 @@ def play(fleet: Fleet) -> str:
     wait_until_resolved(fleet, f"prune_objects/{mistyped}", SLACK)
     wait_until_resolved(fleet, f"prune_objects/{dry}")
     return (
-        f"deleted {OBJECTS - KEEP} of {OBJECTS} objects; the dry run deleted none. A mistyped entry opened at Slack, "
-        "the dry run (info) at the webhook alone; both were resolved there once the list was repaired"
+        f"deleted {OBJECTS - KEEP} of {OBJECTS} objects; the dry run deleted none. "
+        "A mistyped entry opened at Slack, the dry run (info) at the webhook alone; "
+        "both were resolved there once the list was repaired"
     )
 
 

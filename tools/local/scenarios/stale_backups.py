@@ -1,4 +1,6 @@
-"""Two tables, one of them without point-in-time recovery, and three paths for dumps, of which one is old, one small."""
+"""Two tables, one of them without point-in-time recovery, and three paths for dumps, of which one
+is old, one small.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +37,9 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect the table, the old and the small dump; then protect and dump again, and expect that all is over."""
+    """Expect the table, the old and the small dump; then protect and dump again, and expect that
+    all is over.
+    """
     fleet.wait_for(lambda: age(fleet) > timedelta(seconds=6), "the dump does not grow old")
     findings = {finding["subject"]: finding["title"] for finding in fleet.report("stale_backups")}
     expect(
@@ -52,8 +56,8 @@ def play(fleet: Fleet) -> str:
     for subject in findings:
         wait_until_resolved(fleet, f"stale_backups/{subject}", SLACK)
     return (
-        f"{'; '.join(findings.values())}: opened at Slack and webhook; resolved at both once the table had point-in-time "
-        "recovery and new dumps were there"
+        f"{'; '.join(findings.values())}: opened at Slack and webhook; "
+        "resolved at both once the table had point-in-time recovery and new dumps were there"
     )
 
 

@@ -1,4 +1,4 @@
-"""Users: one with an old key and no MFA, one who has what she needs, one whose old key is excepted."""
+"""Users: one with an old key and no MFA, one in order, and one whose old key is excepted."""
 
 from datetime import UTC, datetime, timedelta
 from secrets import token_urlsafe
@@ -37,7 +37,9 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect the key and the password of the one user; then cure both, and expect people to hear of it."""
+    """Expect the key and the password of the one user; then cure both, and expect people to hear of
+    it.
+    """
     findings = {finding["subject"]: finding for finding in fleet.report(JOB)}
     severities = {subject: finding["severity"] for subject, finding in findings.items()}
     expect(

@@ -31,7 +31,9 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect a finding about each that has lain too long; then cure both, and expect people to hear of it."""
+    """Expect a finding about each that has lain too long; then cure both, and expect people to hear
+    of it.
+    """
     findings = {finding["subject"]: finding["title"] for finding in fleet.report(JOB)}
     expect(list(findings) == SUBJECTS, f"expected {SUBJECTS}; reported: {findings}")
     titles = " and ".join(findings.values())

@@ -1,4 +1,6 @@
-"""An image push that arrives twice, and requests for a pipeline that is free, one that is throttled and none at all."""
+"""An image push that arrives twice, and requests for a pipeline that is free, one that is throttled
+and none at all.
+"""
 
 from functools import partial
 from typing import Any
@@ -52,8 +54,9 @@ def play(fleet: Fleet) -> str:
     busy = started(fleet, "deploy-busy")
     waited = busy.at - starts("deploy-busy")[0].at
     return (
-        "the push, delivered twice, started deploy-shop once; a request started deploy-docs; an unknown pipeline was "
-        f"parked; deploy-busy was throttled, and started {waited.total_seconds():.0f} s later"
+        "the push, delivered twice, started deploy-shop once; a request started deploy-docs; "
+        "a request for an unknown pipeline was parked; "
+        f"deploy-busy was throttled, and started {waited.total_seconds():.0f} s later"
     )
 
 

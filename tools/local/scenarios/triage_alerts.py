@@ -1,4 +1,6 @@
-"""A job's finding that comes, stays and goes, an alarm that does so, and plain text; each told once, and one again."""
+"""A job's finding that comes, stays and goes, an alarm that does so, and plain text; each told
+once, and one again.
+"""
 
 import json
 import uuid
@@ -36,7 +38,9 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Report twice, the second time less; deliver the first report again; send text that nobody knows."""
+    """Report twice, the second time less; deliver the first report again; send text that nobody
+    knows.
+    """
     now = datetime.now(UTC)
     alarm = alarmed(fleet, "ALARM", "OK")
     first = report(now - timedelta(minutes=2), *SUBJECTS)
@@ -66,14 +70,17 @@ def play(fleet: Fleet) -> str:
     expect(told["source"] != SOURCE, f"expected an alert about the text, and got: {told}")
     expect("db-7" in f"{told['title']} {told['detail']}", f"the text is not in its alert: {told}")
     return (
-        "a critical CloudWatch alarm by way of SNS opened, and its OK resolved, at Slack, PagerDuty and webhook; "
+        "a critical CloudWatch alarm by way of SNS opened, and its OK resolved, "
+        "at Slack, PagerDuty and webhook; "
         "two findings, reported twice, opened once each, and one resolved; plain text was told; "
         "a sweep reminded of a finding two days old"
     )
 
 
 def reminded(fleet: Fleet, now: datetime) -> None:
-    """Report what has stood for two days without anybody looking, and have a sweep find it, as its schedule would."""
+    """Report what has stood for two days without anybody looking, and have a sweep find it, as its
+    schedule would.
+    """
     subject = uuid.uuid4().hex
     (sweep,) = (
         each["Target"] for each in fleet.account.schedules() if each["Name"].endswith(f"-{JOB}")
@@ -90,7 +97,9 @@ def reminded(fleet: Fleet, now: datetime) -> None:
 
 
 def alarmed(fleet: Fleet, state: str, before: str) -> str:
-    """Publish to the topic what CloudWatch does when an alarm changes its state; return its alerts' key."""
+    """Publish to the topic what CloudWatch does when an alarm changes its state; return its alerts'
+    key.
+    """
     message = json.loads(json.loads(ALARM.read_text())["Message"])
     at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "+0000"
     message |= {"NewStateValue": state, "OldStateValue": before, "StateChangeTime": at}

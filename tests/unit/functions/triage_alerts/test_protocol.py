@@ -18,8 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from moto import mock_aws
+from tests.ledger_table import make_table
 from tests.unit.shared.ledger.memory import Memory, Recording
-from tests.unit.shared.ledger.tables import make_table
 
 from fleet.alerts import Alert, Observation, Status
 from fleet.errors import Transient

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from tests.unit.shared.ledger.tables import make_table
+from tests.ledger_table import make_table
 
 from fleet.alerts import Observation, Status
 from fleet.findings import Report, Severity

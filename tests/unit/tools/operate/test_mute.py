@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.unit.shared.ledger.tables import make_table
+from tests.ledger_table import make_table
 from tools.operate.mute import arguments, run
 
 from fleet.ledger.table import Table
