@@ -11,18 +11,22 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from fleet import aws, http, secrets
 from fleet.alerts import DETAIL_TYPE, Alert, AlertStatus, dedup_key
 from fleet.deliveries import Destination, Memory, once
-from fleet.errors import Permanent, Transient
+from fleet.errors import Permanent
 from fleet.findings import SOURCE, Severity
 from fleet.runtime.queued import Message, for_each, queued
 from fleet.runtime.telemetry import job_name, logger
 from fleet.settings import entries, load
 from fleet.sinks import Route, alerts, count_delivery, fit_alert
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 # The specification recommends payloads of less than 20 kB:
 # https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -121,12 +125,12 @@ def mark_gone(destination: Destination, receiver: Receiver, now: datetime) -> No
     A process that dies between the two publishes the same alert again.
     """
     alert = gone_alert(receiver, now)
-    (answer,) = aws.client("events").put_events(
-        Entries=[{"Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": alert.as_json()}]
-    )["Entries"]
-    if "ErrorCode" in answer:
-        code = answer["ErrorCode"]
-        raise Transient(f"EventBridge did not take the alert about {receiver.name}: {code}")
+    entry: PutEventsRequestEntryTypeDef = {
+        "Source": SOURCE,
+        "DetailType": DETAIL_TYPE,
+        "Detail": alert.as_json(),
+    }
+    aws.put_events([entry])
     expires = int(now.timestamp()) + GONE_SECONDS
     aws.client("dynamodb").put_item(
         TableName=destination.table,

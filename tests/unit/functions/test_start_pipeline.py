@@ -6,15 +6,18 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 from functions.start_pipeline.app import (
+    Push,
     Revision,
     Route,
+    Settings,
     Start,
     handler,
-    misrouted,
-    plan,
-    push_facts,
-    routed,
+    might_take,
+    react,
+    read_push,
+    read_request,
     start,
+    starts_for,
 )
 from tests.conftest import Context
 from tools.local import moto_codepipeline as codepipeline
@@ -22,7 +25,7 @@ from tools.local import moto_codepipeline as codepipeline
 from fleet import aws
 from fleet.errors import Permanent, Transient
 from fleet.events import Event
-from fleet.settings import parse_entries
+from fleet.settings import Entries, parse_entries
 
 DIGEST = "sha256:7f5b2640fe6fb4f46592dfd3410c4a797f5b2640fe6fb4f46592dfd3410c4a79"
 IMAGE = "123456789012.dkr.ecr.eu-west-2.amazonaws.com/shop-web"
@@ -53,7 +56,7 @@ def request(**detail: Any) -> Event:
 
 
 def started_by(event: Event, *routes: Route) -> list[Start]:
-    return list(routed(push_facts(event), routes))
+    return list(starts_for(read_push(event), Entries(routes, ())))
 
 
 @pytest.mark.parametrize(
@@ -71,12 +74,7 @@ def started_by(event: Event, *routes: Route) -> list[Start]:
     ],
 )
 def test_a_push_names_its_image(event: Event, uri: str, tag: str) -> None:
-    assert push_facts(event) == {
-        "image_uri": uri,
-        "repository": "shop-web",
-        "tag": tag,
-        "digest": DIGEST,
-    }
+    assert read_push(event) == Push(uri, "shop-web", tag, DIGEST)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +90,7 @@ def test_a_push_names_its_image(event: Event, uri: str, tag: str) -> None:
 )
 def test_a_push_of_another_shape_is_permanent(detail: Json) -> None:
     with pytest.raises(Permanent, match="ECR event"):
-        push_facts(Event("aws.ecr", "ECR Image Action", "e1", detail=detail))
+        read_push(Event("aws.ecr", "ECR Image Action", "e1", detail=detail))
 
 
 @pytest.mark.parametrize(
@@ -200,15 +198,15 @@ def test_a_variable_that_cannot_be_filled_makes_the_route_unusable(variable: str
 def test_an_unusable_route_matters_only_to_pushes_it_might_be_meant_for(
     route: str, matters: bool
 ) -> None:
-    faults = parse_entries(f"- {route}", Route, "routes").faults
-    assert misrouted(push_facts(push("v1")), faults) == ([faults[0].reason] if matters else [])
+    (fault,) = parse_entries(f"- {route}", Route, "routes").faults
+    assert might_take(fault.entry, read_push(push("v1"))) is matters
 
 
-def test_a_push_starts_what_the_usable_routes_say_and_tells_of_the_unusable() -> None:
+def test_a_push_starts_what_the_usable_routes_say_before_the_unusable_are_reported() -> None:
     routes = parse_entries(
         "[{repository: '*'}, {repository: '*', pipeline: deploy}, oops]", Route, "routes"
     )
-    starts = plan(push(), lambda: routes)
+    starts = starts_for(read_push(push()), routes)
     assert next(starts) == Start("deploy")
     with pytest.raises(
         Permanent, match="entry 1 of routes: pipeline: required field missing; entry 3 of routes: "
@@ -216,17 +214,13 @@ def test_a_push_starts_what_the_usable_routes_say_and_tells_of_the_unusable() ->
         next(starts)
 
 
-def unread() -> Any:
-    pytest.fail("read the routes")
-
-
-def test_a_request_starts_what_it_says_without_routes() -> None:
+def test_a_request_starts_what_it_says() -> None:
     revision = {"action": "Source", "type": "COMMIT_ID", "value": "5e1f"}
     event = request(pipeline="deploy", variables={"A": "1"}, source_revisions=[revision])
-    assert list(plan(event, unread)) == [
-        Start("deploy", {"A": "1"}, (Revision("Source", "COMMIT_ID", "5e1f"),))
-    ]
-    assert list(plan(request(pipeline="deploy"), unread)) == [Start("deploy")]
+    assert read_request(event) == Start(
+        "deploy", {"A": "1"}, (Revision("Source", "COMMIT_ID", "5e1f"),)
+    )
+    assert read_request(request(pipeline="deploy")) == Start("deploy")
 
 
 @pytest.mark.parametrize(
@@ -255,7 +249,7 @@ def test_a_request_starts_what_it_says_without_routes() -> None:
 )
 def test_a_request_of_another_shape_is_permanent(detail: Json, message: str) -> None:
     with pytest.raises(Permanent, match="the event's detail: ") as raised:
-        list(plan(request(**detail), unread))
+        read_request(request(**detail))
     assert message in str(raised.value)
 
 
@@ -273,7 +267,7 @@ def test_any_other_event_is_permanent(event: Event) -> None:
     with pytest.raises(
         Permanent, match=f"an event of {event.source} / {event.type} starts no pipeline"
     ):
-        list(plan(event, unread))
+        react(Settings("/routes"), event)
 
 
 @pytest.fixture
@@ -285,11 +279,7 @@ def pipelines(moto: None) -> None:
 
 @pytest.mark.usefixtures("pipelines")
 def test_an_execution_is_started_with_its_variables_and_revisions() -> None:
-    start(
-        aws.client("codepipeline"),
-        Start("deploy", {"TAG": "v1"}, (Revision("Image", "IMAGE_DIGEST", DIGEST),)),
-        "e1",
-    )
+    start("e1", Start("deploy", {"TAG": "v1"}, (Revision("Image", "IMAGE_DIGEST", DIGEST),)))
     (call,) = codepipeline.starts("deploy")
     assert call.variables == {"TAG": "v1"}
     assert call.source_revisions == [
@@ -298,7 +288,7 @@ def test_an_execution_is_started_with_its_variables_and_revisions() -> None:
 
 
 @pytest.mark.usefixtures("pipelines")
-def test_the_same_event_and_pipeline_always_bear_the_same_token_and_no_others_do() -> None:
+def test_the_same_event_and_pipeline_always_have_the_same_token_and_no_others_do() -> None:
     for pipeline, event_id in [
         ("deploy", "e1"),
         ("deploy", "e1"),
@@ -306,7 +296,7 @@ def test_the_same_event_and_pipeline_always_bear_the_same_token_and_no_others_do
         ("scan", "e1"),
         ("scan", "e2"),
     ]:
-        start(aws.client("codepipeline"), Start(pipeline), event_id)
+        start(event_id, Start(pipeline))
     tokens = [call.token for name in ("deploy", "scan") for call in codepipeline.starts(name)]
     assert tokens[0] == tokens[1] == "c16c63a4-67a3-5c75-b889-5c3444f2c09b"
     assert len(set(tokens)) == 4
@@ -334,7 +324,7 @@ def test_a_refused_start_is_hopeless_or_not(
     for _ in range(5):  # botocore itself tries some of them again
         stub.add_client_error("start_pipeline_execution", code)
     with stub, pytest.raises(kind, match=f"'deploy' was not started: .*{code}"):
-        start(client, Start("deploy"), "e1")
+        start("e1", Start("deploy"))
 
 
 @pytest.mark.parametrize(
@@ -345,7 +335,7 @@ def test_a_refused_start_is_hopeless_or_not(
 @pytest.mark.usefixtures("pipelines")
 def test_what_codepipeline_can_never_take_is_permanent(wanted: Start) -> None:
     with pytest.raises(Permanent, match="was not started: "):
-        start(aws.client("codepipeline"), wanted, "e1")
+        start("e1", wanted)
 
 
 @pytest.fixture
@@ -388,7 +378,8 @@ def reasons(dead_letters: DeadLetters) -> list[str]:
 
 def test_a_pushed_image_starts_its_pipeline(job: Job, context: Context) -> None:
     job(
-        "[{repository: shop-*, tag: v*, pipeline: deploy, variables: {URI: $image_uri}, source_action: Image}]"
+        "[{repository: shop-*, tag: v*, pipeline: deploy, "
+        "variables: {URI: $image_uri}, source_action: Image}]"
     )
     assert failed(handler(json.loads(PUSHED.read_text()), context)) == []
     (call,) = codepipeline.executions("deploy")
@@ -437,9 +428,8 @@ def test_an_event_without_an_id_is_parked(
 def test_an_unknown_pipeline_among_several_is_parked_and_the_others_are_started(
     job: Job, context: Context, dead_letters: DeadLetters
 ) -> None:
-    job(
-        "[{repository: '*', pipeline: deploy}, {repository: '*', pipeline: gone}, {repository: '*', pipeline: scan}]"
-    )
+    names = ("deploy", "gone", "scan")
+    job(json.dumps([{"repository": "*", "pipeline": name} for name in names]))
     assert failed(handler(json.loads(PUSHED.read_text()), context)) == []
     assert [len(codepipeline.executions(name)) for name in ("deploy", "scan")] == [1, 1]
     (reason,) = reasons(dead_letters)
