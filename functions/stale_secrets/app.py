@@ -4,7 +4,7 @@ Trigger: schedule, daily. Reads: Secrets Manager; SSM SecureStrings with the tag
 Reports: one finding per stale secret, and one per service that cannot be read.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,127 +16,179 @@ from fleet import aws
 from fleet.findings import Finding, Severity, Unread
 from fleet.runtime.scheduled import Run, scheduled
 from fleet.settings import load
-from fleet.staleness import Ladders, Stale, judged, last_moment
+from fleet.staleness import Candidate, Thresholds, judge, last_moment
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.type_defs import SecretListEntryTypeDef
+    from mypy_boto3_ssm import SSMClient
     from mypy_boto3_ssm.type_defs import ParameterMetadataTypeDef, ParameterStringFilterTypeDef
 
 EXPIRES = "fleet:expires"
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(Ladders):
+class Settings(Thresholds):
     late_days: int = 0
     late_critical_days: int = 7
     unused_days: int = 90
     unused_critical_days: int = 365
 
 
-def of_secret(secret: "SecretListEntryTypeDef", settings: Settings, now: datetime) -> Stale:
-    """Judge a secret by its rotation and by when somebody read it; Secrets Manager tells the day of that."""
-    created, read = secret["CreatedDate"], secret.get("LastAccessedDate")
-    idle, faults = now - (read or created), dict[str, Severity]()
-    failed, due = pending(secret), rotation_due(secret)
-    if secret.get("RotationEnabled") and due:
-        what = f"should have been rotated {(now - due).days} d ago{', and the attempt failed' * failed}"
-        faults |= settings.faults("late", what, now - due)
-    faults |= settings.faults(
-        "unused", f"has not been read for {idle.days} d" if read else "has never been read", idle
+def judge_secret(secret: "SecretListEntryTypeDef", settings: Settings, now: datetime) -> Candidate:
+    """Return a secret with its flaws: a late rotation, and that nobody reads it."""
+    name = secret["Name"]
+    last_read = secret.get("LastAccessedDate")
+    return Candidate(
+        subject=f"secret/{name}",
+        name=f"secret {name}",
+        flaws={
+            **rotation_flaws(secret, settings, now),
+            **reading_flaws(secret, settings, now),
+        },
+        page=f"secretsmanager/secret?name={quote(name, safe='')}",
+        detail={
+            "created": f"{secret['CreatedDate']:%Y-%m-%d}",
+            "last read": f"{last_read:%Y-%m-%d}" if last_read else "never",
+            "last rotated": str(secret.get("LastRotatedDate", "never")),
+            "owner": secret.get("OwningService", "this account"),
+        },
+        tags={tag["Key"]: tag["Value"] for tag in secret.get("Tags", [])},
     )
-    detail = {
-        "created": f"{created:%Y-%m-%d}",
-        "last read": f"{read:%Y-%m-%d}" if read else "never",
-        "last rotated": str(secret.get("LastRotatedDate", "never")),
-        "owner": secret.get("OwningService", "this account"),
-    }
-    tags = {tag["Key"]: tag["Value"] for tag in secret.get("Tags", [])}
-    page = f"secretsmanager/secret?name={quote(secret['Name'], safe='')}"
-    return Stale(f"secret/{secret['Name']}", f"secret {secret['Name']}", faults, page, detail, tags)
 
 
-def pending(secret: "SecretListEntryTypeDef") -> bool:
-    """Whether a rotation has begun and not ended: AWS leaves the label on its version when the rotation fails."""
-    stages = secret.get("SecretVersionsToStages", {}).values()
-    return any("AWSPENDING" in each and "AWSCURRENT" not in each for each in stages)
+def rotation_flaws(
+    secret: "SecretListEntryTypeDef", settings: Settings, now: datetime
+) -> dict[str, Severity]:
+    """Return the flaw of a secret whose rotation is late; none if it is not to be rotated."""
+    due = rotation_due(secret)
+    if not secret.get("RotationEnabled") or due is None:
+        return {}
+    flaw = f"should have been rotated {(now - due).days} d ago"
+    if is_rotating(secret):
+        flaw += ", and the attempt failed"
+    return settings.flaws("late", flaw, now - due)
+
+
+def reading_flaws(
+    secret: "SecretListEntryTypeDef", settings: Settings, now: datetime
+) -> dict[str, Severity]:
+    """Return the flaw of a secret that nobody has read for long, or ever since it was created."""
+    last_read = secret.get("LastAccessedDate")
+    unread_for = now - (last_read or secret["CreatedDate"])
+    flaw = f"has not been read for {unread_for.days} d" if last_read else "has never been read"
+    return settings.flaws("unused", flaw, unread_for)
+
+
+def is_rotating(secret: "SecretListEntryTypeDef") -> bool:
+    """Whether a rotation has begun and not ended.
+
+    When it fails, AWS leaves the label on its version (Secrets Manager User Guide, "Rotation").
+    """
+    versions = secret.get("SecretVersionsToStages", {}).values()
+    return any("AWSPENDING" in labels and "AWSCURRENT" not in labels for labels in versions)
 
 
 def rotation_due(secret: "SecretListEntryTypeDef") -> datetime | None:
-    """The moment by which the secret was to be rotated. A failed rotation can put the next one off: not this."""
-    due, rotated = secret.get("NextRotationDate"), secret.get("LastRotatedDate")
-    if not pending(secret):
+    """The moment by which a secret was to be rotated. None if AWS names none.
+
+    A rotation that failed can put off AWS's next date, but not this one.
+    """
+    due = secret.get("NextRotationDate")
+    if not is_rotating(secret):
         return due
+    last = secret.get("LastRotatedDate")
     days = secret.get("RotationRules", {}).get("AutomaticallyAfterDays", 0)
-    failed = rotated + timedelta(days=days) if rotated else secret["LastChangedDate"]
+    failed = last + timedelta(days=days) if last else secret["LastChangedDate"]
     return min(due, failed) if due else failed
 
 
-def of_parameter(
+def judge_parameter(
     parameter: "ParameterMetadataTypeDef",
     tags: Mapping[str, str],
     settings: Settings,
     now: datetime,
-) -> Stale:
-    """Judge a parameter by the day in its tag."""
-    name, expires = parameter["Name"], tags[EXPIRES]
+) -> Candidate:
+    """Return a parameter with its flaw: it is past the day in its tag, or the tag has no day."""
+    name = parameter["Name"]
+    return Candidate(
+        subject=f"parameter/{name}",
+        name=f"parameter {name}",
+        flaws=expiry_flaws(tags[EXPIRES], settings, now),
+        page=f"systems-manager/parameters/{quote(name.lstrip('/'))}/description",
+        detail={
+            "written": str(parameter["LastModifiedDate"]),
+            "by": parameter.get("LastModifiedUser", "somebody"),
+        },
+        tags=tags,
+    )
+
+
+def expiry_flaws(expires: str, settings: Settings, now: datetime) -> dict[str, Severity]:
+    """Return the flaw of what expires after a day, such as `2027-01-31 the vendor's key`."""
     try:
         late = now - last_moment(expires)
-        faults = settings.faults("late", f"expired {late.days} d ago ({expires})", late)
     except ValueError:  # the finding shows the tag itself
-        faults = {
-            f"expires on no day such as {now:%Y-%m-%d}: its tag says {expires!r}": Severity.WARNING
-        }
-    detail = {
-        "written": str(parameter["LastModifiedDate"]),
-        "by": parameter.get("LastModifiedUser", "somebody"),
-    }
-    page = f"systems-manager/parameters/{quote(name.lstrip('/'))}/description"
-    return Stale(f"parameter/{name}", f"parameter {name}", faults, page, detail, tags)
+        flaw = f"has a tag {EXPIRES} that does not begin with a day such as {now:%Y-%m-%d}"
+        return {f"{flaw}: {expires!r}": Severity.WARNING}
+    return settings.flaws("late", f"expired {late.days} d ago ({expires})", late)
 
 
-def secrets(settings: Settings, now: datetime) -> Iterator[Stale]:
-    """Read every secret of the region, but replicas, which are rotated where they come from."""
+def read_secrets(settings: Settings, now: datetime) -> Iterator[Candidate]:
+    """Yield the region's secrets, but no replicas, which are rotated in their primary region."""
     manager = aws.client("secretsmanager")
+    region = manager.meta.region_name
     for page in manager.get_paginator("list_secrets").paginate():
         for secret in page["SecretList"]:
-            if secret.get("PrimaryRegion", manager.meta.region_name) == manager.meta.region_name:
-                yield of_secret(secret, settings, now)
+            if secret.get("PrimaryRegion", region) == region:
+                yield judge_secret(secret, settings, now)
 
 
-def parameters(settings: Settings, now: datetime) -> Iterator[Stale]:
-    """Read the SecureStrings that have an expiry."""
+def read_parameters(settings: Settings, now: datetime) -> Iterator[Candidate]:
+    """Yield the SecureStrings that have the tag `fleet:expires`."""
     ssm = aws.client("ssm")
-    having: list[ParameterStringFilterTypeDef] = [
+    filters: list[ParameterStringFilterTypeDef] = [
         {"Key": "Type", "Values": ["SecureString"]},
         {"Key": f"tag:{EXPIRES}"},
     ]
     pages = ssm.get_paginator("describe_parameters").paginate(
-        ParameterFilters=having, PaginationConfig={"PageSize": 50}
+        ParameterFilters=filters, PaginationConfig={"PageSize": 50}
     )
-    for parameter in (each for page in pages for each in page["Parameters"]):
-        try:
-            answer = ssm.list_tags_for_resource(
-                ResourceType="Parameter", ResourceId=parameter["Name"]
-            )
-        except ssm.exceptions.InvalidResourceId:
-            continue  # it was deleted meanwhile
-        tags = {tag["Key"]: tag["Value"] for tag in answer["TagList"]}
-        if EXPIRES in tags:
-            yield of_parameter(parameter, tags, settings, now)
+    for page in pages:
+        for parameter in page["Parameters"]:
+            tags = read_tags(ssm, parameter["Name"])
+            if EXPIRES in tags:
+                yield judge_parameter(parameter, tags, settings, now)
+
+
+def read_tags(ssm: "SSMClient", parameter: str) -> dict[str, str]:
+    """Return a parameter's tags: none if it was deleted meanwhile."""
+    try:
+        answer = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=parameter)
+    except ssm.exceptions.InvalidResourceId:
+        return {}  # it was deleted after it was listed
+    return {tag["Key"]: tag["Value"] for tag in answer["TagList"]}
+
+
+def judge_service(
+    service: str,
+    source: str,
+    read: Callable[[Settings, datetime], Iterator[Candidate]],
+    settings: Settings,
+    run: Run,
+) -> Iterator[Finding]:
+    """Yield what is stale in a service, or that it cannot be read; `source` begins its subjects."""
+    try:
+        candidates = list(read(settings, run.scheduled_at))
+    except (BotoCoreError, ClientError) as error:
+        title = f"{service} cannot be read, so nobody knows which of its secrets are stale"
+        yield Unread(source, title, detail={"error": str(error)})
+        return
+    for candidate in candidates:
+        yield from judge(candidate, run.job, run.scheduled_at)
 
 
 @scheduled
 def handler(run: Run) -> Iterator[Finding]:
     settings = load(Settings)
-    for source, service, read in (
-        ("secret", "Secrets Manager", secrets),
-        ("parameter", "SSM", parameters),
-    ):
-        try:
-            found = list(read(settings, run.scheduled_at))
-        except (BotoCoreError, ClientError) as error:
-            title = f"{service} cannot be read, so nobody knows which of its secrets are stale"
-            yield Unread(source, title, detail={"error": str(error)})
-        else:
-            for each in found:
-                yield from judged(each, run.job, run.scheduled_at)
+    yield from judge_service("Secrets Manager", "secret", read_secrets, settings, run)
+    yield from judge_service("SSM", "parameter", read_parameters, settings, run)

@@ -1,88 +1,36 @@
-import csv
-import io
 import json
 import time
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError
-from functions.stale_credentials.app import Credential, Settings, asked, handler, ids, report, stale
+from botocore.exceptions import ClientError
+from functions.stale_credentials.app import Settings, handler, judge_user
 from tests.conftest import Context
+from tests.unit.functions.stale_credentials.iam import NOW, Fake, key, line, password, root
 from tools.sandbox import ACCOUNT
 
 from fleet import aws
 from fleet.findings import Severity
 from fleet.settings import SettingsError, load
+from fleet_credentials.lookup import Credential, confirm
+from fleet_credentials.report import parse_user, read_report
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "stale_credentials.json").read_text())
-NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
-REPORTED = NOW - timedelta(hours=3)
 WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
 TAG = "fleet:stale-credentials-exception"
 USERS = 5_000
-KEY_COLUMNS = ("active", "last_rotated", "last_used_date", "last_used_region", "last_used_service")
-HEADER = [
-    *(
-        "user",
-        "arn",
-        "user_creation_time",
-        "password_enabled",
-        "password_last_used",
-        "password_last_changed",
-    ),
-    *("password_next_rotation", "mfa_active"),
-    *(f"access_key_{number}_{column}" for number in (1, 2) for column in KEY_COLUMNS),
-    *("cert_1_active", "cert_1_last_rotated", "cert_2_active", "cert_2_last_rotated"),
-]
 Published = Callable[[], list[dict[str, Any]]]
 
 
-def ago(days: float) -> str:
-    return (NOW - timedelta(days=days)).isoformat()
-
-
-def line(user: str = "ann", **columns: str) -> dict[str, str]:
-    """A user's line in the report, without any credential but what `columns` say."""
-    named = {
-        "user": user,
-        "arn": f"arn:aws:iam::{ACCOUNT}:user/team/{user}",
-        "user_creation_time": ago(1_000),
-    }
-    states = {name: "false" for name in HEADER if name.endswith(("_active", "_enabled"))}
-    return dict.fromkeys(HEADER, "N/A") | states | named | columns
-
-
-def key(made: float, used: float | None = None, number: int = 1) -> dict[str, str]:
-    """The columns of a key that was made and used so many days ago."""
-    columns = {"active": "true", "last_rotated": ago(made)}
-    if used is not None:
-        columns |= {
-            "last_used_date": ago(used),
-            "last_used_region": "us-east-1",
-            "last_used_service": "s3",
-        }
-    return {f"access_key_{number}_{name}": value for name, value in columns.items()}
-
-
-def root(**columns: str) -> dict[str, str]:
-    arn = f"arn:aws:iam::{ACCOUNT}:root"
-    return line(
-        "<root_account>",
-        arn=arn,
-        **{"password_enabled": "not_supported", "mfa_active": "true", **columns},
-    )
-
-
-def password(days: float = 1, **columns: str) -> dict[str, str]:
-    return {"password_enabled": "true", "password_last_changed": ago(days), **columns}
+def credentials(line: dict[str, str], now: datetime = NOW) -> list[Credential]:
+    return list(judge_user(parse_user(line), Settings(), now))
 
 
 def judged(line: dict[str, str]) -> dict[str, dict[str, Severity]]:
-    return {each.subject: dict(each.faults) for each in stale(line, Settings(), NOW)}
+    return {credential.subject: dict(credential.flaws) for credential in credentials(line)}
 
 
 SECOND = 1 / 86_400
@@ -90,7 +38,7 @@ UNUSED_91 = {"has not been used for 91 d": WARNING}
 
 
 @pytest.mark.parametrize(
-    ("columns", "faults"),
+    ("columns", "flaws"),
     [
         pytest.param(key(90, used=0), {}, id="as old as it may be"),
         pytest.param(key(90 + SECOND, used=0), {"is 90 d old": WARNING}, id="a second older"),
@@ -111,8 +59,8 @@ UNUSED_91 = {"has not been used for 91 d": WARNING}
         ),
     ],
 )
-def test_a_key_is_judged_by_its_age_and_its_last_use(columns: dict[str, str], faults: Any) -> None:
-    assert judged(line(**columns)) == ({} if faults is None else {"user/ann/access_key_1": faults})
+def test_a_key_is_judged_by_its_age_and_its_last_use(columns: dict[str, str], flaws: Any) -> None:
+    assert judged(line(**columns)) == ({} if flaws is None else {"user/ann/access_key_1": flaws})
 
 
 @pytest.mark.parametrize(
@@ -142,9 +90,7 @@ def test_a_password_without_mfa_is_judged_by_its_age(
 
 
 def test_each_key_and_the_password_are_credentials_of_their_own() -> None:
-    found = list(
-        stale(line(**password(), **key(100, 1), **key(91, 0.5, number=2)), Settings(), NOW)
-    )
+    found = credentials(line(**password(), **key(100, 1), **key(91, 0.5, number=2)))
     assert [each.subject for each in found] == [
         "user/ann/password",
         "user/ann/access_key_1",
@@ -187,188 +133,8 @@ def test_a_user_called_root_is_not_the_root_user() -> None:
 
 
 def test_the_link_leads_to_users_whatever_their_names() -> None:
-    (found,) = stale(line("a+b=c,d@e", **password()), Settings(), NOW)
+    (found,) = credentials(line("a+b=c,d@e", **password()))
     assert found.page == "iam/home#/users/details/a%2Bb%3Dc%2Cd%40e?section=security_credentials"
-
-
-MADE = NOW - timedelta(days=100)
-
-
-def listed(id_: str, made: datetime = MADE, status: str = "Active") -> Any:
-    return {"AccessKeyId": id_, "CreateDate": made, "Status": status}
-
-
-@pytest.mark.parametrize(
-    ("keys", "own"),
-    [
-        pytest.param(
-            [listed("AKIA1111AAAA"), listed("AKIA2222BBBB", NOW)],
-            ["AKIA…AAAA"],
-            id="the one made then",
-        ),
-        pytest.param(
-            [listed("AKIA1111AAAA", status="Inactive"), listed("AKIA2222BBBB", REPORTED)],
-            [],
-            id="inactive",
-        ),
-        pytest.param([listed("AKIA2222BBBB", NOW)], [], id="replaced since the report"),
-        pytest.param(
-            [listed("AKIA1111AAAA", MADE - timedelta(days=9))],
-            ["AKIA…AAAA"],
-            id="changed when reported",
-        ),
-        pytest.param([], [], id="deleted"),
-    ],
-)
-def test_a_keys_id_is_that_of_the_active_key_made_when_the_report_says(
-    keys: list[Any], own: list[str]
-) -> None:
-    assert ids(keys, MADE, REPORTED) == own
-
-
-def credential(**facts: Any) -> Credential:
-    return Credential(
-        "user/ann/password",
-        "ann",
-        {"is old": CRITICAL},
-        "page",
-        {"a": 1},
-        **{"user": "ann", **facts},
-    )
-
-
-class Fake:
-    """An IAM in which ann has a password, no MFA and a key; other answers as given. It counts its calls."""
-
-    def __init__(
-        self, *lines: dict[str, str], states: tuple[str, ...] = ("COMPLETE",), **answers: Any
-    ) -> None:
-        self.exceptions = aws.client("iam").exceptions
-        self.calls = Counter[str]()
-        self.states = list(states)
-        self.answers = {
-            "list_user_tags": {"Tags": []},
-            "list_access_keys": {"AccessKeyMetadata": [listed("AKIAIOSFODNN7EXAMPLE")]},
-            "list_mfa_devices": {"MFADevices": []},
-            "get_login_profile": {},
-            "get_account_summary": {
-                "SummaryMap": {"AccountAccessKeysPresent": 1, "AccountMFAEnabled": 0}
-            },
-            "get_credential_report": {"Content": content(lines), "GeneratedTime": REPORTED},
-            **answers,
-        }
-
-    def generate_credential_report(self) -> dict[str, str]:
-        self.calls["generate_credential_report"] += 1
-        return {"State": self.states.pop(0) if len(self.states) > 1 else self.states[0]}
-
-    def __getattr__(self, operation: str) -> Any:
-        def answer(**_: str) -> Any:
-            self.calls[operation] += 1
-            answer = self.answers[operation]
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        return answer
-
-
-def content(lines: Any) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, HEADER)
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue().encode()
-
-
-def error(code: str) -> ClientError:
-    answer = {"Error": {"Code": code, "Message": "no"}}
-    return aws.client("iam").exceptions.from_code(code)(answer, "ListUserTags")  # type: ignore[no-any-return,operator]
-
-
-def test_what_is_still_there_is_told_with_the_users_tags_and_the_moment_of_the_report() -> None:
-    iam: Any = Fake(list_user_tags={"Tags": [{"Key": "team", "Value": "data"}]})
-    found = asked(iam, REPORTED, credential(made=MADE))
-    assert (found.faults, found.tags) == ({"is old": CRITICAL}, {"team": "data"})
-    assert found.name == "access key AKIA…MPLE of ann"
-    assert found.detail == {"a": 1, "credential report of": "2026-11-20 03:00:00+00:00"}
-    assert asked(iam, REPORTED, credential()).tags == {"team": "data"}
-    assert asked(iam, REPORTED, credential(user="<root_account>")).faults == {"is old": CRITICAL}
-
-
-@pytest.mark.parametrize(
-    ("answers", "facts"),
-    [
-        pytest.param(
-            {"list_access_keys": {"AccessKeyMetadata": []}}, {"made": MADE}, id="key deleted"
-        ),
-        pytest.param({"list_mfa_devices": {"MFADevices": [{}]}}, {}, id="MFA enabled"),
-        pytest.param({"get_login_profile": "NoSuchEntity"}, {}, id="password removed"),
-        pytest.param({"list_access_keys": "NoSuchEntity"}, {"made": MADE}, id="user deleted"),
-        pytest.param(
-            {
-                "get_account_summary": {
-                    "SummaryMap": {"AccountAccessKeysPresent": 0, "AccountMFAEnabled": 0}
-                }
-            },
-            {"user": "<root_account>", "made": MADE},
-            id="root's key deleted",
-        ),
-        pytest.param(
-            {
-                "get_account_summary": {
-                    "SummaryMap": {"AccountAccessKeysPresent": 1, "AccountMFAEnabled": 1}
-                }
-            },
-            {"user": "<root_account>"},
-            id="root's MFA enabled",
-        ),
-    ],
-)
-def test_what_was_cured_since_the_report_has_no_faults(
-    answers: dict[str, Any], facts: dict[str, Any]
-) -> None:
-    given: Any = {
-        name: error(answer) if isinstance(answer, str) else answer
-        for name, answer in answers.items()
-    }
-    iam: Any = Fake(**given)
-    assert asked(iam, REPORTED, credential(**facts)).faults == {}
-
-
-@pytest.mark.parametrize("operation", ["list_user_tags", "list_mfa_devices"])
-def test_what_iam_does_not_tell_of_stays_under_its_subject_as_a_warning(operation: str) -> None:
-    silent: Any = {operation: ConnectTimeoutError(endpoint_url="https://x")}
-    iam: Any = Fake(**silent)
-    found = asked(iam, REPORTED, credential())
-    assert found.subject == "user/ann/password"
-    assert found.faults == {
-        "is old": WARNING,
-        "may be excepted, or cured: IAM did not say": WARNING,
-    }
-    assert "Connect timeout" in str(found.detail["error"])
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How long the job has slept."""
-    slept: list[int] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    return slept
-
-
-def test_a_report_that_is_being_made_is_waited_for(waits: list[int]) -> None:
-    iam: Any = Fake(line("ann"), states=("STARTED", "INPROGRESS", "INPROGRESS", "COMPLETE"))
-    moment, lines = report(iam)
-    assert ([each["user"] for each in lines], moment, waits) == (["ann"], REPORTED, [1, 2, 4])
-
-
-def test_a_report_that_is_not_made_in_time_fails_the_run(waits: list[int]) -> None:
-    iam: Any = Fake(states=("STARTED", "INPROGRESS"))
-    with pytest.raises(TimeoutError, match="IAM has not made its credential report in 167 s"):
-        report(iam)
-    assert sum(waits) == 167
-    assert iam.calls["get_credential_report"] == 0
 
 
 @pytest.fixture
@@ -461,17 +227,19 @@ def iam(moto: None) -> Any:
     return aws.client("iam")
 
 
-def test_what_moto_reports_of_a_user_is_read_and_confirmed(iam: Any, waits: list[int]) -> None:
+def test_what_moto_reports_of_a_user_is_read_and_confirmed(
+    iam: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # moto's first answer is STARTED
     iam.create_user(UserName="ann", Tags=[{"Key": "team", "Value": "data"}])
     id_ = iam.create_access_key(UserName="ann")["AccessKey"]["AccessKeyId"]
     iam.create_login_profile(UserName="ann", Password="x" * 20)
-    reported, lines = report(iam)
-    assert waits == [1], "moto's first answer is STARTED"
+    report = read_report(iam)
     later = datetime.now(UTC) + timedelta(days=100)
-    found = [
-        asked(iam, reported, each) for line in lines for each in stale(line, Settings(), later)
-    ]
-    assert [(each.subject, list(each.faults.values())) for each in found] == [
+    (user,) = report.users
+    stale = judge_user(user, Settings(), later)
+    found = [confirm(iam, report.made, each) or pytest.fail("gone") for each in stale]
+    assert [(each.subject, list(each.flaws.values())) for each in found] == [
         ("user/ann/password", [CRITICAL]),
         ("user/ann/access_key_1", [WARNING, WARNING]),
     ]
@@ -481,6 +249,6 @@ def test_what_moto_reports_of_a_user_is_read_and_confirmed(iam: Any, waits: list
 
 def test_settings_that_cannot_be_meant_stop_the_job_and_are_all_named() -> None:
     with pytest.raises(
-        SettingsError, match=r"old_days and .* 400 and 365, no_mfa_days and .* 9 and 7"
+        SettingsError, match=r"OLD_DAYS and .* 400 and 365, NO_MFA_DAYS and .* 9 and 7"
     ):
         load(Settings, {"OLD_DAYS": "400", "NO_MFA_DAYS": "9"})

@@ -9,27 +9,28 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from functions.stale_secrets.app import (
     Settings,
     handler,
-    of_parameter,
-    of_secret,
-    parameters,
-    secrets,
+    judge_parameter,
+    judge_secret,
+    read_parameters,
+    read_secrets,
 )
 from tests.conftest import Context
 
 from fleet import aws
 from fleet.findings import Severity
 from fleet.settings import SettingsError, load
-from fleet.staleness import Stale
+from fleet.staleness import Candidate
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "stale_secrets.json").read_text())
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
 DAY = timedelta(days=1)
+NO_DAY = "has a tag fleet:expires that does not begin with a day"
 PENDING = {"v1": ["AWSCURRENT"], "v2": ["AWSPENDING"]}
 Published = Callable[[], list[dict[str, Any]]]
 
 
-def secret(name: str = "crm", **entry: Any) -> Stale:
+def secret(name: str = "crm", **entry: Any) -> Candidate:
     """Judge a secret that was read today, but for what `entry` says."""
     made = {
         "Name": name,
@@ -37,24 +38,24 @@ def secret(name: str = "crm", **entry: Any) -> Stale:
         "LastChangedDate": NOW - 40 * DAY,
         "LastAccessedDate": NOW,
     }
-    return of_secret(made | entry, Settings(), NOW)  # type: ignore[arg-type] # the stubs ask for keys that AWS may omit
+    return judge_secret(made | entry, Settings(), NOW)  # type: ignore[arg-type] # the stubs ask for keys that AWS may omit
 
 
 def rotated(**entry: Any) -> dict[str, Severity]:
-    return dict(secret(RotationEnabled=True, **entry).faults)
+    return dict(secret(RotationEnabled=True, **entry).flaws)
 
 
-def parameter(expires: str, name: str = "/crm/key") -> Stale:
+def parameter(expires: str, name: str = "/crm/key") -> Candidate:
     written: Any = {
         "Name": name,
         "LastModifiedDate": NOW - 9 * DAY,
         "LastModifiedUser": "arn:aws:iam::1:user/ann",
     }
-    return of_parameter(written, {"fleet:expires": expires}, Settings(), NOW)
+    return judge_parameter(written, {"fleet:expires": expires}, Settings(), NOW)
 
 
-def test_a_secret_that_is_read_and_rotated_has_no_faults() -> None:
-    assert secret().faults == {}
+def test_a_secret_that_is_read_and_rotated_has_no_flaws() -> None:
+    assert secret().flaws == {}
     assert rotated(NextRotationDate=NOW + DAY, LastRotatedDate=NOW - 29 * DAY) == {}
 
 
@@ -77,11 +78,11 @@ def test_a_rotation_that_is_off_is_never_late() -> None:
     assert (
         secret(
             RotationEnabled=False, NextRotationDate=NOW - 90 * DAY, SecretVersionsToStages=PENDING
-        ).faults
+        ).flaws
         == {}
     )
     assert (
-        secret(LastRotatedDate=NOW - 400 * DAY, RotationRules={"AutomaticallyAfterDays": 30}).faults
+        secret(LastRotatedDate=NOW - 400 * DAY, RotationRules={"AutomaticallyAfterDays": 30}).flaws
         == {}
     )
 
@@ -109,15 +110,15 @@ def test_a_rotation_that_was_only_set_up_has_no_date_yet() -> None:
     assert rotated() == {}
 
 
-def test_a_secret_that_nobody_reads_is_a_fault() -> None:
-    assert secret(LastAccessedDate=NOW - 91 * DAY).faults == {"has not been read for 91 d": WARNING}
-    assert secret(LastAccessedDate=NOW - 90 * DAY).faults == {}
+def test_a_secret_that_nobody_reads_is_stale() -> None:
+    assert secret(LastAccessedDate=NOW - 91 * DAY).flaws == {"has not been read for 91 d": WARNING}
+    assert secret(LastAccessedDate=NOW - 90 * DAY).flaws == {}
     never = secret(LastAccessedDate=None)
-    assert (never.faults, never.detail["last read"]) == ({"has never been read": CRITICAL}, "never")
-    assert secret(LastAccessedDate=None, CreatedDate=NOW - DAY).faults == {}
+    assert (never.flaws, never.detail["last read"]) == ({"has never been read": CRITICAL}, "never")
+    assert secret(LastAccessedDate=None, CreatedDate=NOW - DAY).flaws == {}
 
 
-def test_a_secret_is_told_with_its_dates_its_owner_and_its_page() -> None:
+def test_a_secret_is_shown_with_its_dates_its_owner_and_its_page() -> None:
     found = secret(
         "prod/rds!db",
         OwningService="rds",
@@ -138,24 +139,24 @@ def test_a_secret_is_told_with_its_dates_its_owner_and_its_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expires", "faults"),
+    ("expires", "flaws"),
     [
         ("2026-11-20", {}),
         ("2027-01-31 the vendor's key", {}),
         ("2026-11-19", {"expired 0 d ago (2026-11-19)": WARNING}),
         ("2026-11-12", {"expired 7 d ago (2026-11-12)": CRITICAL}),
-        ("soon", {"expires on no day such as 2026-11-20: its tag says 'soon'": WARNING}),
-        ("", {"expires on no day such as 2026-11-20: its tag says ''": WARNING}),
+        ("soon", {f"{NO_DAY} such as 2026-11-20: 'soon'": WARNING}),
+        ("", {f"{NO_DAY} such as 2026-11-20: ''": WARNING}),
     ],
     ids=["today", "later", "yesterday", "over a week ago", "no day", "empty"],
 )
 def test_a_parameter_expires_with_the_day_in_its_tag(
-    expires: str, faults: dict[str, Severity]
+    expires: str, flaws: dict[str, Severity]
 ) -> None:
-    assert parameter(expires).faults == faults
+    assert parameter(expires).flaws == flaws
 
 
-def test_a_parameter_is_told_with_who_wrote_it_and_its_page() -> None:
+def test_a_parameter_is_shown_with_who_wrote_it_and_its_page() -> None:
     found = parameter("2026-11-12")
     assert (found.subject, found.page) == (
         "parameter//crm/key",
@@ -176,7 +177,7 @@ def test_every_page_of_secure_strings_with_an_expiry_is_read_and_nothing_else() 
         put(name, **{"fleet:expires": "2026-11-12"})
     put("/plain", "String", **{"fleet:expires": "2026-11-12"})
     put("/untagged")
-    assert {found.name.split()[1] for found in parameters(Settings(), NOW)} == names
+    assert {found.name.split()[1] for found in read_parameters(Settings(), NOW)} == names
 
 
 @pytest.mark.usefixtures("moto")
@@ -195,7 +196,7 @@ def test_a_parameter_that_was_changed_meanwhile_is_left_out(
         return {"TagList": [{"Key": "team", "Value": "data"}]}
 
     monkeypatch.setattr(ssm, "list_tags_for_resource", list_tags_for_resource)
-    assert list(parameters(Settings(), NOW)) == []
+    assert list(read_parameters(Settings(), NOW)) == []
 
 
 def pages_of_secrets(monkeypatch: pytest.MonkeyPatch, *pages: list[dict[str, Any]]) -> None:
@@ -219,7 +220,10 @@ def test_every_page_of_secrets_is_read_but_no_replicas(monkeypatch: pytest.Monke
         entry("primary", PrimaryRegion="eu-west-1"),
     )
     pages_of_secrets(monkeypatch, [entry("a"), replica], [], [primary])
-    assert [found.subject for found in secrets(Settings(), NOW)] == ["secret/a", "secret/primary"]
+    assert [found.subject for found in read_secrets(Settings(), NOW)] == [
+        "secret/a",
+        "secret/primary",
+    ]
 
 
 @pytest.fixture
@@ -250,7 +254,7 @@ def test_the_job_reports_what_is_stale_and_not_excepted(
 
 @pytest.mark.usefixtures("job")
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reason"),
     [
         (
             ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListSecrets"),
@@ -258,11 +262,11 @@ def test_the_job_reports_what_is_stale_and_not_excepted(
         ),
         (ReadTimeoutError(endpoint_url="https://x"), "Read timeout"),
     ],
-    ids=["denied", "read time-out"],
+    ids=["denied", "read timeout"],
 )
 def test_a_service_that_cannot_be_read_on_a_later_page_resolves_nothing_of_it(
     error: Exception,
-    told: str,
+    reason: str,
     context: Context,
     published: Published,
     monkeypatch: pytest.MonkeyPatch,
@@ -284,10 +288,10 @@ def test_a_service_that_cannot_be_read_on_a_later_page_resolves_nothing_of_it(
         (None, "secret/"),
         ("secret/\U0010ffff", None),
     ]
-    assert told in reports[0]["findings"][1]["detail"]["error"]
+    assert reason in reports[0]["findings"][1]["detail"]["error"]
 
 
 @pytest.mark.parametrize(("name", "value"), [("LATE_DAYS", "8"), ("UNUSED_DAYS", "-1")])
 def test_settings_that_cannot_be_meant_stop_the_job(name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=name.lower()):
+    with pytest.raises(SettingsError, match=name):
         load(Settings, {name: value})

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fleet.findings import Finding, Severity
 from fleet.settings import SettingsError, load
-from fleet.staleness import Ladders, Stale, exception_tag, judged, last_moment
+from fleet.staleness import Candidate, Thresholds, exception_tag, judge, last_moment
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 TAG = "fleet:stale-things-exception"
@@ -15,7 +15,7 @@ WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(Ladders):
+class Settings(Thresholds):
     old_days: int = 90
     old_critical_days: int = 365
     late_days: int = 0
@@ -23,21 +23,21 @@ class Settings(Ladders):
 
 
 def found(
-    faults: dict[str, Severity] | None = None, tags: dict[str, str] | None = None
+    flaws: dict[str, Severity] | None = None, tags: dict[str, str] | None = None
 ) -> list[Finding]:
-    faults = {"is old": WARNING} if faults is None else faults
-    thing = Stale("box/a b", "the box", faults, "boxes/a%20b", {"made": "long ago"}, tags or {})
-    return list(judged(thing, "stale_things", NOW))
+    flaws = {"is old": WARNING} if flaws is None else flaws
+    box = Candidate("box/a b", "the box", flaws, "boxes/a%20b", {"made": "long ago"}, tags or {})
+    return list(judge(box, "stale_things", NOW))
 
 
 def excepted(text: str) -> str:
-    """What is said of an exception; nothing if it holds."""
+    """Why an exception does not count; empty if it does."""
     findings = found(tags={TAG: text})
     return str(findings[0].detail["exception"]) if findings else ""
 
 
 @pytest.mark.parametrize(
-    ("ladder", "lasts", "severity"),
+    ("name", "age", "severity"),
     [
         pytest.param("old", timedelta(days=90), None, id="as long as it may"),
         pytest.param("old", timedelta(days=90, seconds=1), WARNING, id="a second longer"),
@@ -48,29 +48,28 @@ def excepted(text: str) -> str:
         pytest.param("late", timedelta(seconds=1), WARNING, id="due"),
     ],
 )
-def test_a_ladder_warns_and_then_is_critical(
-    ladder: str, lasts: timedelta, severity: Severity | None
+def test_a_threshold_warns_and_then_is_critical(
+    name: str, age: timedelta, severity: Severity | None
 ) -> None:
-    assert Settings().faults(ladder, "is old", lasts) == ({"is old": severity} if severity else {})
+    assert Settings().flaws(name, "is old", age) == ({"is old": severity} if severity else {})
 
 
-def test_every_ladder_that_does_not_rise_is_named_at_once() -> None:
+def test_every_threshold_that_does_not_rise_is_named_at_once() -> None:
     environment = {"OLD_DAYS": "400", "LATE_DAYS": "-1"}
     with pytest.raises(SettingsError) as caught:
         load(Settings, environment)
     assert str(caught.value) == (
-        "the environment: old_days and old_critical_days are 400 and 365, late_days and late_critical_days are -1 "
-        "and 7: they must rise, within 0 to 3650"
+        "the environment: OLD_DAYS and OLD_CRITICAL_DAYS are 400 and 365, "
+        "LATE_DAYS and LATE_CRITICAL_DAYS are -1 and 7: they must rise, within 0 to 3650"
     )
 
 
-def test_a_ladder_may_have_one_rung() -> None:
-    assert load(Settings, {"OLD_DAYS": "365"}).faults("old", "x", timedelta(days=366)) == {
-        "x": CRITICAL
-    }
+def test_a_threshold_may_be_critical_at_once() -> None:
+    settings = load(Settings, {"OLD_DAYS": "365"})
+    assert settings.flaws("old", "x", timedelta(days=366)) == {"x": CRITICAL}
 
 
-def test_a_thing_with_faults_is_a_finding_as_bad_as_the_worst() -> None:
+def test_a_thing_with_flaws_is_a_finding_as_bad_as_the_worst() -> None:
     assert found({"is old": WARNING, "has never been used": CRITICAL}) == [
         Finding(
             "box/a b",
@@ -82,7 +81,7 @@ def test_a_thing_with_faults_is_a_finding_as_bad_as_the_worst() -> None:
     ]
 
 
-def test_a_thing_without_faults_is_none_whatever_its_exception() -> None:
+def test_a_thing_without_flaws_is_no_finding_whatever_its_exception() -> None:
     assert found({}) == []
     assert found({}, {TAG: "soon"}) == []
 
@@ -123,7 +122,7 @@ def test_an_exception_holds_through_its_day_and_says_why_it_does_not(text: str, 
 @given(
     st.one_of(st.text(), st.dates().map(str), st.from_regex(r"\d{4}-\d\d-\d\d.?", fullmatch=True))
 )
-def test_whatever_an_exception_says_it_holds_or_is_told(text: str) -> None:
+def test_whatever_an_exception_says_it_holds_or_is_in_the_finding(text: str) -> None:
     findings = found(tags={TAG: text})
     day = text.split(" ", maxsplit=1)[0]
     if findings:
@@ -138,7 +137,7 @@ def test_a_finding_with_an_exception_that_does_not_count_says_so_in_its_title() 
     assert finding.severity is WARNING
 
 
-def test_the_exception_of_another_job_is_none() -> None:
+def test_the_exception_of_another_job_does_not_count() -> None:
     assert exception_tag("stale_things") == TAG
     assert len(found(tags={exception_tag("stale_others"): "2027-01-31"})) == 1
 
