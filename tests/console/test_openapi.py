@@ -19,7 +19,7 @@ EXAMPLES = 3
 
 @pytest.fixture
 def described(account: Account, function: None) -> Any:
-    """The description as the application serves it, over a fleet in which there is something of everything."""
+    """The description as the application serves it, for a fleet with something of everything."""
     account.report(SCHEDULED, Finding("a", "A"), at=ago(hours=1))
     account.observe(failing("web", ago(hours=1)))
     account.park("{}")
@@ -31,7 +31,11 @@ def described(account: Account, function: None) -> Any:
 
 
 def not_said_by_the_schema(case: schemathesis.Case[Any]) -> list[Any]:
-    """The header of writes is no secret; a cursor is only what a page gave; some jobs need an event; ages end."""
+    """Leave out what the schema cannot say.
+
+    The header of writes is not a secret, a cursor is only what a page gave, some jobs need an
+    event, and ages have an upper limit.
+    """
     known = "cursor" in (case.query or {}) or case.operation.label.endswith(
         ("/runs", "/findings", "/log")
     )

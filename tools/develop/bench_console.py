@@ -1,7 +1,8 @@
 """Measure the console's cold start: CPU time from the interpreter's start to the first response.
 
-Each round runs, in fresh processes, a bare handler, a bare Flask application behind the same adapter, and the console.
-A bare handler does nothing; what a Lambda pays before any of them, its runtime, is in all three alike.
+Each round runs three things in fresh processes: a handler that does nothing, a Flask application
+that does nothing behind the same adapter, and the console. What Lambda's runtime costs is in all
+three.
 """
 
 import argparse
@@ -47,10 +48,10 @@ def main() -> None:
                 taken[name].append(seconds)
     print(f"the console's time to its first response, CPU, median of {rounds}")
     for floor in ("bare handler", "bare Flask"):
-        ratio = statistics.median(
-            own / bare for own, bare in zip(taken["console"], taken[floor], strict=True)
-        )
-        bare, own = (statistics.median(taken[name]) * 1000 for name in (floor, "console"))
+        rounds_of_both = zip(taken["console"], taken[floor], strict=True)
+        ratio = statistics.median(own / bare for own, bare in rounds_of_both)
+        bare = statistics.median(taken[floor]) * 1000
+        own = statistics.median(taken["console"]) * 1000
         print(f"{floor:<14} {bare:>5.0f} ms   console {own:>5.0f} ms   ratio {ratio:.2f}")
 
 

@@ -1,8 +1,8 @@
 """Print the console's catalogue: what each job does, what it may do, and what to do when it fails.
 
 `sam build` and the Dockerfile put it into the console's package; in a checkout, the console makes
-it when it starts. It comes from the template, the jobs' docstrings and docs/operations.md, and needs
-nothing but Python 3.11 and PyYAML.
+it when it starts. It comes from the template, the jobs' docstrings and docs/operations.md, and
+needs nothing but Python 3.11 and PyYAML.
 """
 
 import json

@@ -27,15 +27,15 @@ def job_table() -> str:
     return "\n".join(["| Job | What it does | Runs on | Runbook |", "|---|---|---|---|", *rows, ""])
 
 
-def generated(readme: str) -> str:
-    """Return the README's text with its table renewed."""
+def with_job_table(readme: str) -> str:
+    """Return the README's text with the table of jobs as it should be."""
     return MARKED.sub(lambda match: match[1] + job_table() + match[2], readme)
 
 
 def renewed() -> dict[Path, str]:
     """Return the text that each generated file should have."""
     return {
-        README: generated(README.read_text()),
+        README: with_job_table(README.read_text()),
         PERMISSIONS: permissions.document(manifest.template()),
     }
 

@@ -1,4 +1,7 @@
-"""Serve the operators' console on this machine, for the running local fleet or, with your credentials, for a stack."""
+"""Serve the operators' console on this machine.
+
+It shows the local fleet that runs here or, with your credentials, a deployed stack.
+"""
 
 import argparse
 import logging
@@ -15,7 +18,8 @@ from tools.manifest import ROOT
 
 PORT = 8321
 HOST = "127.0.0.1"
-# Waitress turns away connections beyond its limit, of which 100 are few for a page that many keep open.
+# Waitress turns away connections beyond its limit. Its default of 100 is too few for pages that
+# many people keep open.
 SERVER: dict[str, Any] = {
     "threads": 8,
     "connection_limit": 1_000,
@@ -30,12 +34,15 @@ def of_local_fleet(endpoint: str, services: Mapping[str, str], stack: str) -> di
 
 
 def of_stack(stack: str, profile: str) -> dict[str, str]:
-    """Return the environment in which the console shows a deployed stack, as AWS's own settings lead there."""
-    return {"STACK": stack, **({"AWS_PROFILE": profile} if profile else {})}
+    """Return the environment in which the console shows a deployed stack, by AWS's own settings."""
+    environment = {"STACK": stack}
+    if profile:
+        environment["AWS_PROFILE"] = profile
+    return environment
 
 
 def free(port: int) -> int:
-    """Return the port if nobody has it, or one that is free."""
+    """Return the port if nothing listens there, or another one that is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -46,10 +53,9 @@ def free(port: int) -> int:
 
 
 def application() -> Any:
-    """Return the console's application, as the environment sets it up."""
-    logging.getLogger("waitress.queue").setLevel(
-        logging.ERROR
-    )  # that requests wait is no news to who made them
+    """Return the console's application, as the environment sets it up. Raises `FleetError`."""
+    # Waitress warns whenever a request waits for a thread, which is no trouble.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     sys.path[:0] = [str(ROOT / "functions" / "console"), str(ROOT / "shared")]
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "console")
     from functions.console import app
@@ -57,15 +63,15 @@ def application() -> Any:
     from fleet.settings import SettingsError
 
     try:
-        made = app.create_app()
-        made.extensions["reading"].places.check()
+        application = app.create_app()
+        application.extensions["reading"].places.check()
     except SettingsError as error:
         raise FleetError(str(error)) from None
-    return made
+    return application
 
 
 def beside(endpoint: str, services: Mapping[str, str], stack: str) -> str:
-    """Serve the console of a local fleet from a thread of this process, and return its address."""
+    """Serve the console of a local fleet from a thread of this process. Return its address."""
     from waitress.server import create_server
 
     os.environ.update(of_local_fleet(endpoint, services, stack))
@@ -77,38 +83,36 @@ def beside(endpoint: str, services: Mapping[str, str], stack: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.operate.console", description=__doc__)
-    parser.add_argument(
-        "--stack", default="", help="such as fleet-prod; the local fleet without it"
-    )
-    parser.add_argument(
-        "--profile", default="", help="of your AWS settings; the default one without it"
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=PORT,
-        help=f"another is taken when it is in use (default: {PORT})",
-    )
+    parser.add_argument("--stack", default="", help="such as fleet-prod (default: the local fleet)")
+    parser.add_argument("--profile", default="", help="of your AWS settings (default: their own)")
+    port_help = f"another one is taken when it is in use (default: {PORT})"
+    parser.add_argument("--port", type=int, default=PORT, help=port_help)
     asked = parser.parse_args()
-    import waitress
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        if asked.stack:
-            os.environ.update(of_stack(asked.stack, asked.profile))
-        else:
-            fleet = running.newest()
-            os.environ.update(of_local_fleet(fleet.endpoint, fleet.services, fleet.stack))
-        made = application()
+        os.environ.update(_environment(asked.stack, asked.profile))
+        served = application()
     except (FleetError, BotoCoreError, ClientError) as error:
         print(f"the console cannot be started: {error}", file=sys.stderr)
         return 1
-    port = free(asked.port)
-    print(
-        f"the console of {os.environ['STACK']}: http://{HOST}:{port}/  (Ctrl-C ends it)", flush=True
-    )
-    waitress.serve(made, host=HOST, port=port, **SERVER)
+    _serve(served, free(asked.port))
     return 0
+
+
+def _environment(stack: str, profile: str) -> dict[str, str]:
+    if stack:
+        return of_stack(stack, profile)
+    fleet = running.newest()
+    return of_local_fleet(fleet.endpoint, fleet.services, fleet.stack)
+
+
+def _serve(application: Any, port: int) -> None:
+    import waitress
+
+    address = f"http://{HOST}:{port}/"
+    print(f"the console of {os.environ['STACK']}: {address}  (Ctrl-C ends it)", flush=True)
+    waitress.serve(application, host=HOST, port=port, **SERVER)
 
 
 if __name__ == "__main__":

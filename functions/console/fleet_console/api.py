@@ -111,7 +111,7 @@ def show_finding(id: str) -> Answer:
 @blueprint.get("/mutes")
 def list_mutes() -> Answer:
     read_query(request, NoQuery)
-    mutes, at = reading().findings.mutes(), now()
+    mutes, at = reading().mutes.all(), now()
     return {"items": [serialise.mute_as_json(mute, at) for mute in mutes], "next": None}
 
 
@@ -125,7 +125,7 @@ def mute() -> Answer:
 @blueprint.get("/mutes/<id>")
 def show_mute(id: str) -> Answer:
     read_query(request, NoQuery)
-    return serialise.mute_as_json(reading().findings.mute(id), now())
+    return serialise.mute_as_json(reading().mutes.mute(id), now())
 
 
 @blueprint.delete("/mutes/<id>")

@@ -247,7 +247,7 @@ def _job_page(name: str, event: str = "", error: str = "") -> str:
 
 def _mutes_page(given: MultiDict[str, str], error: str = "") -> str:
     part = Partial(reading())
-    mutes = part.get(Place.LEDGER, reading().findings.mutes, NO_MUTES)
+    mutes = part.get(Place.LEDGER, reading().mutes.all, NO_MUTES)
     active, ended = views.split_mutes(mutes, now())
     return render_template(
         "mutes.html",

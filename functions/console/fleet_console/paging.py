@@ -5,6 +5,7 @@ To clients both are texts without a meaning.
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection
 from typing import Any
 
 from fleet_console.problems import Invalid
@@ -40,7 +41,7 @@ def decode_fields(cursor: str, *names: str) -> dict[str, str]:
     return dict(place)
 
 
-def _is_of(place: Any, names: tuple[str, ...]) -> bool:
+def _is_of(place: Any, names: Collection[str]) -> bool:
     if not isinstance(place, dict):
         return False
     if place.keys() != set(names):

@@ -43,4 +43,5 @@ def _joined(headers: Headers) -> Headers:
             single[lower] += f", {value}"
         else:
             single[lower] = value
-    return [*single.items(), *cookies]
+    joined = list(single.items())
+    return joined + cookies

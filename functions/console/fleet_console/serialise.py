@@ -8,10 +8,11 @@ from fleet.dead_letters.letters import Letter
 from fleet.findings import Severity
 from fleet.ledger.mutes import Mute
 from fleet_console.operations import LetterOutcomes, RequestedRun
-from fleet_console.reading.findings import KnownFinding, in_force
+from fleet_console.reading.findings import KnownFinding
 from fleet_console.reading.jobs import JobSchedule, QueueCounts
 from fleet_console.reading.letters import DeadLetter, DeadLetterGroup
 from fleet_console.reading.logs import LogLine
+from fleet_console.reading.mutes import in_force
 from fleet_console.status import JobStatus
 
 Json = dict[str, Any]

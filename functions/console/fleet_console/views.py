@@ -16,8 +16,8 @@ from fleet.ledger.mutes import Mute
 from fleet.ledger.reports import Ran
 from fleet_console.flash import Flash
 from fleet_console.operations import LetterOutcomes, RequestedRun
-from fleet_console.reading.findings import in_force
 from fleet_console.reading.letters import DeadLetter
+from fleet_console.reading.mutes import in_force
 from fleet_console.status import JobState, JobStatus, Place
 
 UNKNOWN = "unknown"

@@ -1,4 +1,4 @@
-"""The console as a Lambda function: the same application, asked by a function URL or an HTTP API."""
+"""The console as a Lambda function, asked by a function URL or an HTTP API."""
 
 import base64
 import copy
@@ -37,7 +37,7 @@ def of_url(method: str, path: str, body: Any = None, **headers: str) -> Json:
 
 
 def of_http_api(method: str, path: str, body: Any = None, **headers: str) -> Json:
-    """The event of an HTTP API, which names its stage and route otherwise and says more of the domain."""
+    """The event of an HTTP API, which differs in stage and route, and says more of the domain."""
     event = of_url(method, path, body, **headers)
     domain = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
     event["routeKey"] = event["requestContext"]["routeKey"] = "ANY /{proxy+}"

@@ -6,6 +6,7 @@ from fleet_console.reading.jobs import JobReader
 from fleet_console.reading.letters import LetterReader
 from fleet_console.reading.logs import LogReader
 from fleet_console.reading.memory import Memory
+from fleet_console.reading.mutes import MuteReader
 from fleet_console.settings import Places, Settings
 
 
@@ -17,7 +18,8 @@ class Reading:
         self.places = places
         self.memory = memory
         self.jobs = JobReader(places, memory)
-        self.findings = FindingReader(places, memory)
+        self.mutes = MuteReader(places, memory)
+        self.findings = FindingReader(places, memory, self.mutes)
         self.letters = LetterReader(places, memory)
         self.logs = LogReader(places, memory)
         self.health = HealthReader(places, memory)

@@ -1,27 +1,29 @@
-"""What is read of findings and mutes: lists and single ones, from the ledger."""
+"""What is read of findings: lists and single ones, from the ledger."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from glob import escape
-from operator import attrgetter
 from typing import Any
 
 from fleet.findings import Severity
-from fleet.ledger.mutes import MUTES, Mute, find_mute
+from fleet.ledger.mutes import Mute
 from fleet.ledger.rows import LONG_AGO, Row, State, findings_of
 from fleet.ledger.storms import STORMS, Storm
 from fleet.ledger.table import FAR_AHEAD, Position
 from fleet_console import paging
 from fleet_console.problems import Invalid, Missing
-from fleet_console.reading.memory import Kept, Reader, kept
+from fleet_console.reading.memory import Kept, Memory, Reader, kept
+from fleet_console.reading.mutes import MuteReader
+from fleet_console.settings import Places
 
 # An answer looks at so many findings at most, however few of them fit; the next one goes on there.
 LOOKED_AT = 1_000
 LISTED_AT_ONCE = 100
 FINDING_KEYS = findings_of("")
 POSITION_FIELDS = ("pk", "sk", "listed", "opened")
+Listed = tuple[Row, Position]
 
 
 class StateFilter(StrEnum):
@@ -35,7 +37,9 @@ class StateFilter(StrEnum):
     @property
     def states(self) -> list[State]:
         """The ledger's states, in the order in which they are listed."""
-        return list(State) if self is StateFilter.ALL else [State(self.value)]
+        if self is StateFilter.ALL:
+            return list(State)
+        return [State(self.value)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,11 @@ class FindingPage:
 
 
 class FindingReader(Reader):
-    """Reads findings and mutes."""
+    """Reads findings."""
+
+    def __init__(self, places: Places, memory: Memory, mutes: MuteReader) -> None:
+        super().__init__(places, memory)
+        self.mutes = mutes
 
     @kept(Kept.BRIEFLY)
     def tally(self) -> Mapping[tuple[str, Severity], int]:
@@ -141,29 +149,10 @@ class FindingReader(Reader):
             raise Missing("there is no such finding; ended findings are forgotten after 30 days")
         return self._known(row, now)
 
-    def mute(self, id: str) -> Mute:
-        """Return one mute. Raises `Missing`."""
-        mute = self.places.ledger.get(Mute, (MUTES, id))
-        if mute is None:
-            raise Missing(f"there is no mute {id!r:.100}; ended mutes are forgotten after 30 days")
-        return mute
-
-    def mutes(self) -> list[Mute]:
-        """Return all mutes; the one that ends last comes first."""
-        mutes = self.places.ledger.query(Mute, MUTES)
-        return sorted(mutes, key=attrgetter("until"), reverse=True)
-
-    @kept(Kept.BRIEFLY)
-    def _recent_mutes(self) -> list[Mute]:
-        return self.mutes()
-
     def _known(self, row: Row, now: datetime) -> KnownFinding:
-        mutes = self._recent_mutes()
-        return KnownFinding(row, find_mute(mutes, row, now))
+        return KnownFinding(row, self.mutes.mute_of(row, now))
 
-    def _listed_from(
-        self, cursor: str, wanted: FindingFilter, at_once: int
-    ) -> Iterator[tuple[Row, Position]]:
+    def _listed_from(self, cursor: str, wanted: FindingFilter, at_once: int) -> Iterator[Listed]:
         """Yield the findings of each wanted state, newest first, each with its position."""
         states = wanted.state.states
         after: Position | None = None
@@ -182,7 +171,7 @@ class FindingReader(Reader):
 
     def _listed(
         self, state: State, wanted: FindingFilter, limit: int, after: Position | None
-    ) -> list[tuple[Row, Position]]:
+    ) -> list[Listed]:
         ledger = self.places.ledger
         opened = (wanted.opened_after, wanted.opened_before)
         try:
@@ -200,11 +189,6 @@ class FindingReader(Reader):
             return ledger.get(kind, (pk, sk))
         except (Invalid, TypeError, ValueError):
             return None  # not an id, or not one that DynamoDB could have as a key
-
-
-def in_force(mute: Mute, now: datetime) -> bool:
-    """Whether a mute withholds alerts now."""
-    return not mute.ended and now < mute.until
 
 
 def _is_key(pk: Any, sk: Any) -> bool:
