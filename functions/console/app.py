@@ -1,6 +1,6 @@
 """Show the fleet to its operators, and let them run jobs, mute alerts and redrive dead letters.
 
-Trigger: HTTP, from whoever IAM permits; not deployed by default. Reads: the ledger, schedules,
+Trigger: HTTP, from callers whom IAM permits; not deployed by default. Reads: the ledger, schedules,
 queues, logs, functions' settings. Writes: mutes, dead letters, invocations, messages to the jobs'
 queues. The same application runs on any WSGI server.
 """
@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None, identify: Identify | None = Non
 
 @instrumented
 def handler(event: Any, context: Any) -> dict[str, Any]:
+    """Answer a request to the function's URL or to an HTTP API, both in format 2.0."""
     if not _is_request(event):
         raise ValueError(
             "expected a request as a function URL or an HTTP API (format 2.0) has it, "

@@ -33,6 +33,7 @@ handler = make_lambda_handler(app)
 
 
 def main() -> None:
+    """Print the median times, and how many times longer the console takes than each floor."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -41,6 +41,7 @@ def renewed() -> dict[Path, str]:
 
 
 def main() -> int:
+    """Write what is out of date, or say so. Return 1 when --check finds something."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail when something is out of date"

@@ -82,6 +82,7 @@ def beside(endpoint: str, services: Mapping[str, str], stack: str) -> str:
 
 
 def main() -> int:
+    """Serve the console until Ctrl-C. Return 1 when it cannot be started."""
     parser = argparse.ArgumentParser(prog="python -m tools.operate.console", description=__doc__)
     parser.add_argument("--stack", default="", help="such as fleet-prod (default: the local fleet)")
     parser.add_argument("--profile", default="", help="of your AWS settings (default: their own)")

@@ -33,11 +33,13 @@ Answer = Any
 
 @blueprint.get("/live")
 def live() -> Answer:
+    """Say that the console answers; it asks nothing else."""
     return {"status": PASS}
 
 
 @blueprint.get("/health")
 def health() -> Answer:
+    """Say which of the services behind the console answer."""
     checks = reading().health.checks()
     if all(verdict == PASS for verdict in checks.values()):
         return {"status": PASS, "checks": checks}
@@ -46,11 +48,13 @@ def health() -> Answer:
 
 @blueprint.get("/openapi.json")
 def openapi() -> Answer:
+    """Return the description of this API."""
     return Response(_description(), mimetype="application/json")
 
 
 @blueprint.get("/jobs")
 def list_jobs() -> Answer:
+    """Return every job, and how it is doing."""
     read_query(request, NoQuery)
     strict, at = Partial(reading(), strict=True), now()
     jobs = [strict.status(job, at) for job in catalogue.jobs().values()]
@@ -59,6 +63,7 @@ def list_jobs() -> Answer:
 
 @blueprint.get("/jobs/<name>")
 def show_job(name: str) -> Answer:
+    """Return one job, with its permissions, settings, runbook and last log lines."""
     read_query(request, NoQuery)
     job = reading().jobs.job(name)
     log = reading().logs.last_lines(name, now(), LOG_LINES)
@@ -75,6 +80,7 @@ def show_job(name: str) -> Answer:
 
 @blueprint.get("/jobs/<name>/log")
 def show_log(name: str) -> Answer:
+    """Return a page of a job's log, oldest line first."""
     query = read_query(request, LogQuery)
     reading().jobs.job(name)
     page = reading().logs.page(name, now() - query.since, query.limit, query.cursor)
@@ -86,6 +92,7 @@ def show_log(name: str) -> Answer:
 
 @blueprint.post("/jobs/<name>/runs")
 def run_job(name: str) -> Answer:
+    """Run a job now, without waiting for it."""
     body = read_body(request, RunRequest)
     run = operations().run(name, body.event, g.who, now())
     return serialise.run_as_json(run), 202
@@ -93,6 +100,7 @@ def run_job(name: str) -> Answer:
 
 @blueprint.get("/findings")
 def list_findings() -> Answer:
+    """Return a page of findings, newest first."""
     query = read_query(request, FindingsQuery)
     at = now()
     page = reading().findings.page(query.filter(at), query.limit, query.cursor, at)
@@ -104,12 +112,14 @@ def list_findings() -> Answer:
 
 @blueprint.get("/findings/<id>")
 def show_finding(id: str) -> Answer:
+    """Return one finding."""
     read_query(request, NoQuery)
     return serialise.finding_as_json(reading().findings.finding(id, now()))
 
 
 @blueprint.get("/mutes")
 def list_mutes() -> Answer:
+    """Return all mutes."""
     read_query(request, NoQuery)
     mutes, at = reading().mutes.all(), now()
     return {"items": [serialise.mute_as_json(mute, at) for mute in mutes], "next": None}
@@ -117,6 +127,7 @@ def list_mutes() -> Answer:
 
 @blueprint.post("/mutes")
 def mute() -> Answer:
+    """Withhold alerts for a while."""
     body = read_body(request, MuteRequest)
     mute = operations().mute(body.pattern, body.reason, g.who, body.until, now())
     return serialise.mute_as_json(mute, now()), 201, {"Location": f"/v1/mutes/{mute.id}"}
@@ -124,18 +135,21 @@ def mute() -> Answer:
 
 @blueprint.get("/mutes/<id>")
 def show_mute(id: str) -> Answer:
+    """Return one mute."""
     read_query(request, NoQuery)
     return serialise.mute_as_json(reading().mutes.mute(id), now())
 
 
 @blueprint.delete("/mutes/<id>")
 def unmute(id: str) -> Answer:
+    """End a mute early."""
     read_query(request, NoQuery)
     return serialise.mute_as_json(operations().unmute(id, now()), now())
 
 
 @blueprint.get("/causes")
 def list_causes() -> Answer:
+    """Return the dead letters by job and cause."""
     read_query(request, NoQuery)
     dead_letters = reading().letters.all()
     return {
@@ -147,6 +161,7 @@ def list_causes() -> Answer:
 
 @blueprint.get("/letters")
 def list_letters() -> Answer:
+    """Return a page of dead letters, oldest first."""
     query = read_query(request, LettersQuery)
     page = reading().letters.page(query.job, query.cause, query.limit, query.cursor)
     return {
@@ -158,12 +173,14 @@ def list_letters() -> Answer:
 
 @blueprint.get("/letters/<id>")
 def show_letter(id: str) -> Answer:
+    """Return one dead letter, with its event."""
     read_query(request, NoQuery)
     return serialise.whole_letter_as_json(reading().letters.letter(id))
 
 
 @blueprint.post("/redrives")
 def redrive() -> Answer:
+    """Send dead letters back to where they came from."""
     body = read_body(request, RedriveRequest)
     done = operations().redrive(body.selection, now(), g.who, dry_run=body.dry_run)
     return serialise.outcomes_as_json(done)
@@ -171,6 +188,7 @@ def redrive() -> Answer:
 
 @blueprint.post("/discards")
 def discard() -> Answer:
+    """Delete dead letters for good."""
     body = read_body(request, DiscardRequest)
     done = operations().discard(body.selection, now(), g.who, body.reason, dry_run=body.dry_run)
     return serialise.outcomes_as_json(done)

@@ -30,7 +30,7 @@ from fleet_console.views import MOST_SHOWN, JobView, Plan
 blueprint = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
 Answer = Any
 LOG_LINES = 50
-# For so long a look at the dead letters, as every page takes one, may hide them from another.
+# Every page looks at the dead letters, and may hide them from another look for this long.
 LOOK_PASSES_SECONDS = 2.0
 AGES = {"1h": "an hour", "1d": "a day", "7d": "a week", "30d": "a month"}
 MUTE_TIMES = {
@@ -67,6 +67,7 @@ def on_every_page() -> dict[str, Any]:
 
 @blueprint.get("/")
 def overview() -> Answer:
+    """Show all jobs, and how many findings and dead letters there are."""
     part = Partial(reading())
     jobs = part.most_urgent_first(catalogue.jobs().values(), now())
     tally = part.get(Place.LEDGER, reading().findings.tally, NO_COUNTS)
@@ -84,11 +85,13 @@ def overview() -> Answer:
 
 @blueprint.get("/jobs/<name>")
 def job(name: str) -> Answer:
+    """Show one job."""
     return _job_page(name)
 
 
 @blueprint.post("/jobs/<name>")
 def run(name: str) -> Answer:
+    """Run a job, and show it again; an event that is wrong is asked for again."""
     text = request.form.get("event", "")
     try:
         run = operations().run(name, _parse_event(text), g.who, now())
@@ -99,6 +102,7 @@ def run(name: str) -> Answer:
 
 @blueprint.get("/findings")
 def findings() -> Answer:
+    """Show findings, with a form to filter them."""
     given = {name: value for name, value in request.args.items() if value}
     part, at = Partial(reading()), now()
     page, error = FindingPage(), ""
@@ -131,6 +135,7 @@ def findings() -> Answer:
 
 @blueprint.get("/findings/<id>")
 def finding(id: str) -> Answer:
+    """Show one finding, with a form to mute it."""
     finding = reading().findings.finding(id, now())
     return render_template(
         "finding.html",
@@ -145,11 +150,13 @@ def finding(id: str) -> Answer:
 
 @blueprint.get("/mutes")
 def mutes() -> Answer:
+    """Show all mutes, with a form for a new one."""
     return _mutes_page(request.args)
 
 
 @blueprint.post("/mutes")
 def mute() -> Answer:
+    """Mute, and lead back to the finding or the mutes; what is wrong is asked for again."""
     finding_id = request.form.get("finding", "")
     given = {name: value for name, value in request.form.items() if name != "finding"}
     try:
@@ -164,12 +171,14 @@ def mute() -> Answer:
 
 @blueprint.post("/mutes/<id>/end")
 def unmute(id: str) -> Answer:
+    """End a mute, and lead back to the mutes."""
     mute = operations().unmute(id, now())
     return _redirect(views.describe_unmute(mute), "pages.mutes")
 
 
 @blueprint.get("/letters")
 def letters() -> Answer:
+    """Show the dead letters by cause, with forms to choose some."""
     part = Partial(reading())
     dead_letters = part.get(Place.LETTERS, reading().letters.all, DeadLetterList())
     job = request.args.get("job", "")
@@ -186,6 +195,7 @@ def letters() -> Answer:
 
 @blueprint.get("/letters/<id>")
 def letter(id: str) -> Answer:
+    """Show one dead letter, with its event."""
     letter = reading().letters.letter(id)
     return render_template(
         "letter.html",
@@ -197,22 +207,26 @@ def letter(id: str) -> Answer:
 
 @blueprint.get("/letters/redrive")
 def confirm_redrive() -> Answer:
+    """Show what a redrive would do, with a form to confirm it."""
     return _confirmation_page("redrive", _redrive(dry_run=True))
 
 
 @blueprint.post("/letters/redrive")
 def redrive() -> Answer:
+    """Redrive what was confirmed, and lead back to the dead letters."""
     done = _redrive(dry_run=False)
     return _redirect(views.describe_outcomes(done), "pages.letters")
 
 
 @blueprint.get("/letters/discard")
 def confirm_discard() -> Answer:
+    """Show what a discard would do, with a form that asks for the reason."""
     return _confirmation_page("discard", _discard("only tried", dry_run=True))
 
 
 @blueprint.post("/letters/discard")
 def discard() -> Answer:
+    """Discard what was confirmed, and lead back; a missing reason is asked for again."""
     reason = request.form.get("reason", "")
     if not reason.strip():
         tried = _discard("only tried", dry_run=True)
@@ -261,7 +275,7 @@ def _mutes_page(given: MultiDict[str, str], error: str = "") -> str:
 
 
 def _confirmation_page(verb: str, tried: LetterOutcomes, error: str = "") -> str:
-    """Show what an operation would do with each letter. What is confirmed is about these alone."""
+    """Show what an operation would do with each letter. Confirming it acts on these alone."""
     ids = [outcome.letter.id for outcome in tried.outcomes if outcome.step is Step.WOULD]
     return render_template(
         "confirm.html",

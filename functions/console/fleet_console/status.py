@@ -14,7 +14,7 @@ from fleet_console.reading.letters import DeadLetter
 
 
 class Place(StrEnum):
-    """What a part of a page is read from, as its readers are told when that fails."""
+    """What a part of a page is read from, in the words that name it when that fails."""
 
     LEDGER = "the ledger"
     LETTERS = "the dead letters"
