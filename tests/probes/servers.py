@@ -1,4 +1,4 @@
-"""Servers that fail in every phase: of HTTP (with and without TLS), of anything on TCP, and of DNS."""
+"""Servers that fail in every phase: of HTTP, with and without TLS, of TCP, and of DNS."""
 
 import contextlib
 import re
@@ -23,7 +23,10 @@ HANG_SECONDS = 3.0
 
 @contextmanager
 def listening(answer: Answerer, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Accept connections on a free port of loopback, each in a thread; `answer` gets what a client said first."""
+    """Accept connections on a free port of loopback, each in a thread.
+
+    `answer` gets what a client said first.
+    """
     with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
 
         def attend(raw: socket.socket) -> None:

@@ -9,11 +9,8 @@ from tests.probes import servers
 
 from fleet import aws
 from fleet.settings import structure
-from fleet_endpoints import checks as module
-from fleet_endpoints.checks import GOT_CHARACTERS, Check, Pacing, check_all
+from fleet_endpoints.checks import Check, Pacing, check_all
 from fleet_endpoints.endpoints import Endpoint
-from fleet_endpoints.facts import Facts
-from fleet_endpoints.probe import BODY_BYTES, ProbeResult, probe
 
 SECRET = "/fleet/failing_endpoints/secrets/api"
 AT_ONCE = Pacing(concurrency=8, retries=1, retry_seconds=0)
@@ -71,15 +68,6 @@ def test_what_there_is_no_time_for_is_late_and_what_failed_before_stays_so(web: 
     assert late.late
 
 
-def test_there_may_be_nothing_to_probe() -> None:
-    assert check_all([], AT_ONCE, soon()) == []
-
-
-def test_a_deadline_that_has_passed_leaves_all_late(web: str) -> None:
-    (check,) = check_all([endpoint(web)], AT_ONCE, soon(-1))
-    assert check.late
-
-
 @pytest.mark.usefixtures("moto")
 def test_a_secret_is_sent_and_fetched_anew_when_it_is_refused(web: str) -> None:
     ssm = aws.client("ssm")
@@ -118,54 +106,3 @@ def test_a_secret_that_no_header_can_carry_is_named_and_not_shown(web: str) -> N
     )
     assert check.failure
     assert check.failure.got == "the secret in the header X-Key is not printable ASCII"
-
-
-def test_one_odd_endpoint_does_not_hide_the_others(
-    web: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def odd(asked: Endpoint, *arguments: Any) -> Any:
-        if asked.name == "odd":
-            raise RuntimeError("nobody thought of this")
-        return probe(asked, *arguments)
-
-    monkeypatch.setattr(module, "probe", odd)
-    strange, healthy = check_all([endpoint(web, "odd"), endpoint(web)], AT_ONCE, soon())
-    assert strange.failure
-    assert strange.failure.got == "RuntimeError: nobody thought of this"
-    assert healthy.failure is None
-
-
-def test_an_answer_that_nests_deeply_does_not_hide_the_others(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def nested(asked: Endpoint, *_: Any) -> ProbeResult:
-        levels = int(asked.name)
-        return ProbeResult(Facts(body=b'{"a": ' + b"[" * levels + b"]" * levels + b"}"))
-
-    monkeypatch.setattr(module, "probe", nested)
-    for a in ("[BODY].a", "len([BODY].a)"):
-        endpoints = [
-            endpoint("http://a.test", str(levels), conditions=[f"{a} == x"])
-            for levels in (0, 300, 500, 900)
-        ]
-        shallow, *deep = (each.failure for each in check_all(endpoints, Pacing(retries=0), soon()))
-        assert shallow
-        assert shallow.phase == "condition"
-        assert [failure and failure.phase for failure in deep] == ["condition"] * 3
-        assert deep[2]
-        assert deep[2].got == f"{a} is nested too deeply to be compared"
-
-
-def test_what_was_answered_is_not_kept_until_the_run_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        module, "probe", lambda *_: ProbeResult(Facts(status=200, body=b"y" * BODY_BYTES))
-    )
-    entries = [endpoint("http://a.test", conditions=[f"[BODY] {sign} x"]) for sign in ("==", "!=")]
-    for check, failed in zip(
-        check_all(entries, Pacing(retries=0), soon()), (True, False), strict=True
-    ):
-        assert check.result
-        assert check.result.facts == Facts(status=200)
-        assert "text" not in vars(check.result.facts)
-        assert (check.failure is not None) is failed
-        assert not check.failure or len(check.failure.got) == GOT_CHARACTERS

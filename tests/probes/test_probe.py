@@ -5,7 +5,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 import trustme
@@ -222,46 +222,6 @@ def test_a_server_that_accepts_nobody_runs_out_of_time() -> None:
             f"tcp://127.0.0.1:{server.getsockname()[1]}", "[CONNECTED] == true", seconds=0.3
         )
     assert found == Failure("connect", "no answer in time", "[CONNECTED] == true")
-
-
-def test_a_name_without_an_address_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object, **__: object) -> NoReturn:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    found = failure("https://nowhere.example.com")
-    assert found
-    assert (found.phase, "Name or service not known" in found.got) == ("resolve", True)
-
-
-@pytest.mark.parametrize(
-    ("url", "private", "said"),
-    [
-        (
-            "http://127.0.0.1:1",
-            False,
-            "127.0.0.1 is in a private network, which is probed only with",
-        ),
-        ("tcp://[::1]:1", False, "::1 is in a private network"),
-        (
-            "http://169.254.169.254/latest/meta-data/",
-            True,
-            "169.254.169.254 is never probed",
-        ),
-    ],
-)
-@pytest.mark.parametrize("condition", ["[CONNECTED] == true", "[CONNECTED] == false"])
-def test_what_may_not_be_probed_is_not(url: str, private: bool, said: str, condition: str) -> None:
-    found = failure(url, condition, private=private)
-    assert found
-    assert (found.phase, found.got.startswith(said)) == ("resolve", True)
-
-
-def test_a_name_server_is_guarded_too() -> None:
-    question = {"query-name": "web.test", "query-type": "A"}
-    found = failure("169.254.169.253", "[DNS_RCODE] == NOERROR", dns=question)
-    assert found
-    assert (found.phase, "is never probed" in found.got) == ("resolve", True)
 
 
 @pytest.mark.usefixtures("trusted")

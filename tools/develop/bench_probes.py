@@ -1,8 +1,9 @@
 """Measure what a probe costs: probes per CPU second and peak memory, at 10, 100 and 1,000 targets.
 
-The targets are one local server's, each named by its own path. Every figure is of a fresh process that probes all
-targets a number of times, with the process's own start taken off; what the server costs is not counted. Where Debian's
-`prometheus-blackbox-exporter` is installed, it probes the same targets in the same run, as many at once.
+The targets are one local server's, each named by its own path. Every figure is of a fresh process
+(`probe_load`) that probes all targets a number of times, without the process's own start; what the
+server costs is not counted. Where Debian's `prometheus-blackbox-exporter` is installed, it probes
+the same targets in the same run, as many at once.
 """
 
 import argparse
@@ -33,42 +34,7 @@ EXPORTER = "prometheus-blackbox-exporter"
 COUNTS = (10, 100, 1_000)
 AT_ONCE = 100
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\nConnection: close\r\n\r\n{"status": "UP"}'
-CHILD = """
-import json, resource, sys, time
-from fleet_endpoints.endpoints import Endpoint
-from fleet_endpoints.checks import Pacing, check_all
-from fleet.settings import structure
-url, conditions, count, rounds = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-made = [structure({"name": str(n), "url": f"{url}/{n}", "conditions": conditions, "private": True}, Endpoint, "")
-        for n in range(count)]
-began = resource.getrusage(resource.RUSAGE_SELF)
-started = time.monotonic()
-for _ in range(rounds):
-    checks = check_all(made, Pacing(retries=0), time.monotonic() + 600)
-    failed = [check.failure for check in checks if check.failure]
-    if failed:
-        raise SystemExit(f"{len(failed)} probes failed: {failed[0]}")
-ended = resource.getrusage(resource.RUSAGE_SELF)
-cpu = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
-print(json.dumps({"cpu": cpu, "wall": time.monotonic() - started, "peak_mb": ended.ru_maxrss / 1024}))
-"""
-CERTIFICATES = """
-import json, resource, sys, time
-from concurrent.futures import ThreadPoolExecutor
-from fleet.probes.target import start_timer, parse_target
-from fleet.probes.tls import Service, look_at
-port, count, rounds = int(sys.argv[1].rpartition(":")[2]), int(sys.argv[3]), int(sys.argv[4])
-services = [Service(parse_target("127.0.0.1", port, private=True), "127.0.0.1") for n in range(count)]
-began = resource.getrusage(resource.RUSAGE_SELF)
-started = time.monotonic()
-for _ in range(rounds):
-    with ThreadPoolExecutor(100) as pool:
-        if refused := [each for each in pool.map(lambda service: look_at(service, start_timer(600)), services) if each.refusals]:
-            raise SystemExit(f"{len(refused)} certificates were refused: {refused[0]}")
-ended = resource.getrusage(resource.RUSAGE_SELF)
-cpu = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
-print(json.dumps({"cpu": cpu, "wall": time.monotonic() - started, "peak_mb": ended.ru_maxrss / 1024}))
-"""
+IMPORTED = (ROOT, ROOT / "shared", ROOT / "functions" / "failing_endpoints")
 
 
 @contextmanager
@@ -103,11 +69,16 @@ def serve(server: socket.socket, tls: ssl.SSLContext | None) -> None:
     threads[0].join()
 
 
-def ours(code: str, *arguments: object) -> dict[str, float]:
-    """Return what a fresh process used."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "shared"), "PROBE_LOOPBACK": "1"}
+def measure_ours(job: str, url: str, count: int, rounds: int) -> dict[str, float]:
+    """Return what a fresh process used for a job's probes: see `probe_load.measure`."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, IMPORTED)),
+        "PROBE_LOOPBACK": "1",
+    }
+    module = "tools.develop.probe_load"
     done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
+        [sys.executable, "-m", module, job, url, str(count), str(rounds)],
         env=environment,
         capture_output=True,
         text=True,
@@ -126,7 +97,7 @@ class Exporter:
     process: int
 
     def probe(self, module: str, targets: Sequence[str]) -> None:
-        """Have it probe all targets, as many at once as ours does; asking costs this process, not it."""
+        """Have it probe all targets, as many at once as ours does; asking costs only us."""
 
         def ask(target: str) -> None:
             connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -138,13 +109,14 @@ class Exporter:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(ask, targets))
 
-    def used(self, module: str, targets: Sequence[str]) -> dict[str, float]:
-        """Return what it uses for probing these targets."""
+    def measure(self, module: str, targets: Sequence[str]) -> dict[str, float]:
+        """Return what it uses for probing these targets, as `measure_ours` does."""
         self.probe(module, targets[:10])  # its first probes are its start
-        began, started = self.cpu(), time.monotonic()
+        cpu_before, began = self.cpu(), time.monotonic()
         self.probe(module, targets)
-        cpu, wall = self.cpu() - began, time.monotonic() - started
-        peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{self.process}/status").read_text())
+        cpu, wall = self.cpu() - cpu_before, time.monotonic() - began
+        status = Path(f"/proc/{self.process}/status").read_text()
+        peak = re.search(r"VmHWM:\s+(\d+)", status)
         return {"cpu": cpu, "wall": wall, "peak_mb": int(peak[1]) / 1024 if peak else 0}
 
     def cpu(self) -> float:
@@ -205,42 +177,65 @@ def wait_for(port: int) -> None:
             return
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of probe: whose it is, its server, and the exporter's module for the same."""
+
+    title: str
+    job: str
+    url: str
+    module: str
+
+
 def rows(least: int) -> Iterator[dict[str, object]]:
-    """Yield a row for each kind of probe, number of targets, and prober."""
+    """Yield a row for each kind of probe, number of targets, and prober.
+
+    Each is of `least` probes, or more if there are more targets.
+    """
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    if not (installed := shutil.which(EXPORTER)):
+    installed = shutil.which(EXPORTER)
+    if not installed:
         print(f"{EXPORTER} is not installed, so these figures stand alone", file=sys.stderr)
-    conditions = json.dumps(["[STATUS] == 200", "[BODY].status == UP"])
     with authority.cert_pem.tempfile() as trusted, serving() as plain, serving(context) as secure:
         os.environ["SSL_CERT_FILE"] = trusted
+        http, https = f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{secure}"
         kinds = [
-            ("failing_endpoints http", CHILD, f"http://127.0.0.1:{plain}", "http"),
-            ("failing_endpoints https", CHILD, f"https://127.0.0.1:{secure}", "http"),
-            ("expiring_certificates", CERTIFICATES, f"127.0.0.1:{secure}", "tcp"),
+            Kind("failing_endpoints http", "failing_endpoints", http, "http"),
+            Kind("failing_endpoints https", "failing_endpoints", https, "http"),
+            Kind("expiring_certificates", "expiring_certificates", https, "tcp"),
         ]
-        for kind, code, url, module in kinds:
+        for kind in kinds:
             for count in COUNTS:
                 rounds = max(1, least // count)
-                yield row(kind, "fleet", count, rounds, ours(code, url, conditions, count, rounds))
+                used = measure_ours(kind.job, kind.url, count, rounds)
+                yield row(kind, "fleet", count, rounds, used)
                 if installed:
-                    targets = [
-                        f"{url}/{number}" if module == "http" else url for number in range(count)
-                    ]
+                    targets = exporter_targets(kind, count)
                     with exporting(trusted) as exporter:
-                        yield row(
-                            kind, EXPORTER, count, rounds, exporter.used(module, targets * rounds)
-                        )
+                        used = exporter.measure(kind.module, targets * rounds)
+                    yield row(kind, EXPORTER, count, rounds, used)
+
+
+def exporter_targets(kind: Kind, count: int) -> list[str]:
+    """Return the targets as the exporter names them."""
+    if kind.module == "http":
+        return [f"{kind.url}/{number}" for number in range(count)]
+    return [kind.url.removeprefix("https://")] * count
 
 
 def row(
-    kind: str, prober: str, count: int, rounds: int, used: dict[str, float]
+    kind: Kind,
+    prober: str,
+    count: int,
+    rounds: int,
+    used: dict[str, float],
 ) -> dict[str, object]:
     """Return the figures of one measurement."""
     probes = count * rounds
     return {
-        "probe": kind,
+        "probe": kind.title,
         "prober": prober,
         "targets": count,
         "per_cpu_second": round(probes / used["cpu"]),
@@ -259,13 +254,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object per figure")
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    for each in rows(options.probes):
-        text = (
-            json.dumps(each)
-            if options.json
-            else "  ".join(f"{name} {value}" for name, value in each.items())
-        )
-        print(text, flush=True)
+    for figures in rows(options.probes):
+        plain = "  ".join(f"{name} {value}" for name, value in figures.items())
+        print(json.dumps(figures) if options.json else plain, flush=True)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,11 @@ def test_only_http_has_a_link() -> None:
 def test_what_of_the_list_cannot_be_used_is_found_and_what_has_no_effect_is_noted() -> None:
     text = """
 endpoints:
-  - {name: web, url: "https://example.org", conditions: ["[STATUS] == 200"], alerts: [{type: slack}], interval: 1m}
+  - name: web
+    url: "https://example.org"
+    conditions: ["[STATUS] == 200"]
+    alerts: [{type: slack}]
+    interval: 1m
   - {name: api, url: "https://example.org", conditions: ["[STATUS] == 200"], interval: 1m}
   - {name: ping, url: "icmp://example.org", conditions: ["[CONNECTED] == true"]}
 alerting: {}
@@ -128,8 +132,9 @@ alerting: {}
         (f"what is ignored of {LIST}", Severity.INFO),
     ]
     assert "icmp://example.org" in str(found[0].detail["reason"])
+    beside = f"the SSM parameter {LIST}: alerting has no effect here: only the list counts"
     assert dict(found[1].detail) == {
-        "beside list 1": f"the SSM parameter {LIST}: alerting has no effect here: only the list counts",
+        "beside list 1": beside,
         "interval": "web, api",
         "alerts": "web",
     }

@@ -1,4 +1,7 @@
-"""The language of conditions, case by case; a response is written as its facts, a text alone as its body."""
+"""The language of conditions, case by case.
+
+A response is written as its facts, or as its body alone.
+"""
 
 import json
 import string

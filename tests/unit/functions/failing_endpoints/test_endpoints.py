@@ -8,7 +8,8 @@ from fleet.findings import Finding
 from fleet.settings import SettingsError, parse_entries, structure
 from fleet_endpoints.endpoints import Endpoint
 
-# As in gatus's documentation and in the files that people publish: every kind of endpoint, and what is beside them.
+# As in gatus's documentation and in files that people publish: every kind of endpoint, and what
+# stands beside them.
 GATUS = """
 metrics: true
 alerting:
@@ -50,15 +51,31 @@ endpoints:
       Content-Type: application/json
       Authorization: Bearer ${/fleet/failing_endpoints/secrets/users}
     conditions: ["[STATUS] == 200", "[BODY].data.users[0].gender == female"]
-  - {name: redis, url: "tcp://127.0.0.1:6379", private: true, severity: critical, conditions: ["[CONNECTED] == true"]}
+  - name: redis
+    url: "tcp://127.0.0.1:6379"
+    private: true
+    severity: critical
+    conditions: ["[CONNECTED] == true"]
   - {name: smtp, url: "starttls://smtp.gmail.com:587", conditions: ["[CONNECTED] == true"]}
   - {name: ldaps, url: "tls://ldap.example.org:636", conditions: ["[CONNECTED] == true"]}
-  - {name: bücher, url: "https://bücher.example/regal/größe", conditions: ["[STATUS] == 200"], enabled: false}
+  - name: bücher
+    url: "https://bücher.example/regal/größe"
+    conditions: ["[STATUS] == 200"]
+    enabled: false
   - {name: ping, url: "icmp://example.org", conditions: ["[CONNECTED] == true"]}
-  - {name: domain, url: "https://example.org/", interval: 1h, conditions: ["[DOMAIN_EXPIRATION] > 720h"]}
-  - {name: ssh, url: "ssh://example.org:22", ssh: {username: u, password: p}, conditions: ["[CONNECTED] == true"]}
+  - name: domain
+    url: "https://example.org/"
+    interval: 1h
+    conditions: ["[DOMAIN_EXPIRATION] > 720h"]
+  - name: ssh
+    url: "ssh://example.org:22"
+    ssh: {username: u, password: p}
+    conditions: ["[CONNECTED] == true"]
   - {name: front-end, group: core, url: "https://example.org/", conditions: ["[STATUS] == 200"]}
-  - {name: variable, url: "https://${DOMAIN}/", headers: {X-Key: "$KEY-${KEY}"}, conditions: ["[STATUS] == 200"]}
+  - name: variable
+    url: "https://${DOMAIN}/"
+    headers: {X-Key: "$KEY-${KEY}"}
+    conditions: ["[STATUS] == 200"]
 """
 LISTED = parse_entries(GATUS, Endpoint, "the list", str, under="endpoints")
 KNOWN = {str(endpoint): endpoint for endpoint in LISTED.usable}

@@ -1,4 +1,4 @@
-"""What certificates say, and what is wrong with those shown, without a server; tests/probes has the servers."""
+"""What certificates say, and what is wrong with those shown; tests/probes has the servers."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,11 +1,19 @@
 """Hosts as people write them, and which addresses may be probed."""
 
 import socket
+import time
 from typing import Any
 
 import pytest
 
-from fleet.probes.target import Phase, Unreachable, parse_target, resolve_target, start_timer
+from fleet.probes.target import (
+    Phase,
+    Timer,
+    Unreachable,
+    parse_target,
+    resolve_target,
+    start_timer,
+)
 
 
 @pytest.mark.parametrize(
@@ -141,3 +149,9 @@ def test_a_phase_that_comes_again_adds_to_its_time() -> None:
     with timer.phase(Phase.TLS):
         pass
     assert 3 < timer.seconds[Phase.TLS] < 4
+
+
+def test_nothing_is_begun_after_the_deadline() -> None:
+    timer = Timer(time.monotonic() - 1)
+    with pytest.raises(Unreachable, match="resolve: no answer in time"):
+        resolve_target(parse_target("good.test", 443), timer)
