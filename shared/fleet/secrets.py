@@ -1,7 +1,10 @@
-"""Secrets, by the name of an SSM SecureString; their values never reach a log line, an alert or a parked message."""
+"""Secrets, by the name of an SSM SecureString.
+
+Their values never reach a log line, an alert or a parked message.
+"""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from fleet import aws
@@ -9,35 +12,43 @@ from fleet.errors import Refused
 
 T = TypeVar("T")
 
-# Without a bound, redacting a secret such as "on" would garble whatever it stands in.
+# Redacting a shorter secret, such as "on", would garble whatever text has it.
 SHORTEST = 8
-_fetched: set[str] = set()
+_fetched: set[str] = set()  # lives as long as the process: what redact() looks for
 
 
 def using(name: str, attempt: Callable[[str], T]) -> T:
-    """Call `attempt` with the secret's value; if it raises `Refused`, fetch the secret anew and call it once more.
+    """Call `attempt` with the secret's value; if it raises `Refused`, once more with a fresh value.
 
-    A rotated secret so costs one refused call, not five minutes of them. Raises what `attempt` raises the second time.
+    A rotated secret therefore costs one refused call, not five minutes of them. Raises what the
+    second call raises.
     """
     try:
         return attempt(_fetch(name))
     except Refused:  # it may have been rotated since
-        return attempt(_fetch(name, anew=True))
+        return attempt(_fetch(name, fresh=True))
 
 
 def redact(text: str) -> str:
-    """Return `text` with every secret fetched by this process replaced, as it is and as JSON or `repr` writes it."""
+    """Return the text with `[secret]` in the place of every secret that this process has fetched.
+
+    Each is found as it is, and as JSON or `repr` writes it.
+    """
     for value in sorted(_fetched, key=len, reverse=True):
-        as_json, as_utf8 = (
-            json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)
-        )
-        for written in (value, as_json, as_utf8, repr(value)[1:-1]):
-            text = text.replace(written, "[secret]")
+        for spelling in _spellings(value):
+            text = text.replace(spelling, "[secret]")
     return text
 
 
-def _fetch(name: str, *, anew: bool = False) -> str:
-    value = aws.parameter(name, decrypt=True, anew=anew)
+def _spellings(value: str) -> Iterator[str]:
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield repr(value)[1:-1]
+
+
+def _fetch(name: str, *, fresh: bool = False) -> str:
+    value = aws.parameter(name, decrypt=True, anew=fresh)
     if len(value) >= SHORTEST:
         _fetched.add(value)
     return value

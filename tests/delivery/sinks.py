@@ -36,34 +36,41 @@ class Sink:
 
 def sinks(url: str) -> dict[str, Sink]:
     """Return the sinks, by the destination to which they deliver; Slack has two."""
-    return {
-        SLACK: Sink(
-            SLACK,
-            "notify_slack",
-            notify_slack,
-            "ROUTES_PARAMETER",
-            {"token": "/secret", "channel": "C1"},
-            SLACK_TOKEN,
+    all_sinks = [
+        Sink(
+            name=SLACK,
+            job="notify_slack",
+            handler=notify_slack,
+            parameter="ROUTES_PARAMETER",
+            entry={"token": "/secret", "channel": "C1"},
+            secret=SLACK_TOKEN,
         ),
-        SLACK_WEBHOOK: Sink(
-            *(SLACK_WEBHOOK, "notify_slack", notify_slack, "ROUTES_PARAMETER"),
-            {"webhook": "/secret"},
-            f"{url}/services/T0/B0/hunter2",
+        Sink(
+            name=SLACK_WEBHOOK,
+            job="notify_slack",
+            handler=notify_slack,
+            parameter="ROUTES_PARAMETER",
+            entry={"webhook": "/secret"},
+            secret=f"{url}/services/T0/B0/hunter2",
         ),
-        PAGERDUTY: Sink(
-            PAGERDUTY,
-            "notify_pagerduty",
-            notify_pagerduty,
-            "ROUTES_PARAMETER",
-            {"key": "/secret"},
-            ROUTING_KEY,
+        Sink(
+            name=PAGERDUTY,
+            job="notify_pagerduty",
+            handler=notify_pagerduty,
+            parameter="ROUTES_PARAMETER",
+            entry={"key": "/secret"},
+            secret=ROUTING_KEY,
         ),
-        WEBHOOK: Sink(
-            *(WEBHOOK, "notify_webhook", notify_webhook, "ENDPOINTS_PARAMETER"),
-            {"url": f"{url}/hook", "keys": "/secret"},
-            SIGNING_KEY,
+        Sink(
+            name=WEBHOOK,
+            job="notify_webhook",
+            handler=notify_webhook,
+            parameter="ENDPOINTS_PARAMETER",
+            entry={"url": f"{url}/hook", "keys": "/secret"},
+            secret=SIGNING_KEY,
         ),
-    }
+    ]
+    return {sink.name: sink for sink in all_sinks}
 
 
 def environment(sink: Sink) -> dict[str, str]:

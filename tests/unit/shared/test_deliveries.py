@@ -105,10 +105,10 @@ def test_two_alerts_of_a_thread_are_not_delivered_at_once(
     assert once(webhook, "finding", "a2", send([]))
 
 
-def test_whoever_dies_leaves_a_lock_that_expires(
+def test_a_process_that_dies_leaves_a_lock_that_expires(
     webhook: Destination, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It died after the destination's answer and before the write: this is when an alert is delivered twice."""
+    """After the destination's answer and before the write: now an alert is delivered twice."""
     sent: Sent = []
     with monkeypatch.context() as patch:
         patch.setattr(deliveries, "_unlock", lambda *_: (_ for _ in ()).throw(Killed))
@@ -122,7 +122,7 @@ def test_whoever_dies_leaves_a_lock_that_expires(
     assert sent == ["sent", "sent"]
 
 
-def test_whoever_outlives_its_lock_does_not_write_over_its_successor(
+def test_a_process_that_outlives_its_lock_does_not_write_over_its_successor(
     webhook: Destination, clock: Clock
 ) -> None:
     def outlive(memory: Memory) -> Memory:
@@ -135,7 +135,7 @@ def test_whoever_outlives_its_lock_does_not_write_over_its_successor(
     assert not once(webhook, "finding", "a2", send([]))
 
 
-def test_items_expire_and_bear_the_sink_in_their_key(channel: Destination, clock: Clock) -> None:
+def test_items_expire_and_have_the_sink_in_their_key(channel: Destination, clock: Clock) -> None:
     once(channel, "finding", "a1", send([]))
     items: list[Any] = aws.client("dynamodb").scan(TableName="ledger")["Items"]
     assert sorted((item["pk"]["S"], item["sk"]["S"]) for item in items) == [
