@@ -31,15 +31,15 @@ class Settings(Thresholds):
     no_mfa_critical_days: int = 7
 
 
-def judge_user(user: User, settings: Settings, now: datetime) -> Iterator[Credential]:
+def examine_user(user: User, settings: Settings, now: datetime) -> Iterator[Credential]:
     """Yield a user's keys, and a password that is enough to sign in, with their flaws."""
     if user.has_password and user.lacks_mfa:
-        yield judge_password(user, settings, now)
+        yield examine_password(user, settings, now)
     for key in user.keys:
-        yield judge_key(user, key, settings, now)
+        yield examine_key(user, key, settings, now)
 
 
-def judge_password(user: User, settings: Settings, now: datetime) -> Credential:
+def examine_password(user: User, settings: Settings, now: datetime) -> Credential:
     """Return the password of a user without MFA."""
     age = now - (user.password_changed or user.created)
     flaw = f"can sign in without MFA, by a password that is {age.days} d old"
@@ -56,7 +56,7 @@ def judge_password(user: User, settings: Settings, now: datetime) -> Credential:
     )
 
 
-def judge_key(user: User, key: Key, settings: Settings, now: datetime) -> Credential:
+def examine_key(user: User, key: Key, settings: Settings, now: datetime) -> Credential:
     """Return a key with its flaws: that it is the root user's, old, or unused."""
     flaws = {}
     if user.is_root:
@@ -88,7 +88,7 @@ def handler(run: Run) -> Iterator[Finding]:
     report = read_report(iam)
     stale = []
     for user in report.users:
-        credentials = judge_user(user, settings, run.scheduled_at)
+        credentials = examine_user(user, settings, run.scheduled_at)
         stale += [credential for credential in credentials if credential.flaws]
     with ThreadPoolExecutor(LOOKUPS_AT_ONCE) as pool:
         for credential in pool.map(partial(confirm, iam, report.made), stale):

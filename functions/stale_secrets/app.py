@@ -34,7 +34,9 @@ class Settings(Thresholds):
     unused_critical_days: int = 365
 
 
-def judge_secret(secret: "SecretListEntryTypeDef", settings: Settings, now: datetime) -> Candidate:
+def examine_secret(
+    secret: "SecretListEntryTypeDef", settings: Settings, now: datetime
+) -> Candidate:
     """Return a secret with its flaws: a late rotation, and that nobody reads it."""
     name = secret["Name"]
     last_read = secret.get("LastAccessedDate")
@@ -102,7 +104,7 @@ def rotation_due(secret: "SecretListEntryTypeDef") -> datetime | None:
     return min(due, failed) if due else failed
 
 
-def judge_parameter(
+def examine_parameter(
     parameter: "ParameterMetadataTypeDef",
     tags: Mapping[str, str],
     settings: Settings,
@@ -140,7 +142,7 @@ def read_secrets(settings: Settings, now: datetime) -> Iterator[Candidate]:
     for page in manager.get_paginator("list_secrets").paginate():
         for secret in page["SecretList"]:
             if secret.get("PrimaryRegion", region) == region:
-                yield judge_secret(secret, settings, now)
+                yield examine_secret(secret, settings, now)
 
 
 def read_parameters(settings: Settings, now: datetime) -> Iterator[Candidate]:
@@ -157,7 +159,7 @@ def read_parameters(settings: Settings, now: datetime) -> Iterator[Candidate]:
         for parameter in page["Parameters"]:
             tags = read_tags(ssm, parameter["Name"])
             if EXPIRES in tags:
-                yield judge_parameter(parameter, tags, settings, now)
+                yield examine_parameter(parameter, tags, settings, now)
 
 
 def read_tags(ssm: "SSMClient", parameter: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from functions.stale_credentials.app import Settings, handler, judge_user
+from functions.stale_credentials.app import Settings, examine_user, handler
 from tests.conftest import Context
 from tests.unit.functions.stale_credentials.iam import NOW, Fake, key, line, password, root
 from tools.sandbox import ACCOUNT
@@ -26,7 +26,7 @@ Published = Callable[[], list[dict[str, Any]]]
 
 
 def credentials(line: dict[str, str], now: datetime = NOW) -> list[Credential]:
-    return list(judge_user(parse_user(line), Settings(), now))
+    return list(examine_user(parse_user(line), Settings(), now))
 
 
 def judged(line: dict[str, str]) -> dict[str, dict[str, Severity]]:
@@ -237,7 +237,7 @@ def test_what_moto_reports_of_a_user_is_read_and_confirmed(
     report = read_report(iam)
     later = datetime.now(UTC) + timedelta(days=100)
     (user,) = report.users
-    stale = judge_user(user, Settings(), later)
+    stale = examine_user(user, Settings(), later)
     found = [confirm(iam, report.made, each) or pytest.fail("gone") for each in stale]
     assert [(each.subject, list(each.flaws.values())) for each in found] == [
         ("user/ann/password", [CRITICAL]),

@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from functions.stale_secrets.app import (
     Settings,
+    examine_parameter,
+    examine_secret,
     handler,
-    judge_parameter,
-    judge_secret,
     read_parameters,
     read_secrets,
 )
@@ -31,14 +31,14 @@ Published = Callable[[], list[dict[str, Any]]]
 
 
 def secret(name: str = "crm", **entry: Any) -> Candidate:
-    """Judge a secret that was read today, but for what `entry` says."""
+    """Examine a secret that was read today, but for what `entry` says."""
     made = {
         "Name": name,
         "CreatedDate": NOW - 400 * DAY,
         "LastChangedDate": NOW - 40 * DAY,
         "LastAccessedDate": NOW,
     }
-    return judge_secret(made | entry, Settings(), NOW)  # type: ignore[arg-type] # the stubs ask for keys that AWS may omit
+    return examine_secret(made | entry, Settings(), NOW)  # type: ignore[arg-type] # the stubs ask for keys that AWS may omit
 
 
 def rotated(**entry: Any) -> dict[str, Severity]:
@@ -51,7 +51,7 @@ def parameter(expires: str, name: str = "/crm/key") -> Candidate:
         "LastModifiedDate": NOW - 9 * DAY,
         "LastModifiedUser": "arn:aws:iam::1:user/ann",
     }
-    return judge_parameter(written, {"fleet:expires": expires}, Settings(), NOW)
+    return examine_parameter(written, {"fleet:expires": expires}, Settings(), NOW)
 
 
 def test_a_secret_that_is_read_and_rotated_has_no_flaws() -> None:
