@@ -30,7 +30,7 @@ sys.path.extend(
 from functions.notify_pagerduty.app import Integration
 from functions.notify_slack.app import Channel
 from functions.notify_webhook.app import Receiver
-from functions.triage_alerts.app import owner_of
+from functions.triage_alerts.app import find_owner
 
 from fleet.alerts import Alert, AlertStatus, Observation, Status
 from fleet.errors import Permanent
@@ -248,7 +248,7 @@ def find_fleet(options: argparse.Namespace) -> Fleet:
     for sink in SINKS:
         parameter = f"/{stack}/{sink.job}/{sink.parameter}"
         routes[sink.job] = entries(parameter, sink.kind, optional=True)
-    return Fleet(routes, owner=partial(owner_of, f"/{stack}/triage_alerts/owners"))
+    return Fleet(routes, owner=partial(find_owner, f"/{stack}/triage_alerts/owners"))
 
 
 def nobody(_: Observation) -> str:

@@ -51,11 +51,12 @@ def end_mute(mute: Mute, withheld: Sequence[Withheld], rules: Rules) -> Mute:
 
 def _findings(alerts: Sequence[Alert]) -> dict[str, Fact]:
     """Say of each finding how many alerts were withheld, and what the last one said."""
-    counts = Counter(alert.dedup_key for alert in alerts)
+    counts: Counter[str] = Counter()
     findings: dict[str, Fact] = {}
     for alert in alerts:
-        count = counts[alert.dedup_key]
-        findings[alert.dedup_key] = f"{alert.status} ({count} alerts): {alert.title}"
+        key = alert.dedup_key
+        counts[key] += 1
+        findings[key] = f"{alert.status} ({counts[key]} alerts): {alert.title}"
     return findings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from functions.triage_alerts.app import batches, handler, own_event, report_of
+from functions.triage_alerts.app import handler, own_event, read_report
 from tests.conftest import Context
 from tests.ledger_table import make_table
 
@@ -186,10 +186,10 @@ def test_a_report_that_is_none_is_parked(triage: Any, dead_letters: Any, change:
 
 
 def test_a_report_is_read_whole() -> None:
-    read = report_of(own_event(report("a", "b")) or Event("", "", ""), NOW)
+    read = read_report(own_event(report("a", "b")) or Event("", "", ""), NOW)
     assert [finding.subject for finding in read.findings] == ["a", "b"]
     with pytest.raises(Permanent, match="cannot be read"):
-        report_of(Event("fleet", "Job Report", "e1"), NOW)
+        read_report(Event("fleet", "Job Report", "e1"), NOW)
 
 
 @pytest.mark.parametrize(
@@ -270,11 +270,6 @@ def test_an_alert_that_eventbridge_does_not_take_is_owed(
     assert not any(row.owed for row in table.query(Row, findings_of("paused_pipelines")))
 
 
-def test_alerts_are_published_in_as_few_calls_as_they_fit_in() -> None:
-    assert [len(batch) for batch in batches(["a"] * 21)] == [10, 10, 1]
-    assert [len(batch) for batch in batches(["a" * 100_000] * 5)] == [2, 2, 1]
-
-
 def die(monkeypatch: pytest.MonkeyPatch, fatal: int, when: str) -> None:
     """Die before or after the call to AWS of this number."""
     made: list[str] = []
@@ -351,4 +346,4 @@ def test_a_report_with_an_id_that_is_too_long_for_the_ledger_is_refused() -> Non
     event = own_event(SAMPLE["Records"][0]["body"])
     assert event
     with pytest.raises(Permanent, match="id has 256 characters"):
-        report_of(replace(event, id="x" * 256), NOW)
+        read_report(replace(event, id="x" * 256), NOW)

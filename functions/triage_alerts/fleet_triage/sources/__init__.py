@@ -1,22 +1,28 @@
-"""Who can read what: EventBridge's events by source and detail type, and messages of topics by their shape.
+"""Readers: of EventBridge's events by source and detail type, of topics' messages by their shape.
 
-How severe each is, unless it is well again:
+To add an event, write a reader in the module of its service: it takes an `Event` and returns
+observations, an empty list when the event is not news, or None if it is not shaped as documented.
+Add its source and detail type to EVENTS here and to a rule of triage_alerts in template.yaml; what
+a service sends to a topic goes into NOTIFICATIONS instead. Put real messages into
+tests/events/alerts/<service>, and into `expected.txt` beside them what must be observed in each.
+
+How severe each event is, unless the subject is well again:
 
 | source | critical | warning | info |
 |---|---|---|---|
-| cloudwatch | ALARM, with `critical` in the alarm's name | ALARM | ALARM, with `info` in its name; INSUFFICIENT_DATA |
+| cloudwatch | ALARM, `critical` in name | ALARM | ALARM, `info` in name; INSUFFICIENT_DATA |
 | guardduty | 7 and above (named Critical from 9) | 4 and above | below |
-| guardduty, malware in S3 | threats found | not scanned (failed, no access) | unsupported |
+| guardduty, malware in S3 | threats found | not scanned | unsupported |
 | securityhub, inspector2, ecr | CRITICAL | HIGH, unknown, failed scans | MEDIUM and below |
-| health | issues of the account; abuse, risk | public issues, changes, investigations, calls to act | other notices |
+| health | issues of the account; abuse, risk | public issues, changes, required actions | other |
 | codepipeline, codebuild | | failed | |
-| ecs | service errors | tasks that ended badly, failed deployments, service warnings | |
+| ecs | service errors | tasks that ended badly, failed deployments, warnings | |
 | backup | | failed, aborted, expired, partial, completed with issues | |
 | rds | failure, low storage | availability, failover, recovery, deletion | the rest |
 | autoscaling | | launch or termination failed | |
-| acm | 7 days and less, expired, revoked | 30 days and less, renewal needs somebody | more |
+| acm | 7 days and less, expired, revoked | 30 days and less, renewal needs action | more |
 | ec2 | | spot interruption | stopped, terminated, rebalance |
-| access_analyzer | public | reachable from outside or inside, not analyzed | unused |
+| access_analyzer | public | accessible from outside or inside, not analyzed | unused |
 | costs | | anomalies, budgets | |
 | trusted_advisor | | ERROR | WARN |
 | cloudformation | rollback failed | failed, rolled back, drifted | |
@@ -25,11 +31,11 @@ How severe each is, unless it is well again:
 | fleet | as its job reports | | |
 | all else | | | shown as it came |
 
-Each reader takes an event, and returns what it says: an empty list when that is no news, None when it cannot make it
-out. Subjects of the same trouble are the same over SNS and over EventBridge.
+The same problem has the same subject over SNS and over EventBridge.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fleet.alerts import Observation
@@ -58,6 +64,7 @@ from fleet_triage.sources import (
 )
 
 Reader = Callable[[Event], list[Observation] | None]
+"""Returns what an event says: an empty list when it is not news, None when it cannot be read."""
 
 EVENTS: dict[tuple[str, str], Reader] = {
     ("aws.access-analyzer", "Access Analyzer Finding"): access_analyzer.finding,
@@ -67,7 +74,7 @@ EVENTS: dict[tuple[str, str], Reader] = {
     ("aws.acm", "ACM Certificate Available"): acm.available,
     ("aws.acm", "ACM Certificate Expired"): acm.expired,
     ("aws.acm", "ACM Certificate Renewal Action Required"): acm.renewal_action,
-    ("aws.acm", "ACM Certificate Revoked"): acm.expired,
+    ("aws.acm", "ACM Certificate Revoked"): acm.revoked,
     ("aws.autoscaling", "EC2 Instance Launch Unsuccessful"): autoscaling.unsuccessful,
     ("aws.autoscaling", "EC2 Instance Terminate Unsuccessful"): autoscaling.unsuccessful,
     ("aws.backup", "Backup Job State Change"): backup.job,
@@ -109,17 +116,35 @@ EVENTS: dict[tuple[str, str], Reader] = {
 }
 
 
-def _has(*names: str) -> Callable[[Any], bool]:
-    return lambda message: isinstance(message, Mapping) and all(name in message for name in names)
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A message that a service sends to a topic, and that does not name the service."""
+
+    source: str
+    """The source of the observations."""
+    recognises: Callable[[Any], bool]
+    """Whether a message is one of these."""
+    reader: Reader
+    """Takes an event whose detail is the message; plain text is its member `text`."""
 
 
-NOTIFICATIONS: tuple[tuple[str, Callable[[Any], bool], Reader], ...] = (
-    ("aws.cloudwatch", _has("AlarmName", "NewStateValue"), cloudwatch.notification),
-    ("aws.rds", _has("Event Source", "Event Message"), rds.notification),
-    ("aws.ses", _has("notificationType", "mail"), ses.feedback),
-    ("aws.ses", _has("eventType", "mail"), ses.feedback),
-    ("aws.autoscaling", _has("Event", "AutoScalingGroupName"), autoscaling.notification),
-    ("aws.config", _has("configRuleName", "newEvaluationResult"), config.compliance),
-    ("aws.ce", _has("anomalyId", "impact"), costs.anomaly),
-    ("aws.budgets", costs.is_budget, costs.budget),
+def has(*names: str) -> Callable[[Any], bool]:
+    """Return a function that tests whether a message is an object with these members."""
+
+    def recognises(message: Any) -> bool:
+        return isinstance(message, Mapping) and message.keys() >= set(names)
+
+    return recognises
+
+
+# The first that recognises a message reads it.
+NOTIFICATIONS = (
+    Notification("aws.cloudwatch", has("AlarmName", "NewStateValue"), cloudwatch.notification),
+    Notification("aws.rds", has("Event Source", "Event Message"), rds.notification),
+    Notification("aws.ses", has("notificationType", "mail"), ses.feedback),
+    Notification("aws.ses", has("eventType", "mail"), ses.feedback),
+    Notification("aws.autoscaling", has("Event", "AutoScalingGroupName"), autoscaling.notification),
+    Notification("aws.config", has("configRuleName", "newEvaluationResult"), config.compliance),
+    Notification("aws.ce", has("anomalyId", "impact"), costs.anomaly),
+    Notification("aws.budgets", costs.is_budget, costs.budget),
 )

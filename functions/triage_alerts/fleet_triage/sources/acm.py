@@ -1,60 +1,81 @@
-"""Certificates of ACM: those that expire, and those that were renewed."""
+"""Certificates of ACM: those that expire, and those that were renewed.
+
+Shapes: AWS Certificate Manager User Guide, "Amazon EventBridge support for ACM"
+(`supported-events.html`).
+"""
 
 from fleet.alerts import Observation, Status
 from fleet.events import Event
 from fleet.findings import Severity
-from fleet_triage.reading import console, escaped, last, number, observe, text, where
+from fleet_triage.documents import last_part, number, text
+from fleet_triage.observing import console_link, observe, regional_subject, url_part
 
-# A ladder, since ACM says it daily: it rises when so many days are left.
+# How severe it is when at most so many days are left. ACM says it daily, so the finding escalates.
 LADDER = ((7, Severity.CRITICAL), (30, Severity.WARNING))
 
 
 def expiring(event: Event) -> list[Observation] | None:
-    """`ACM Certificate Approaching Expiration`."""
+    """Read an `ACM Certificate Approaching Expiration`."""
     days = number(event.detail, "DaysToExpiry")
     if days is None:
         return None
-    severity = next((severity for most, severity in LADDER if days <= most), Severity.INFO)
-    said = (
-        f"expires in {days:g} day{'s' if days > 1 else ''}"
-        if days > 0
-        else "expires today"
-        if days == 0
-        else "has expired"
-    )
-    return _certificate(event, Status.FAILING, said, severity)
+    return _certificate(event, Status.FAILING, _expiry(days), _severity(days))
 
 
 def expired(event: Event) -> list[Observation] | None:
-    """`ACM Certificate Expired` and `ACM Certificate Revoked`."""
-    return _certificate(
-        event, Status.FAILING, f"is {event.type.rpartition(' ')[2].lower()}", Severity.CRITICAL
-    )
+    """Read an `ACM Certificate Expired`."""
+    return _certificate(event, Status.FAILING, "has expired", Severity.CRITICAL)
+
+
+def revoked(event: Event) -> list[Observation] | None:
+    """Read an `ACM Certificate Revoked`."""
+    return _certificate(event, Status.FAILING, "is revoked", Severity.CRITICAL)
 
 
 def renewal_action(event: Event) -> list[Observation] | None:
-    """`ACM Certificate Renewal Action Required`."""
-    return _certificate(event, Status.FAILING, "cannot be renewed by itself", Severity.WARNING)
+    """Read an `ACM Certificate Renewal Action Required`."""
+    verdict = "cannot be renewed automatically"
+    return _certificate(event, Status.FAILING, verdict, Severity.WARNING)
 
 
 def available(event: Event) -> list[Observation] | None:
-    """`ACM Certificate Available`: issued, imported or renewed."""
+    """Read an `ACM Certificate Available`: it was issued, imported or renewed."""
     return _certificate(event, Status.OK, "is available", Severity.INFO)
 
 
+def _severity(days: float) -> Severity:
+    for most, severity in LADDER:
+        if days <= most:
+            return severity
+    return Severity.INFO
+
+
+def _expiry(days: float) -> str:
+    if days < 0:
+        return "has expired"
+    if days == 0:
+        return "expires today"
+    unit = "days" if days > 1 else "day"
+    return f"expires in {days:g} {unit}"
+
+
 def _certificate(
-    event: Event, status: Status, said: str, severity: Severity
+    event: Event,
+    status: Status,
+    verdict: str,
+    severity: Severity,
 ) -> list[Observation] | None:
     detail = event.detail
     arn = text(event.resources, 0)
-    if not (name := text(detail, "CommonName") or last(arn)):
+    name = text(detail, "CommonName") or last_part(arn)
+    if not name:
         return None
     return [
         observe(
             event,
-            arn or where(event, name),
+            arn or regional_subject(event, name),
             status,
-            f"{name} {said}",
+            f"{name} {verdict}",
             severity,
             detail={
                 "days left": number(detail, "DaysToExpiry"),
@@ -64,6 +85,8 @@ def _certificate(
                 "certificate": arn,
                 "account": event.account,
             },
-            link=console(event.region, "acm/home", f"/certificates/{escaped(last(arn))}"),
+            link=console_link(
+                event.region, "acm/home", f"/certificates/{url_part(last_part(arn))}"
+            ),
         )
     ]

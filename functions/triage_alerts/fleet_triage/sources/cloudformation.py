@@ -1,19 +1,26 @@
-"""CloudFormation: stacks that failed to change, and stacks that somebody changed by hand."""
+"""CloudFormation: stacks that failed to change, and stacks that somebody changed by hand.
+
+Shapes: AWS CloudFormation User Guide, "CloudFormation events detail reference"
+(`events-detail-reference.html`).
+"""
 
 from fleet.alerts import Observation, Status
 from fleet.events import Event
 from fleet.findings import Severity
-from fleet_triage.reading import console, escaped, number, observe, text
+from fleet_triage.documents import number, text
+from fleet_triage.observing import console_link, observe, url_part
 
 DRIFT = {"DRIFTED": Status.FAILING, "IN_SYNC": Status.OK}
-FOR_GOOD = (
-    "UPDATE_ROLLBACK_FAILED",
-    "ROLLBACK_FAILED",
-)  # nothing can be deployed before somebody mends it
+VERDICTS = {"DRIFTED": "differs from its template", "IN_SYNC": "matches its template"}
+# Nothing can be deployed until somebody repairs the stack.
+STUCK = ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED")
 
 
 def stack_status(event: Event) -> list[Observation] | None:
-    """`CloudFormation Stack Status Change`: a rollback is a failure, and says why when it begins."""
+    """Read a `CloudFormation Stack Status Change`.
+
+    A rollback is a failure, and gives the reason when it begins.
+    """
     stack = text(event.detail, "stack-id")
     state = text(event.detail, "status-details", "status")
     if not stack or not state.endswith(("_COMPLETE", "_FAILED", "_IN_PROGRESS")):
@@ -21,59 +28,57 @@ def stack_status(event: Event) -> list[Observation] | None:
     failed = "ROLLBACK" in state or state.endswith("_FAILED")
     if state.endswith("_IN_PROGRESS") and not failed:
         return []
+    page = f"/stacks/events?stackId={url_part(stack)}"
     return [
         observe(
             event,
             stack,
             Status.FAILING if failed else Status.OK,
             f"{_name(stack)}: {state.lower().replace('_', ' ')}",
-            Severity.CRITICAL if state in FOR_GOOD else Severity.WARNING,
+            Severity.CRITICAL if state in STUCK else Severity.WARNING,
             detail={
                 "reason": text(event.detail, "status-details", "status-reason"),
                 "account": event.account,
             },
-            link=console(
-                event.region, "cloudformation/home", f"/stacks/events?stackId={escaped(stack)}"
-            ),
+            link=console_link(event.region, "cloudformation/home", page),
             resources=[stack],
         )
     ]
 
 
 def drift(event: Event) -> list[Observation] | None:
-    """`CloudFormation Drift Detection Status Change`."""
+    """Read a `CloudFormation Drift Detection Status Change`."""
     stack = text(event.detail, "stack-id")
     detection = text(event.detail, "status-details", "detection-status")
-    found = text(event.detail, "status-details", "stack-drift-status")
+    drift_status = text(event.detail, "status-details", "stack-drift-status")
     if not stack or not detection.startswith("DETECTION_"):
         return None
-    if detection == "DETECTION_IN_PROGRESS" or (
-        detection == "DETECTION_COMPLETE" and found not in DRIFT
-    ):
+    if detection == "DETECTION_IN_PROGRESS":
+        return []
+    if detection == "DETECTION_COMPLETE" and drift_status not in DRIFT:
         return []
     count = number(event.detail, "drift-detection-details", "drifted-stack-resource-count")
-    said = {"DRIFTED": "differs from its template", "IN_SYNC": "is as its template says"}.get(
-        found, ""
-    )
+    verdict = VERDICTS.get(drift_status, "could not be compared with its template")
+    page = f"/stacks/drifts?stackId={url_part(stack)}"
     return [
         observe(
             event,
             f"{stack} drift",
-            DRIFT.get(found, Status.FAILING),
-            f"{_name(stack)} {said or 'could not be compared with its template'}",
+            DRIFT.get(drift_status, Status.FAILING),
+            f"{_name(stack)} {verdict}",
             Severity.WARNING,
             detail={
                 "drifted resources": count if count is not None and count >= 0 else None,
                 "detection": detection,
                 "account": event.account,
             },
-            link=console(
-                event.region, "cloudformation/home", f"/stacks/drifts?stackId={escaped(stack)}"
-            ),
+            link=console_link(event.region, "cloudformation/home", page),
             resources=[stack],
         )
     ]
 
 
 def _name(stack: str) -> str:
-    return stack.partition(":stack/")[2].partition("/")[0] or stack
+    _, _, path = stack.partition(":stack/")
+    name, _, _ = path.partition("/")
+    return name or stack

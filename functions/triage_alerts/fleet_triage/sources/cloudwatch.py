@@ -1,4 +1,9 @@
-"""CloudWatch alarms, of metrics, expressions, anomalies and other alarms, over SNS and over EventBridge alike."""
+"""CloudWatch alarms: on metrics, expressions, anomalies and other alarms.
+
+They come over EventBridge (CloudWatch User Guide, "Alarm events and EventBridge",
+`cloudwatch-and-eventbridge.html`) and over SNS, whose message is not documented: its shape is that
+of the real ones in tests/events/alerts/cloudwatch. Both make the same observation.
+"""
 
 import re
 from datetime import datetime
@@ -7,14 +12,20 @@ from typing import Any
 from fleet.alerts import Observation, Status
 from fleet.events import Event
 from fleet.findings import Fact, Severity
-from fleet_triage.reading import console, escaped, items, moment, observe, text, texts, value
+from fleet_triage.documents import items, join, moment, text, texts, value
+from fleet_triage.observing import console_link, observe, url_part
 
 STATES = {"ALARM": Status.FAILING, "OK": Status.OK, "INSUFFICIENT_DATA": Status.FAILING}
+VERDICTS = {
+    "ALARM": "is in alarm",
+    "OK": "is OK",
+    "INSUFFICIENT_DATA": "has insufficient data",
+}
 _ARN = re.compile(r"arn:[\w-]+:cloudwatch:([\w-]*):(\w*):alarm:(.+)")
 
 
 def state_change(event: Event) -> list[Observation] | None:
-    """`CloudWatch Alarm State Change`."""
+    """Read a `CloudWatch Alarm State Change`."""
     state = value(event.detail, "state")
     configuration = value(event.detail, "configuration")
     return _alarm(
@@ -34,11 +45,12 @@ def state_change(event: Event) -> list[Observation] | None:
 
 
 def notification(event: Event) -> list[Observation] | None:
-    """What an alarm sends to its topic. The region in it is a name for people, so it is read from the ARN."""
+    """Read what an alarm sends to its topic."""
     message = event.detail
     metric = text(message, "Trigger", "MetricName")
     namespace = text(message, "Trigger", "Namespace")
-    children = (text(child, "Arn") or text(child) for child in items(message, "TriggeringChildren"))
+    metrics = _metrics(message, "Trigger", "Metrics", "MetricStat", "Metric")
+    children = [text(child, "Arn") or text(child) for child in items(message, "TriggeringChildren")]
     return _alarm(
         event,
         name=text(message, "AlarmName"),
@@ -48,11 +60,9 @@ def notification(event: Event) -> list[Observation] | None:
         detail={
             "reason": text(message, "NewStateReason"),
             "description": text(message, "AlarmDescription"),
-            "metric": f"{namespace}/{metric}"
-            if metric
-            else ", ".join(_metrics(message, "Trigger", "Metrics", "MetricStat", "Metric")),
+            "metric": f"{namespace}/{metric}" if metric else ", ".join(metrics),
             "rule": text(message, "AlarmRule"),
-            "triggered by": ", ".join(filter(None, children)),
+            "triggered by": join(*children),
         },
     )
 
@@ -60,17 +70,14 @@ def notification(event: Event) -> list[Observation] | None:
 def _metrics(document: Any, *path: str) -> list[str]:
     """The metrics of an alarm, and the expressions that it makes of them."""
     *before, stat, metric = path
-    found = []
+    metrics = []
     for query in items(document, *before):
         measured = value(query, stat, metric)
         name = text(measured, "name") or text(measured, "MetricName")
         namespace = text(measured, "namespace") or text(measured, "Namespace")
-        found += [
-            f"{namespace}/{name}"
-            if name
-            else text(query, "Expression") or text(query, "expression")
-        ]
-    return [name for name in found if name]
+        expression = text(query, "Expression") or text(query, "expression")
+        metrics.append(f"{namespace}/{name}" if name else expression)
+    return [metric for metric in metrics if metric]
 
 
 def _alarm(  # noqa: PLR0913 - what both ways say of an alarm
@@ -83,25 +90,25 @@ def _alarm(  # noqa: PLR0913 - what both ways say of an alarm
     detail: dict[str, Fact | None],
 ) -> list[Observation] | None:
     region, account = event.region, event.account
-    if found := _ARN.fullmatch(arn):
-        region, account, name = found.groups()
+    parts = _ARN.fullmatch(arn)
+    if parts:  # over SNS, the message's own region is a name for people
+        region, account, name = parts.groups()
     account = account or text(event.detail, "AWSAccountId")
     if state not in STATES or not name:
         return None
+    subject = f"{account}/{region}/{name}"
     at = at or moment(event.time)
     return [
         observe(
             event,
-            f"{account}/{region}/{name}",
+            subject,
             STATES[state],
-            {"ALARM": f"{name} is in alarm", "OK": f"{name} is OK"}.get(
-                state, f"{name} has too little data"
-            ),
+            f"{name} {VERDICTS[state]}",
             _severity(name) if state == "ALARM" else Severity.INFO,
             detail={**detail, "account": account},
-            link=console(region, "cloudwatch/home", f"alarmsV2:alarm/{escaped(name)}"),
+            link=console_link(region, "cloudwatch/home", f"alarmsV2:alarm/{url_part(name)}"),
             at=at,
-            event_id=f"{account}/{region}/{name}/{state}/{at.isoformat() if at else event.id}",
+            event_id=f"{subject}/{state}/{at.isoformat() if at else event.id}",
             resources=[arn, *texts(event.detail, "resources")],
         )
     ]
@@ -110,4 +117,7 @@ def _alarm(  # noqa: PLR0913 - what both ways say of an alarm
 def _severity(name: str) -> Severity:
     """An alarm has no severity, so its name may say it: `web-5xx-critical`."""
     words = re.split(r"[^a-z0-9]+", name.lower())
-    return next((severity for severity in Severity if severity.value in words), Severity.WARNING)
+    for severity in Severity:
+        if severity.value in words:
+            return severity
+    return Severity.WARNING

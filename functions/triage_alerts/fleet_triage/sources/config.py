@@ -1,19 +1,28 @@
-"""AWS Config's rules, one resource at a time."""
+"""AWS Config's rules, one resource at a time.
+
+Shape: AWS Config Developer Guide, "Monitoring AWS Config with Amazon EventBridge"
+(`monitor-config-with-cloudwatchevents.html`).
+"""
 
 from fleet.alerts import Observation, Status
 from fleet.events import Event
 from fleet.findings import Severity
-from fleet_triage.reading import console, escaped, moment, observe, text, value
+from fleet_triage.documents import moment, text, value
+from fleet_triage.observing import console_link, observe, url_part
 
 STATES = {"NON_COMPLIANT": Status.FAILING, "COMPLIANT": Status.OK, "NOT_APPLICABLE": Status.OK}
 
 
 def compliance(event: Event) -> list[Observation] | None:
-    """`Config Rules Compliance Change`, over EventBridge or to a topic; what was deleted has no new result."""
+    """Read a `Config Rules Compliance Change`, over EventBridge or from a topic.
+
+    A resource that was deleted has no new result.
+    """
     detail = event.detail
-    rule, resource = text(detail, "configRuleName"), text(detail, "resourceId")
+    rule = text(detail, "configRuleName")
+    resource = text(detail, "resourceId")
     new = value(detail, "newEvaluationResult")
-    state = text(new, "complianceType") or ("NOT_APPLICABLE" if new is None else "")
+    state = "NOT_APPLICABLE" if new is None else text(new, "complianceType")
     if state == "INSUFFICIENT_DATA":
         return []
     if not rule or not resource or state not in STATES:
@@ -23,12 +32,14 @@ def compliance(event: Event) -> list[Observation] | None:
     kind = text(detail, "resourceType") or text(
         new, "evaluationResultIdentifier", "evaluationResultQualifier", "resourceType"
     )
+    verdict = "violates" if state == "NON_COMPLIANT" else "no longer violates"
+    page = f"/rules/details?configRuleName={url_part(rule)}"
     return [
         observe(
             event,
-            "/".join((account, region, rule, kind, resource)),
+            f"{account}/{region}/{rule}/{kind}/{resource}",
             STATES[state],
-            f"{resource} {'breaks' if state == 'NON_COMPLIANT' else 'no longer breaks'} the rule {rule}",
+            f"{resource} {verdict} the rule {rule}",
             Severity.WARNING,
             detail={
                 "reason": text(new, "annotation"),
@@ -36,7 +47,7 @@ def compliance(event: Event) -> list[Observation] | None:
                 "resource type": kind,
                 "account": account,
             },
-            link=console(region, "config/home", f"/rules/details?configRuleName={escaped(rule)}"),
+            link=console_link(region, "config/home", page),
             at=moment(new, "resultRecordedTime"),
             resources=[text(detail, "configRuleARN"), *event.resources],
         )

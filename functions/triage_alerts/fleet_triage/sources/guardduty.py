@@ -1,9 +1,15 @@
-"""GuardDuty's findings, and what its malware protection found in objects of S3."""
+"""GuardDuty's findings, and what its malware protection found in objects of S3.
+
+Shapes: Amazon GuardDuty User Guide, "Processing GuardDuty findings with Amazon EventBridge"
+(`guardduty_findings_eventbridge.html`) and "Monitoring S3 object scans with Amazon EventBridge"
+(`monitor-with-eventbridge-s3-malware-protection.html`).
+"""
 
 from fleet.alerts import Observation, Status
 from fleet.events import Event
 from fleet.findings import Severity
-from fleet_triage.reading import console, escaped, items, number, observe, text, value
+from fleet_triage.documents import first_text, items, join, number, text, value
+from fleet_triage.observing import console_link, observe, url_part
 
 # The lowest severity of each band (GuardDuty User Guide, "Severity levels of GuardDuty findings").
 BANDS = (
@@ -13,7 +19,7 @@ BANDS = (
     (0.0, "Low", Severity.INFO),
 )
 SCANS = {
-    "THREATS_FOUND": (Severity.CRITICAL, "holds malware"),
+    "THREATS_FOUND": (Severity.CRITICAL, "contains malware"),
     "ACCESS_DENIED": (Severity.WARNING, "could not be scanned for malware: access denied"),
     "FAILED": (Severity.WARNING, "could not be scanned for malware"),
     "UNSUPPORTED": (Severity.INFO, "cannot be scanned for malware"),
@@ -21,28 +27,24 @@ SCANS = {
 
 
 def finding(event: Event) -> list[Observation] | None:
-    """`GuardDuty Finding`; each update of a finding bears its subject."""
+    """Read a `GuardDuty Finding`; each update of a finding has the same subject."""
     detail = event.detail
     account = text(detail, "accountId") or event.account
     region = text(detail, "region") or event.region
-    if not (identity := text(detail, "id")):
+    identity = text(detail, "id")
+    if not identity:
         return None
     score = number(detail, "severity")
-    band, severity = next(
-        (
-            (name, severity)
-            for least, name, severity in BANDS
-            if score is not None and score >= least
-        ),
-        ("Unknown", Severity.WARNING),
-    )
+    band, severity = _band(score)
     archived = value(detail, "service", "archived") is True
+    title = first_text(text(detail, "title"), text(detail, "type"), "a GuardDuty finding")
+    page = f"/findings?macros=current&fId={url_part(identity)}"
     return [
         observe(
             event,
             f"{account}/{region}/{identity}",
             Status.OK if archived else Status.FAILING,
-            f"{band}: {text(detail, 'title') or text(detail, 'type') or 'a GuardDuty finding'}",
+            f"{band}: {title}",
             severity,
             detail={
                 "type": text(detail, "type"),
@@ -53,40 +55,47 @@ def finding(event: Event) -> list[Observation] | None:
                 "seen": number(detail, "service", "count"),
                 "first seen": text(detail, "service", "eventFirstSeen"),
             },
-            link=console(
-                region, "guardduty/home", f"/findings?macros=current&fId={escaped(identity)}"
-            ),
+            link=console_link(region, "guardduty/home", page),
             resources=[text(detail, "arn"), *event.resources],
         )
     ]
 
 
+def _band(score: float | None) -> tuple[str, Severity]:
+    """Return the name of the score's band, and how severe it is here."""
+    if score is not None:
+        for least, name, severity in BANDS:
+            if score >= least:
+                return name, severity
+    return "Unknown", Severity.WARNING
+
+
 def object_scan(event: Event) -> list[Observation] | None:
-    """`GuardDuty Malware Protection Object Scan Result`; that an object is clean is no news."""
+    """Read a `GuardDuty Malware Protection Object Scan Result`; a clean object is not news."""
     scanned = value(event.detail, "s3ObjectDetails")
-    bucket, key = text(scanned, "bucketName"), text(scanned, "objectKey")
+    bucket = text(scanned, "bucketName")
+    key = text(scanned, "objectKey")
     result = text(event.detail, "scanResultDetails", "scanResultStatus")
     if result == "NO_THREATS_FOUND":
         return []
     if not bucket or result not in SCANS:
         return None
-    severity, said = SCANS[result]
-    threats = (
-        text(threat, "name") for threat in items(event.detail, "scanResultDetails", "threats")
-    )
+    severity, verdict = SCANS[result]
+    threats = items(event.detail, "scanResultDetails", "threats")
+    names = [text(threat, "name") for threat in threats]
     return [
         observe(
             event,
             f"s3://{bucket}/{key}",
             Status.OCCURRED,
-            f"s3://{bucket}/{key} {said}",
+            f"s3://{bucket}/{key} {verdict}",
             severity,
             detail={
                 "result": result,
-                "threats": ", ".join(filter(None, threats)),
+                "threats": join(*names),
                 "version": text(scanned, "versionId"),
                 "account": event.account,
             },
-            link=console(event.region, f"s3/buckets/{escaped(bucket)}"),
+            link=console_link(event.region, f"s3/buckets/{url_part(bucket)}"),
         )
     ]

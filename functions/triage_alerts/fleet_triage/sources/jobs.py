@@ -1,15 +1,20 @@
-"""The fleet's own events: what its jobs report."""
+"""The fleet's own events. The shape of a report is `fleet.findings.Report`."""
 
 from typing import Any
 
 from fleet.alerts import Observation, Status
 from fleet.events import Event
 from fleet.findings import Severity
-from fleet_triage.reading import items, moment, observe, text, value
+from fleet_triage.documents import items, moment, text, value
+from fleet_triage.observing import observe
 
 
 def report(event: Event) -> list[Observation] | None:
-    """`Job Report`: one observation for each finding. What is missing in it is resolved by whoever knows its range."""
+    """Read a `Job Report`: one observation for each finding.
+
+    This shows what is in a report. Triage itself applies reports as a whole
+    (`fleet_triage.reporting`), since what is missing in one is resolved.
+    """
     job = text(event.detail, "job")
     if not job:
         return None
@@ -20,27 +25,34 @@ def report(event: Event) -> list[Observation] | None:
     ]
 
 
-def alert(_event: Event) -> list[Observation]:
-    """`Alert`: what is told of an observation is none; else alerts would breed alerts."""
+def sweep(_event: Event) -> list[Observation]:
+    """Read a `Sweep`: it asks triage to look at what is due, and is not about any subject."""
     return []
 
 
-def sweep(_event: Event) -> list[Observation]:
-    """`Sweep`: it asks triage to look at what is due, and says nothing of any subject."""
+def alert(_event: Event) -> list[Observation]:
+    """Read an `Alert`: it is not news, or each alert would cause another."""
     return []
 
 
 def _finding(event: Event, job: str, finding: Any) -> Observation:
+    subject = text(finding, "subject")
     detail = value(finding, "detail")
-    facts = detail.items() if isinstance(detail, dict) else ()
-    severity = text(finding, "severity")
+    facts = {}
+    if isinstance(detail, dict):
+        facts = {name: fact for name, fact in detail.items() if isinstance(fact, str | int | float)}
     return observe(
         Event(source=job, type=event.type, id=event.id, time=event.time),
-        text(finding, "subject"),
+        subject,
         Status.FAILING,
-        text(finding, "title") or text(finding, "subject"),
-        Severity(severity) if severity in {*Severity} else Severity.WARNING,
-        detail={name: fact for name, fact in facts if isinstance(fact, str | int | float)},
+        text(finding, "title") or subject,
+        _severity(finding),
+        detail=facts,
         link=text(finding, "link"),
         at=moment(event.detail, "scheduled_at"),
     )
+
+
+def _severity(finding: Any) -> Severity:
+    severity = text(finding, "severity")
+    return Severity(severity) if severity in {*Severity} else Severity.WARNING

@@ -1,13 +1,19 @@
-"""RDS events, over EventBridge and as a subscription sends them to a topic."""
+"""RDS events, over EventBridge and as a subscription sends them to a topic.
+
+Shapes: Amazon RDS User Guide, "Working with Amazon RDS event notification" (`USER_Events.html`) and
+"Monitoring Amazon RDS events with EventBridge" (`rds-cloud-watch-events.html`).
+"""
 
 import re
 
 from fleet.alerts import Observation, Status
 from fleet.events import Event
 from fleet.findings import Severity
-from fleet_triage.reading import console, escaped, moment, observe, text, texts, where
+from fleet_triage.documents import moment, text, texts
+from fleet_triage.observing import console_link, observe, regional_subject, url_part
 
-# Of single events, since a subscription names no categories (RDS User Guide, "event categories and event messages").
+# How severe single events are, since a subscription's message does not name categories (Amazon RDS
+# User Guide, "Amazon RDS event categories and event messages", `USER_Events.Messages.html`).
 EVENTS = {
     "RDS-EVENT-0004": Severity.WARNING,  # shut down
     "RDS-EVENT-0006": Severity.WARNING,  # restarted
@@ -38,37 +44,37 @@ CATEGORIES = {
 
 
 def database_event(event: Event) -> list[Observation] | None:
-    """`RDS DB Instance Event` and the like for clusters, snapshots, proxies and groups."""
+    """Read an `RDS DB Instance Event`, or that of a cluster, snapshot, proxy or group."""
     detail = event.detail
     name = text(detail, "SourceIdentifier").removeprefix("rds:")
     kind = text(detail, "SourceType").lower().replace("_", "-").removeprefix("db-")
-    return _told(
+    return _observe(
         event,
         kind=kind,
         name=name,
-        number=text(detail, "EventID"),
+        event_id=text(detail, "EventID"),
         message=text(detail, "Message"),
         time="Date",
     )
 
 
 def notification(event: Event) -> list[Observation] | None:
-    """What an event subscription sends to its topic; the event's number is the fragment of a link."""
+    """Read what a subscription sends to its topic; the event's id is the fragment of a link."""
     detail = event.detail
-    number = re.search(r"RDS-EVENT-\d+", text(detail, "Event ID"))
+    event_id = re.search(r"RDS-EVENT-\d+", text(detail, "Event ID"))
     kind = text(detail, "Event Source").lower().removeprefix("db-")
-    return _told(
+    return _observe(
         event,
         kind=kind,
         name=text(detail, "Source ID"),
-        number=number[0] if number else "",
+        event_id=event_id[0] if event_id else "",
         message=text(detail, "Event Message"),
         time="Event Time",
     )
 
 
-def _told(  # noqa: PLR0913 - what both ways say of an event
-    event: Event, *, kind: str, name: str, number: str, message: str, time: str
+def _observe(  # noqa: PLR0913 - what both ways say about an event
+    event: Event, *, kind: str, name: str, event_id: str, message: str, time: str
 ) -> list[Observation] | None:
     if not name or not message:
         return None
@@ -79,17 +85,17 @@ def _told(  # noqa: PLR0913 - what both ways say of an event
     return [
         observe(
             event,
-            f"{where(event, kind, name)} {number}".strip(),
+            f"{regional_subject(event, kind, name)} {event_id}".strip(),
             Status.OCCURRED,
             f"{name}: {message}",
-            EVENTS.get(number, worst),
+            EVENTS.get(event_id, worst),
             detail={
                 "message": message,
-                "event": number,
+                "event": event_id,
                 "categories": ", ".join(categories),
                 "account": event.account,
             },
-            link=console(event.region, "rds/home", f"database:id={escaped(name)}"),
+            link=console_link(event.region, "rds/home", f"database:id={url_part(name)}"),
             at=moment(event.detail, time),
             resources=[arn, *event.resources],
         )

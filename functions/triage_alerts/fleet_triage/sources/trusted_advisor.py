@@ -1,39 +1,54 @@
-"""Trusted Advisor's checks, one resource at a time."""
+"""Trusted Advisor's checks, one resource at a time.
+
+Shape: AWS Support User Guide, "Monitoring AWS Trusted Advisor check results with Amazon
+EventBridge" (`cloudwatch-events-ta.html`).
+"""
+
+from typing import Any
 
 from fleet.alerts import Observation, Status
 from fleet.events import Event
-from fleet.findings import Severity
-from fleet_triage.reading import console, last, observe, text, value, where
+from fleet.findings import Fact, Severity
+from fleet_triage.documents import first_text, join, last_part, text, value
+from fleet_triage.observing import console_link, observe, regional_subject
 
-STATES = {
-    "ERROR": (Status.FAILING, Severity.WARNING),
-    "WARN": (Status.FAILING, Severity.INFO),
-    "OK": (Status.OK, Severity.INFO),
-}
-# What tells a resource that has no id: a quota is a service's, in a region.
+# What identifies a resource that has no id: a quota is a service's, in a region.
 NAMES = ("Region", "Region/AZ", "Service", "Limit Name")
 
 
 def check_item(event: Event) -> list[Observation] | None:
-    """`Trusted Advisor Check Item Refresh Notification`."""
+    """Read a `Trusted Advisor Check Item Refresh Notification`."""
     detail = event.detail
-    check, state = text(detail, "check-name"), text(detail, "status")
-    if not check or state not in STATES:
+    check = text(detail, "check-name")
+    if not check:
         return None
-    status, severity = STATES[state]
+    match text(detail, "status"):
+        case "ERROR":
+            status, severity, verdict = Status.FAILING, Severity.WARNING, "needs action"
+        case "WARN":
+            status, severity, verdict = Status.FAILING, Severity.INFO, "needs investigation"
+        case "OK":
+            status, severity, verdict = Status.OK, Severity.INFO, "is OK"
+        case _:
+            return None
     item = value(detail, "check-item-detail")
-    named = " ".join(filter(None, (text(item, name) for name in NAMES)))
-    resource = text(detail, "resource_id") or named or text(detail, "uuid")
-    facts = {str(name): text(said) for name, said in item.items()} if isinstance(item, dict) else {}
+    names = [text(item, name) for name in NAMES]
+    resource = first_text(text(detail, "resource_id"), join(*names, by=" "), text(detail, "uuid"))
     return [
         observe(
             event,
-            where(event, check, resource),
+            regional_subject(event, check, resource),
             status,
-            f"{check}: {last(resource) or 'something'} is {'OK' if status is Status.OK else 'in ' + state.lower()}",
+            f"{check}: {last_part(resource) or 'something'} {verdict}",
             severity,
-            detail={**facts, "account": event.account},
-            link=console(event.region, "trustedadvisor/home"),
+            detail={**_facts(item), "account": event.account},
+            link=console_link(event.region, "trustedadvisor/home"),
             resources=[text(detail, "resource_id")],
         )
     ]
+
+
+def _facts(item: Any) -> dict[str, Fact | None]:
+    if not isinstance(item, dict):
+        return {}
+    return {str(name): text(fact) for name, fact in item.items()}
