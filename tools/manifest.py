@@ -9,14 +9,18 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
+Properties = dict[str, Any]
 KINDS = {"ScheduleV2": "schedule", "SQS": "queue", "Http": "http"}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One function of the fleet. `words` say when it runs; `docstring` is its module's.
+    """One function of the fleet.
 
-    `kind` is `schedule`, `queue` or `http`; only the first has an `expression`.
+    kind: `schedule`, `queue` or `http`.
+    words: when it runs, as its docstring says.
+    expression: the schedule's, such as `rate(5 minutes)`; empty for the other kinds.
+    docstring: that of its app.py.
     """
 
     name: str
@@ -28,7 +32,9 @@ class Job:
     @property
     def trigger(self) -> str:
         """When it runs, with the expression that says so exactly."""
-        return f"{self.words} (`{self.expression}`)" if self.expression else self.words
+        if not self.expression:
+            return self.words
+        return f"{self.words} (`{self.expression}`)"
 
     @property
     def summary(self) -> str:
@@ -36,7 +42,7 @@ class Job:
         return self.docstring.splitlines()[0]
 
 
-def template(path: Path = ROOT / "template.yaml") -> dict[str, Any]:
+def template(path: Path = ROOT / "template.yaml") -> Properties:
     """Return the template, with `!Ref X` and its like in their long form."""
     return dict(yaml.load(path.read_text(), _Loader))  # noqa: S506 - it makes plain values only
 
@@ -52,18 +58,19 @@ def jobs() -> list[Job]:
 
 
 def runbook(job: str) -> str:
-    """Return the text of the job's runbook entry, without its heading."""
-    found = re.search(
-        rf"^## {job}\n(.*?)(?=^## |\Z)",
-        (ROOT / "docs" / "operations.md").read_text(),
-        re.DOTALL | re.MULTILINE,
-    )
-    return found[1].strip() if found else ""
+    """Return the text of the job's runbook entry without its heading, or nothing."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    section = rf"^## {job}\n(.*?)(?=^## |\Z)"
+    found = re.search(section, text, re.DOTALL | re.MULTILINE)
+    if not found:
+        return ""
+    return found[1].strip()
 
 
 def logical_id(job: str) -> str:
     """Return the job's name in the template: `paused_pipelines` gives `PausedPipelines`."""
-    return "".join(word.capitalize() for word in job.split("_"))
+    words = job.split("_")
+    return "".join(word.capitalize() for word in words)
 
 
 def snake_case(name: str) -> str:
@@ -71,25 +78,36 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def _job(name: str, function: dict[str, Any]) -> Job:
+def _job(name: str, function: Properties) -> Job:
     source = (ROOT / function["CodeUri"] / "app.py").read_text()
     docstring = ast.get_docstring(ast.parse(source)) or ""
-    event: Any = next(iter(function.get("Events", {}).values()), {"Type": "Http"})
-    words = re.search(r"Trigger: (.+?)\.(?:\s|$)", docstring, re.DOTALL)
+    events: list[Properties] = list(function.get("Events", {}).values())
+    event = events[0] if events else Properties(Type="Http")
+    expression = ""
+    if event["Type"] == "ScheduleV2":
+        expression = event["Properties"]["ScheduleExpression"]
     return Job(
-        snake_case(name),
-        KINDS[event["Type"]],
-        " ".join(words[1].split()) if words else event["Type"],
-        event["Properties"]["ScheduleExpression"] if event["Type"] == "ScheduleV2" else "",
-        docstring,
+        name=snake_case(name),
+        kind=KINDS[event["Type"]],
+        words=_trigger(docstring) or event["Type"],
+        expression=expression,
+        docstring=docstring,
     )
+
+
+def _trigger(docstring: str) -> str:
+    """Return what follows `Trigger:` in a job's docstring, up to the end of the sentence."""
+    sentence = re.search(r"Trigger: (.+?)\.(?:\s|$)", docstring, re.DOTALL)
+    if not sentence:
+        return ""
+    return " ".join(sentence[1].split())
 
 
 class _Loader(yaml.SafeLoader):
     """Reads YAML with CloudFormation's tags, which stand for intrinsic functions."""
 
 
-def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
+def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> Properties:
     """Return the long form of `!Name value`.
 
     Source: "Intrinsic function reference" in the CloudFormation user guide.
@@ -103,7 +121,9 @@ def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
         value = node.value
     if name == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
-    return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
+    if name in ("Ref", "Condition"):
+        return {name: value}
+    return {f"Fn::{name}": value}
 
 
 _Loader.add_multi_constructor("!", _intrinsic)

@@ -76,6 +76,40 @@ WEAKENED: dict[str, tuple[Weaker, ...]] = {
     # Time-outs.
     "Timeout": (to(1), to(900)),
 }
+# What a rule says of a protection that was weakened, as a regular expression.
+SAYS = {
+    "RedrivePolicy": "does not end in DeadLetters",
+    "deadLetterTargetArn": "does not end in DeadLetters",
+    "maxReceiveCount": "set maxReceiveCount to 5",
+    "DeadLetterConfig": "does not end in DeadLetters",
+    "DeadLetterConfig/Arn": "does not end in DeadLetters",
+    "DestinationConfig": "a failed asynchronous invocation is lost",
+    "OnFailure/Type": "a failed asynchronous invocation is lost",
+    "OnFailure/Destination": "a failed asynchronous invocation is lost",
+    "VisibilityTimeout": "set VisibilityTimeout to",
+    "FunctionResponseTypes": "one failure repeats the whole batch",
+    "ScalingConfig": "set MaximumConcurrency",
+    "RetryPolicy": "retries are left to a default: set Maximum",
+    "MaximumRetryAttempts": "set MaximumRetryAttempts|another attempt deletes once more",
+    "MaximumEventAgeInSeconds": "set MaximumEventAgeInSeconds",
+    "Principal": "is no service|is any service",
+    "Condition": "act for anybody|narrow (events:source|dynamodb:LeadingKeys)",
+    "aws:SourceArn": "condition aws:SourceArn|of other stacks too",
+    "aws:SourceAccount": "condition aws:SourceAccount",
+    "events:source": "narrow events:source and events:detail-type",
+    "events:detail-type": "narrow events:source and events:detail-type",
+    "dynamodb:LeadingKeys": "narrow dynamodb:LeadingKeys",
+    "Action": "permits more than is called|which .* never calls|do more than|no schedule does",
+    "Resource": "are about everything|of other stacks too|may read|a queue of others",
+    "MessageRetentionPeriod": "keeps messages for less than 14 days",
+    "RetentionInDays": "keeps its lines for ever, or too briefly",
+    "DeletionPolicy": "set (DeletionPolicy )?RetainExceptOnCreate",
+    "UpdateReplacePolicy": "set UpdateReplacePolicy to Retain|UpdateReplacePolicy Retain",
+    "SqsManagedSseEnabled": "is not encrypted",
+    "SSESpecification": "set SSESpecification",
+    "PointInTimeRecoverySpecification": "enable point-in-time recovery",
+    "Timeout": "set Timeout to more than|its Timeout is not within",
+}
 # A policy without these is refused by AWS.
 NEVER_REMOVED = {"Principal", "Action", "Resource"}
 # Without its own, a function has that of all, which is no weaker.

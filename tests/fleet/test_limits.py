@@ -104,12 +104,6 @@ SCHEDULE = f"{PRUNE}/Events/Schedule/Properties/ScheduleExpression"
     [
         pytest.param(f"{PRUNE}/Timeout", 301, "PruneObjects: its Timeout", id="long"),
         pytest.param(
-            "Globals/Function/Timeout",
-            REMOVED,
-            "PruneObjects: its Timeout",
-            id="left to a default",
-        ),
-        pytest.param(
             "Globals/Function/VpcConfig", {"SubnetIds": []}, "PruneObjects: is in a VPC", id="VPC"
         ),
         pytest.param(
@@ -132,9 +126,6 @@ SCHEDULE = f"{PRUNE}/Events/Schedule/Properties/ScheduleExpression"
             {"Type": "AWS::Lambda::Url"},
             "Door: AWS::Lambda::Url answers",
             id="URL resource",
-        ),
-        pytest.param(
-            "Resources/Console/Properties/Timeout", 61, "Console: its Timeout", id="slow console"
         ),
         pytest.param(
             f"{CONSOLE_URL}/AuthType", "NONE", "Console: anybody could reach it", id="open console"

@@ -362,25 +362,10 @@ def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
     ("path", "value", "said"),
     [
         pytest.param(
-            f"{LETTERS}/MessageRetentionPeriod", 345600, "DeadLetters: keeps", id="short memory"
-        ),
-        pytest.param(
-            "Resources/DeadLetters/DeletionPolicy",
-            REMOVED,
-            "DeadLetters: goes with",
-            id="deleted letters",
-        ),
-        pytest.param(
             "Resources/DeadLetters/DeletionPolicy",
             "Retain",
             "outlives its failed",
             id="letters in the way",
-        ),
-        pytest.param(
-            "Resources/DeadLetters/UpdateReplacePolicy",
-            REMOVED,
-            "when it is replaced",
-            id="replaced letters",
         ),
         pytest.param(
             "Resources/DeadLetters/UpdateReplacePolicy",
@@ -389,51 +374,9 @@ def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
             id="no such policy",
         ),
         pytest.param(
-            f"{LETTERS}/SqsManagedSseEnabled",
-            REMOVED,
-            "DeadLetters: is not encrypted",
-            id="plain letters",
-        ),
-        pytest.param(
-            f"{QUEUE}/SqsManagedSseEnabled",
-            False,
-            "StartPipelineQueue: is not encrypted",
-            id="plain queue",
-        ),
-        pytest.param(
-            f"{QUEUE}/RedrivePolicy", REMOVED, "StartPipelineQueue: does not end", id="no redrive"
-        ),
-        pytest.param(
-            f"{QUEUE}/RedrivePolicy/deadLetterTargetArn",
-            ELSEWHERE,
-            "Queue: does not end",
-            id="redrive away",
-        ),
-        pytest.param(
-            f"{QUEUE}/RedrivePolicy/maxReceiveCount",
-            3,
-            "set maxReceiveCount to 5",
-            id="three receives",
-        ),
-        pytest.param(
-            f"{QUEUE}/VisibilityTimeout", 359, "set VisibilityTimeout to 360", id="short visibility"
-        ),
-        pytest.param(
             f"{STARTED}/Timeout", 39, "StartPipeline: one call of AWS may", id="as short as a call"
         ),
-        pytest.param(
-            "Globals/Function/Timeout", 30, "set Timeout to more than 39", id="shorter than a call"
-        ),
         pytest.param(f"{STARTED}/Timeout", 61, "set VisibilityTimeout to 366", id="long function"),
-        pytest.param(
-            f"{STARTED}/Events/Messages/Properties/FunctionResponseTypes",
-            REMOVED,
-            "StartPipeline: one",
-            id="whole batch",
-        ),
-        pytest.param(
-            f"{STARTED}/Events/Messages/Properties/ScalingConfig", REMOVED, "a flood of", id="flood"
-        ),
         pytest.param(
             f"{STARTED}/Events", {}, "StartPipelineQueue: is read by no job", id="unread queue"
         ),
@@ -450,36 +393,6 @@ def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
             id="no queue",
         ),
         pytest.param(
-            f"{TARGET}/RetryPolicy",
-            REMOVED,
-            "OnPush: target queue: retries",
-            id="rule retries by default",
-        ),
-        pytest.param(
-            f"{TARGET}/RetryPolicy/MaximumEventAgeInSeconds",
-            REMOVED,
-            "set MaximumEventAge",
-            id="rule's age",
-        ),
-        pytest.param(
-            f"{TARGET}/DeadLetterConfig",
-            REMOVED,
-            "OnPush: target queue: does not end",
-            id="rule loses",
-        ),
-        pytest.param(
-            f"{SCHEDULE}/RetryPolicy",
-            REMOVED,
-            "PausedPipelines: its schedule: retries",
-            id="schedule retries",
-        ),
-        pytest.param(
-            f"{SCHEDULE}/DeadLetterConfig/Arn",
-            ELSEWHERE,
-            "its schedule: does not end",
-            id="schedule loses",
-        ),
-        pytest.param(
             f"{SCHEDULE}/ScheduleExpressionTimezone",
             REMOVED,
             "names no time zone",
@@ -488,12 +401,6 @@ def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
         pytest.param(f"{SCHEDULE}/Input", "{}", "would not know its time", id="input without time"),
         pytest.param(
             f"{SCHEDULE}/Input", "scheduled_at", "would not know its time", id="input no JSON"
-        ),
-        pytest.param(
-            f"{SWEEP}/Target/DeadLetterConfig",
-            REMOVED,
-            "Sweep: its target: does not",
-            id="schedule of a queue",
         ),
         pytest.param(
             f"{SWEEP}/ScheduleExpressionTimezone",
@@ -538,28 +445,7 @@ def test_a_job_that_outlasts_a_call_is_long_enough() -> None:
             id="name of no stack",
         ),
         pytest.param(
-            f"{ASYNC}/MaximumRetryAttempts",
-            REMOVED,
-            "PausedPipelines: its EventInvokeConfig",
-            id="async retries",
-        ),
-        pytest.param(
-            f"{PRUNED}/MaximumRetryAttempts", 1, "PruneObjects: another attempt", id="deletes again"
-        ),
-        pytest.param(
             PRUNED, REMOVED, "PruneObjects: another attempt", id="deletes again by default"
-        ),
-        pytest.param(
-            f"{PRUNED}/DestinationConfig/OnFailure/Destination",
-            ELSEWHERE,
-            "PruneObjects: a failed",
-            id="own loses",
-        ),
-        pytest.param(
-            f"{ASYNC}/DestinationConfig",
-            REMOVED,
-            "PausedPipelines: a failed asynchronous",
-            id="async loses",
         ),
         pytest.param(
             f"{PAUSED}/EventInvokeConfig/DestinationConfig/OnFailure/Destination",

@@ -1,4 +1,4 @@
-"""The text of template.yaml as the scaffold edits it: a head, a block for each job, and the outputs.
+"""The text of template.yaml as the scaffold edits it: a head, blocks, and the outputs.
 
 A block begins with a line such as `  # ------- paused_pipelines` and ends before the next one.
 The first block has what all jobs share. Scheduled jobs follow, then queue jobs, each in the order
@@ -8,7 +8,7 @@ of their names, and the console is the last.
 import re
 from dataclasses import dataclass
 
-HEADING = re.compile(r"^  # -{64} (.+)$")
+HEADING = re.compile(r"^(  # -{64} (.+)\n)", re.MULTILINE)
 NAME = re.compile(r"^  (\w+):$", re.MULTILINE)
 PARAMETERS = re.compile(r"^Parameters:\n((?:  .*\n|\n)+)", re.MULTILINE)
 SHARED = "what all jobs share"
@@ -31,45 +31,46 @@ class Blocks:
     @property
     def text(self) -> str:
         """The template's text."""
-        return self.head + "".join(self.by_name.values()) + self.outputs
+        blocks = "".join(self.by_name.values())
+        return self.head + blocks + self.outputs
 
     @property
     def jobs(self) -> list[str]:
         """The names of the jobs in their order, without the console."""
-        return [name for name in self.by_name if name not in (SHARED, CONSOLE)]
+        names = list(self.by_name)
+        names.remove(SHARED)
+        names.remove(CONSOLE)
+        return names
 
     @property
     def parameters(self) -> list[str]:
         """The names of the template's parameters."""
         section = PARAMETERS.search(self.head)
-        return NAME.findall(section[1]) if section else []
+        if not section:
+            return []
+        return NAME.findall(section[1])
 
 
 def split(text: str) -> Blocks:
     """Return the parts of the template's text."""
-    head: list[str] = []
-    outputs: list[str] = []
-    blocks: dict[str, str] = {}
-    for line in text.splitlines(keepends=True):
-        heading = HEADING.match(line)
-        if heading:
-            name = heading[1]
-            blocks[name] = line
-        elif outputs or line == "Outputs:\n":
-            outputs.append(line)
-        elif blocks:
-            blocks[name] += line
-        else:
-            head.append(line)
-    return Blocks("".join(head), blocks, "".join(outputs))
+    body, separator, outputs = text.partition("Outputs:\n")
+    head, *rest = HEADING.split(body)
+    by_name = {}
+    while rest:
+        heading, name, block, *rest = rest
+        by_name[name] = heading + block
+    return Blocks(head, by_name, separator + outputs)
 
 
 def add(blocks: Blocks, job: str, resources: str) -> Blocks:
-    """Return the template with a job's resources, and with the output of its queue if it has one."""
+    """Return the template with a job's resources, and with the output of its queue.
+
+    Only a job with a queue has one.
+    """
     by_name = dict(blocks.by_name)
-    by_name[job] = f"  # {'-' * 64} {job}\n\n{resources}\n"
-    order = sorted(by_name, key=lambda name: _place(name, by_name[name]))
-    ordered = {name: by_name[name] for name in order}
+    rule = "-" * 64
+    by_name[job] = f"  # {rule} {job}\n\n{resources}\n"
+    ordered = dict(sorted(by_name.items(), key=_place))
     outputs = blocks.outputs
     for name in NAME.findall(resources):
         if name.endswith("Queue"):
@@ -83,22 +84,30 @@ def remove(blocks: Blocks, job: str) -> Blocks:
     That is the output of its queue, and the parameters that nothing refers to any more.
     """
     by_name = dict(blocks.by_name)
-    resources = NAME.findall(by_name.pop(job))
+    block = by_name.pop(job)
+    resources = NAME.findall(block)
     outputs = blocks.outputs
     for name in NAME.findall(outputs):
         entry = _entry(outputs, name)
         if _refers(entry, resources):
             outputs = outputs.replace(entry, "")
+    rest = Blocks(blocks.head, by_name, outputs)
+    return Blocks(_used_parameters(rest), by_name, outputs)
+
+
+def _used_parameters(blocks: Blocks) -> str:
+    """Return the head without the parameters that nothing refers to."""
     head = blocks.head
-    text = Blocks(head, by_name, outputs).text
     for name in blocks.parameters:
-        if not _refers(text, [name]):
-            head = head.replace(_entry(head, name), "")
-    return Blocks(head, by_name, outputs)
+        if not _refers(blocks.text, [name]):
+            parameter = _entry(head, name)
+            head = head.replace(parameter, "")
+    return head
 
 
-def _place(name: str, block: str) -> tuple[int, str]:
+def _place(named_block: tuple[str, str]) -> tuple[int, str]:
     """Return what the blocks are sorted by."""
+    name, block = named_block
     if name == SHARED:
         return 0, name
     if name == CONSOLE:
@@ -120,12 +129,20 @@ def _add_output(outputs: str, queue: str, job: str) -> str:
 
 def _entry(section: str, name: str) -> str:
     """Return the text of the parameter or output of this name."""
-    entry = re.search(rf"^  {name}:\n(?:    .*\n)+", section, re.MULTILINE)
-    return entry[0] if entry else ""
+    lines = section.splitlines(keepends=True)
+    start = lines.index(f"  {name}:\n")
+    entry = lines[start]
+    for line in lines[start + 1 :]:
+        if not line.startswith("    "):
+            break
+        entry += line
+    return entry
 
 
 def _refers(text: str, names: list[str]) -> bool:
     """Whether the text has a `!Ref`, `!GetAtt` or `!Sub` of one of these names."""
-    one = "|".join(names)
-    reference = rf"!Ref ({one})\b|!GetAtt ({one})\.|\$\{{({one})[.}}]"
-    return re.search(reference, text) is not None
+    for name in names:
+        reference = rf"!Ref {name}\b|!GetAtt {name}\.|\$\{{{name}[.}}]"
+        if re.search(reference, text):
+            return True
+    return False

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from tools.develop import blocks, docs, job_files
@@ -16,7 +15,7 @@ PYPROJECT = ROOT / "pyproject.toml"
 SAMCONFIG = ROOT / "samconfig.toml"
 NEXT = """
 Next, run `make docs`, `make test ARGS="tests/unit tests/fleet"` and `make lint`, and commit.
-Before you deploy: a deployment deletes the job's queue with all that waits there, so let it run empty.
+Before you deploy: a deployment deletes the job's queue with all that waits there; let it run empty.
 After you have deployed: end its open findings in the console, and delete the SSM parameters below
 /<stack>/{job}/, which people wrote and no deployment touches.
 """
@@ -24,8 +23,12 @@ After you have deployed: end its open findings in the console, and delete the SS
 
 def own_paths(job: str) -> list[Path]:
     """Return the files and folders that belong to this job alone."""
-    paths = [ROOT / pattern.format(job=job) for pattern in job_files.OWN]
-    return [path for path in paths if path.exists()]
+    paths = []
+    for pattern in job_files.OWN:
+        path = ROOT / pattern.format(job=job)
+        if path.exists():
+            paths.append(path)
+    return paths
 
 
 def edits(job: str) -> dict[Path, str]:
@@ -33,18 +36,21 @@ def edits(job: str) -> dict[Path, str]:
     old = blocks.split(job_files.TEMPLATE.read_text())
     new = blocks.remove(old, job)
     unused = set(old.parameters) - set(new.parameters)
-    texts = {
+    runbook = job_files.RUNBOOK.read_text()
+    pyproject = PYPROJECT.read_text()
+    samconfig = SAMCONFIG.read_text()
+    return {
         job_files.TEMPLATE: new.text,
-        job_files.RUNBOOK: without_section(job_files.RUNBOOK.read_text(), job),
-        PYPROJECT: without_folder(PYPROJECT.read_text(), job),
-        SAMCONFIG: without_overrides(SAMCONFIG.read_text(), unused),
+        job_files.RUNBOOK: without_section(runbook, job),
+        PYPROJECT: without_folder(pyproject, job),
+        SAMCONFIG: without_overrides(samconfig, unused),
     }
-    return {path: text for path, text in texts.items() if path.read_text() != text}
 
 
 def without_section(runbook: str, job: str) -> str:
     """Return the runbook without the job's section, which ends at the next heading of its kind."""
-    return re.sub(rf"\n## {job}\n.*?(?=\n## |\Z)", "", runbook, count=1, flags=re.DOTALL)
+    section = rf"\n## {job}\n.*?(?=\n## |\Z)"
+    return re.sub(section, "", runbook, flags=re.DOTALL)
 
 
 def without_folder(pyproject: str, job: str) -> str:
@@ -59,19 +65,20 @@ def without_overrides(samconfig: str, parameters: set[str]) -> str:
     return samconfig
 
 
-def mentions(job: str, packages: list[str]) -> Iterator[str]:
-    """Yield each line of a tracked file, decisions left out, that names the job or its packages."""
-    names = "|".join([job, *packages])
-    pattern = (
-        rf"(^|[^A-Za-z0-9_])({names})($|[^A-Za-z0-9_])|(^|[^A-Za-z]){logical_id(job)}([^a-z]|$)"
-    )
-    command = ["git", "grep", "-nIE", "--untracked", pattern, "--", ".", ":!docs/decisions"]
+def mentions(job: str, packages: list[str]) -> list[str]:
+    """Return each line of a tracked file, decisions left out, that names the job or its packages.
+
+    Each begins with its file and number, as git grep prints it.
+    """
+    names = "|".join([job, logical_id(job), *packages])
+    pattern = rf"(^|[^A-Za-z0-9_])({names})($|[^a-z0-9_])"
+    command = ["git", "grep", "--untracked", "-nIE", pattern, "--", ".", ":!docs/decisions"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    yield from found.stdout.splitlines()
+    return found.stdout.splitlines()
 
 
-def _agreed(job: str, paths: list[Path]) -> bool:
-    """Ask before anything is deleted; without a terminal, who calls has decided."""
+def agreed(job: str, paths: list[Path]) -> bool:
+    """Ask before anything is deleted; without a terminal nobody is asked, and it is."""
     if not sys.stdin.isatty():
         return True
     print("This deletes, with all that is in them:")
@@ -82,46 +89,59 @@ def _agreed(job: str, paths: list[Path]) -> bool:
 
 
 def main() -> int:
-    """Delete the job's files, edit those that name it, and print what was done and what is left to do."""
+    """Delete the job's files, edit those that name it, and print what is left to do."""
     parser = argparse.ArgumentParser(prog="make retire", description=__doc__)
     parser.add_argument("job", help="the name of a job")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     options = parser.parse_args()
     if options.job not in job_files.jobs():
-        parser.error(
-            f"there is no job {options.job!r}; the jobs are: {', '.join(job_files.jobs())}"
-        )
+        jobs = ", ".join(job_files.jobs())
+        parser.error(f"there is no job {options.job!r}; the jobs are: {jobs}")
     retire(options.job, yes=options.yes)
     return 0
 
 
 def retire(job: str, *, yes: bool) -> None:
-    """Remove the job, unless whoever is asked declines."""
-    paths, changed = own_paths(job), edits(job)
-    packages = [path.parent.name for path in (ROOT / "functions" / job).glob("*/__init__.py")]
-    if not yes and not _agreed(job, paths):
+    """Remove the job; ask first, unless `yes`."""
+    paths = own_paths(job)
+    packages = [path.parent.name for path in paths[0].glob("*/__init__.py")]
+    if not yes and not agreed(job, paths):
         print("Nothing was removed.")
         return
+    changed = edits(job)
     for path in paths:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-        print(f"removed {path.relative_to(ROOT)}")
-    for path, text in changed.items():
-        _write(path, text)
-    for path, text in docs.renewed().items():
-        _write(path, text)
-    left = list(mentions(job, packages))
-    if left:
-        print(
-            "\nThese lines still mention it: change them, or give them another job as their example."
-        )
-        print("\n".join(f"  {line[:150]}" for line in left))
+        delete(path)
+    write(changed)
+    write(docs.renewed())
+    report_mentions(job, packages)
     print(NEXT.format(job=job))
 
 
-def _write(path: Path, text: str) -> None:
-    if path.read_text() != text:
-        path.write_text(text)
-        print(f"changed {path.relative_to(ROOT)}")
+def delete(path: Path) -> None:
+    """Delete a file, or a folder with all that is in it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    print(f"removed {path.relative_to(ROOT)}")
+
+
+def write(texts: dict[Path, str]) -> None:
+    """Write the files whose text is another than before."""
+    for path, text in texts.items():
+        if path.read_text() != text:
+            path.write_text(text)
+            print(f"changed {path.relative_to(ROOT)}")
+
+
+def report_mentions(job: str, packages: list[str]) -> None:
+    """Print the lines that still name the job, for somebody to change."""
+    lines = mentions(job, packages)
+    if not lines:
+        return
+    print("\nThese lines still mention it. Change them, or take another job as their example:")
+    for line in lines:
+        print(f"  {line[:150]}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Write the CloudFormation that the SAM template stands for: `translate.py TEMPLATE [OUT]`, by default to the terminal.
+"""Write the CloudFormation that the SAM template stands for: `translate.py TEMPLATE [OUT]`.
 
-Linters that know no SAM read the result. It runs offline on the SAM environment's Python and needs no build: local code
-becomes a placeholder in S3.
+Without OUT it goes to the terminal. Linters that do not know SAM read the result. It runs offline
+on the SAM environment's Python and needs no build: local code becomes a placeholder in S3.
 """
 
 import json
@@ -14,35 +14,45 @@ from samtranslator.public.exceptions import InvalidDocumentException
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
+Properties = dict[str, Any]
 CODE = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
 
 
 class NoManagedPolicies:
-    """SAM asks AWS for managed policies that a template names without their ARN; the fleet's names none."""
+    """No managed policies of AWS.
+
+    SAM asks for those that a template names without their ARN; the fleet's template names none.
+    """
 
     def load(self) -> dict[str, str]:
         return {}
 
 
-def translate(template: dict[str, Any]) -> dict[str, Any]:
-    """Return the CloudFormation template; resources keep their metadata, where linters find waivers."""
+def translate(template: Properties) -> Properties:
+    """Return the CloudFormation template. Raises `InvalidDocumentException`.
+
+    Resources keep their metadata, where linters find waivers.
+    """
     for resource in template["Resources"].values():
-        if (code := CODE.get(resource["Type"])) in resource.get("Properties", {}):
-            resource["Properties"][code] = "s3://built-later/code"
+        properties = resource.get("Properties", {})
+        code = CODE.get(resource["Type"])
+        if code in properties:
+            properties[code] = "s3://built-later/code"
     return dict(transform(template, {}, NoManagedPolicies(), passthrough_metadata=True))
 
 
 def main(source: str, target: str = "/dev/stdout") -> None:
     """Translate `source` into `target`, or end with what is wrong with it."""
-    os.environ.setdefault(
-        "AWS_DEFAULT_REGION", "eu-west-1"
-    )  # whose partition the translator asks for
+    # The translator asks for the partition of a region, and any will do.
+    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
+    template = yaml_parse(Path(source).read_text())
     try:
-        translated = translate(yaml_parse(Path(source).read_text()))
+        translated = translate(template)
     except InvalidDocumentException as error:
-        faults = [cause.message for cause in error.causes]
-        raise SystemExit("\n".join([f"{source} is no SAM template:", *faults])) from None
-    Path(target).write_text(json.dumps(translated, indent=1) + "\n")
+        faults = "\n".join(cause.message for cause in error.causes)
+        raise SystemExit(f"{source} is not a SAM template:\n{faults}") from None
+    text = json.dumps(translated, indent=1)
+    Path(target).write_text(f"{text}\n")
 
 
 if __name__ == "__main__":

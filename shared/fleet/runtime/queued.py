@@ -202,7 +202,7 @@ def _return(record: SQSRecord, wait: int) -> None:
         aws.client("sqs").change_message_visibility(
             QueueUrl=url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=wait
         )
-    except Exception:
+    except Exception:  # the queue itself makes the message visible later
         logger.warning("visibility not changed", message_id=record.message_id, exc_info=True)
 
 

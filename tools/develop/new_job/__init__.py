@@ -1,1 +1,1 @@
-"""Add a job: its file, event, test, scenario, runbook entry and resources, which pass every test as they are."""
+"""Add a job with all that belongs to it, which passes every test as it is."""

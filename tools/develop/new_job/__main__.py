@@ -11,7 +11,7 @@ from tools.manifest import ROOT, logical_id
 PIECES = Path(__file__).parent / "pieces"
 BELONGS = """A job belongs here when all of this is true of it:
   - it is glue between systems, or a look at one; it is not part of an application
-  - it needs no store of its own: a scheduled job forgets, a queue job is idempotent by something in its event
+  - it needs no store of its own: a scheduled job forgets, a queue job sees repetitions by its event
   - it is short (five minutes at most) and runs no more often than each minute
   - it answers no HTTP request and needs no VPC
 """
@@ -27,8 +27,8 @@ Next, make it do something:
   functions/{job}/app.py                what it reads, and what it decides
   tests/unit/functions/test_{job}.py    a test for each decision
   tools/local/scenarios/{job}.py        what it should find in the local fleet
-  template.yaml, "{job}"                its schedule or its rule, its settings, and the rights that it needs
-  docs/operations.md, "## {job}"        what people should do when it reports something
+  template.yaml, "{job}"                its schedule or rule, its settings, and its rights
+  docs/operations.md, "## {job}"        what people should do
 Then run `make docs`, `make test ARGS="tests/unit tests/fleet"`, `make lint` and `make demo`.
 To undo all of this, run `make retire JOB={job}`.
 """
