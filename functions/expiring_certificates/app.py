@@ -63,13 +63,13 @@ class Server:
     authority: str = ""
 
     def __post_init__(self) -> None:
-        self.service()  # refuses a host or port that is none
+        self.service()  # refuses what is not a host or port
 
     def __str__(self) -> str:
         return str(self.service())
 
     def service(self, authorities: str = "") -> Service:
-        """Return the service to look at. Raises `ValueError` for a host or port that is none."""
+        """Return the service to look at. Raises `ValueError` for a wrong host or port."""
         port = self.port or PORTS[self.starttls]
         target = parse_target(self.host, port, private=self.private)
         name = parse_target(self.sni or self.host, port).name

@@ -62,18 +62,19 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     not accepted, `Gone` for a destination that no longer exists, `Permanent` for the rest.
     """
     began = time.monotonic()
-    allowed = os.environ.get("ALLOWED_DESTINATIONS", "").split(",")
-    place = parse_url(url.strip(), allowed)
+    allowed = os.environ.get("ALLOWED_DESTINATIONS", "")
+    place = parse_url(url.strip(), allowed.split(","))
     stripped = {name: value.strip() for name, value in headers.items()}
-    if not all(value.isascii() and value.isprintable() for value in stripped.values()):
-        raise Permanent(
-            f"{place.origin} was not called: a header, perhaps a secret, is not printable ASCII"
-        )
+    for value in stripped.values():
+        if not (value.isascii() and value.isprintable()):
+            fault = "a header, perhaps a secret, is not printable ASCII"
+            raise Permanent(f"{place.origin} was not called: {fault}")
     try:
         answer = _exchange(place, body, stripped, began)
     except (OSError, HTTPException) as error:
-        cause = f"{type(error).__name__} {_excerpt(str(error), place)}"
-        raise Transient(f"{place.origin} did not answer: {cause}") from None
+        kind = type(error).__name__
+        text = _excerpt(str(error), place)
+        raise Transient(f"{place.origin} did not answer: {kind} {text}") from None
     raise_unless_success(place, answer)
     return answer
 
@@ -99,8 +100,14 @@ def parse_url(text: str, allowed: Container[str] = ()) -> Url:
     guarded = f"{host}:{port}" not in allowed
     if parts.scheme != "https" and (guarded or parts.scheme != "http"):
         raise Permanent(f"the URL of {host!r} is not https")
-    query = f"?{parts.query}" if parts.query else ""
-    return Url(parts.scheme, host, port, (parts.path or "/") + query, guarded)
+    path = parts.path or "/"
+    return Url(
+        scheme=parts.scheme,
+        host=host,
+        port=port,
+        path=f"{path}?{parts.query}" if parts.query else path,
+        guarded=guarded,
+    )
 
 
 def _host(parts: SplitResult) -> str:
@@ -124,12 +131,15 @@ def raise_unless_success(place: Url, answer: Answer) -> None:
     status = answer.status
     if 200 <= status < 300:
         return
-    excerpt = _excerpt(answer.body.decode(errors="replace"), place)
-    text = f"{place.origin} answered {status}" + (f": {excerpt}" if excerpt else "")
+    text = f"{place.origin} answered {status}"
+    body = answer.body.decode(errors="replace")
+    if excerpt := _excerpt(body, place):
+        text += f": {excerpt}"
     if status in (401, 403):
         raise Refused(text)
     if status in (429, 503):
-        wait = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
+        asked = answer.headers.get("retry-after", "")
+        wait = retry_after(asked, datetime.now(UTC))
         raise Transient(text, retry_after=wait)
     if status == 408 or status >= 500:
         raise Transient(text)
@@ -149,8 +159,10 @@ def retry_after(value: str, now: datetime) -> float | None:
         date = parsedate_to_datetime(value)
     except ValueError:  # it is not a date either, so the runtime chooses the wait
         return None
-    wait = date.replace(tzinfo=date.tzinfo or UTC) - now
-    return float(max(0, math.ceil(wait.total_seconds())))
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    seconds = math.ceil((date - now).total_seconds())
+    return float(max(0, seconds))
 
 
 def _excerpt(text: str, place: Url) -> str:
@@ -164,8 +176,16 @@ def _excerpt(text: str, place: Url) -> str:
 def _exchange(place: Url, body: bytes, headers: Mapping[str, str], began: float) -> Answer:
     """Connect and send the request. Raises `OSError`, `HTTPException` or `Permanent`."""
     connect_by = began + CONNECT_SECONDS
-    request = Request(place.host, place.port, "POST", place.path, body, headers)
-    raw = connect(_addresses(place, connect_by), connect_by)
+    request = Request(
+        host=place.host,
+        port=place.port,
+        method="POST",
+        path=place.path,
+        body=body,
+        headers=headers,
+    )
+    addresses = _addresses(place, connect_by)
+    raw = connect(addresses, connect_by)
     try:
         if place.scheme == "https":
             raw.settimeout(seconds_left(connect_by))

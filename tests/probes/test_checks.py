@@ -69,7 +69,7 @@ def test_what_there_is_no_time_for_is_late_and_what_failed_before_stays_so(web: 
 
 
 @pytest.mark.usefixtures("moto")
-def test_a_secret_is_sent_and_fetched_anew_when_it_is_refused(web: str) -> None:
+def test_a_secret_is_sent_and_fetched_again_when_it_is_refused(web: str) -> None:
     ssm = aws.client("ssm")
     ssm.put_parameter(Name=SECRET, Value="old-secret-value", Type="SecureString")
     guarded = endpoint(

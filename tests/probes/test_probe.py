@@ -159,7 +159,7 @@ def test_an_endpoint_has_the_time_that_it_asks_for(web: str) -> None:
     assert found == Failure("http", "no answer in time", "[STATUS] == 200")
 
 
-def test_a_body_is_read_only_where_a_condition_looks_at_it_and_no_more_of_it_than_is_bearable(
+def test_a_body_is_read_only_where_a_condition_looks_at_it_and_only_up_to_a_limit(
     web: str,
 ) -> None:
     unread, _ = tried(f"{web}/large")
@@ -281,7 +281,7 @@ def test_an_authority_that_nobody_knows_and_a_server_without_tls_fail_the_handsh
     assert plain.phase == "tls"
 
 
-def test_anything_on_tcp_is_told_what_the_entry_says_and_may_answer() -> None:
+def test_a_tcp_server_gets_the_body_of_the_entry_and_may_answer() -> None:
     with servers.listening(lambda wire, said: wire.sendall(b"+PONG " + said)) as port:
         url = f"tcp://127.0.0.1:{port}"
         assert failure(url, "[CONNECTED] == true", "[BODY] == +PONG PING", body="PING") is None

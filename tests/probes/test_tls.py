@@ -135,16 +135,14 @@ def test_certificates_in_order_are_those_that_clients_rely_on(
         ("forged.test", {Defect.INVALID: "certificate signature failure"}),
     ],
 )
-def test_all_that_clients_refuse_is_told_as_what_it_is(
-    name: str, found: dict[Defect, str], port: int
-) -> None:
-    told = wrong(name, port)
-    assert list(told) == list(found)
+def test_all_that_clients_refuse_is_named(name: str, found: dict[Defect, str], port: int) -> None:
+    defects = wrong(name, port)
+    assert list(defects) == list(found)
     for fault, text in found.items():
-        assert text in told[fault]
+        assert text in defects[fault]
 
 
-def test_dates_are_told_to_the_second(port: int) -> None:
+def test_dates_are_exact_to_the_second(port: int) -> None:
     assert (
         f"to {pki.YESTERDAY:%Y-%m-%d %H:%M:%S} UTC" in wrong("expired.test", port)[Defect.EXPIRED]
     )
@@ -166,7 +164,7 @@ def test_what_the_system_trusts_counts(
     assert list(wrong("good.test", port, private)) == [Defect.INCOMPLETE_CHAIN]
 
 
-def test_a_certificate_that_cannot_be_read_is_told(
+def test_a_certificate_that_cannot_be_read_is_an_error(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tls, "parse", lambda der: parse(der[:50]))
@@ -292,7 +290,7 @@ def test_a_server_that_says_little_is_given_up_in_time(
 
 
 @pytest.mark.parametrize(
-    ("talk", "told"),
+    ("talk", "reason"),
     [
         (
             dialogue((b"HTTP/1.1 400 Bad Request\r\n\r\n", b"")),
@@ -301,13 +299,13 @@ def test_a_server_that_says_little_is_given_up_in_time(
         (lambda connection: connection.recv(5_000), "the connection was closed|reset by peer"),
     ],
 )
-def test_a_server_without_tls_is_told(talk: Talk, told: str) -> None:
-    with listening(talk) as port, pytest.raises(Unreachable, match=told) as failed:
+def test_a_server_without_tls_is_described(talk: Talk, reason: str) -> None:
+    with listening(talk) as port, pytest.raises(Unreachable, match=reason) as failed:
         look_at(Service(parse_target(LOCAL, port, private=True), LOCAL), start_timer(5))
     assert failed.value.phase is Phase.TLS
 
 
-def test_a_server_that_shows_its_certificate_only_once_is_told_by_what_is_known() -> None:
+def test_a_server_that_shows_its_certificate_only_once_is_described_by_what_is_known() -> None:
     answers: list[Callable[[socket.socket], Any]] = [showing(context_of("wrong.test"))]
     with listening(lambda connection: answers.pop()(connection) if answers else None) as port:
         found = seen("wrong.test", port)
@@ -315,7 +313,7 @@ def test_a_server_that_shows_its_certificate_only_once_is_told_by_what_is_known(
     assert list(find_defects(found.chain, found.refusals, "wrong.test", NOW)) == [Defect.WRONG_HOST]
 
 
-def test_a_port_where_nobody_listens_is_told() -> None:
+def test_a_port_where_nobody_listens_is_described() -> None:
     with socket.create_server((LOCAL, 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(Unreachable, match="connect: Connection refused") as failed:
@@ -365,7 +363,7 @@ def test_services_that_are_silent_wait_beside_each_other_and_are_tried_twice() -
         assert next(asked) == 60
 
 
-def test_a_service_that_comes_back_at_once_is_no_trouble() -> None:
+def test_a_service_that_comes_back_at_once_is_not_a_finding() -> None:
     answers: list[Callable[[socket.socket], Any]] = [
         showing(context_of("good.test")),
         socket.socket.close,

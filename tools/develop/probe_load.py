@@ -84,11 +84,13 @@ def measure(work: Callable[[], None], rounds: int) -> dict[str, float]:
 
 def main(job: str, url: str, count: str, rounds: str) -> None:
     """Print what the probes of one job used; `url` names the server."""
+    targets = int(count)
     if job == "expiring_certificates":
-        work = partial(look_at_certificates, services(url, int(count)))
+        work = partial(look_at_certificates, services(url, targets))
     else:
-        work = partial(check_endpoints, endpoints(url, int(count)))
-    print(json.dumps(measure(work, int(rounds))))
+        work = partial(check_endpoints, endpoints(url, targets))
+    used = measure(work, int(rounds))
+    print(json.dumps(used))
 
 
 if __name__ == "__main__":

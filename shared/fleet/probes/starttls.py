@@ -30,8 +30,9 @@ def smtp(wire: TimedSocket, reader: BufferedReader) -> None:
     """Ask for TLS as RFC 3207 says. Raises `NoTls`, and `OSError` of the connection."""
     _smtp_reply(reader, "220", "its greeting")
     wire.sendall(f"EHLO {_address_literal(wire)}\r\n".encode())
-    features = _smtp_reply(reader, "250", "EHLO")
-    if not any(line[4:].strip().upper() == "STARTTLS" for line in features):
+    lines = _smtp_reply(reader, "250", "EHLO")
+    features = [line[4:].strip().upper() for line in lines]
+    if "STARTTLS" not in features:
         raise NoTls("the server does not offer STARTTLS")
     wire.sendall(b"STARTTLS\r\n")
     _smtp_reply(reader, "220", "STARTTLS")
@@ -43,9 +44,12 @@ def imap(wire: TimedSocket, reader: BufferedReader) -> None:
     if not greeting.upper().startswith("* OK"):
         raise NoTls(f"the server greets with {greeting!r:.100}")
     wire.sendall(b"a STARTTLS\r\n")
-    answer = next(line for line in _lines(reader) if line.startswith("a "))
-    if not answer.upper().startswith("A OK"):
-        raise NoTls(f"STARTTLS was answered with {answer!r:.100}")
+    for line in _lines(reader):
+        if not line.startswith("a "):  # the server says something else first
+            continue
+        if line.upper().startswith("A OK"):
+            return
+        raise NoTls(f"STARTTLS was answered with {line!r:.100}")
 
 
 def postgres(wire: TimedSocket, reader: BufferedReader) -> None:
@@ -58,7 +62,8 @@ def postgres(wire: TimedSocket, reader: BufferedReader) -> None:
         raise NoTls(f"SSLRequest was answered with {answer!r}")
 
 
-PROTOCOLS: dict[str, Callable[[TimedSocket, BufferedReader], None]] = {
+Dialogue = Callable[[TimedSocket, BufferedReader], None]
+PROTOCOLS: dict[str, Dialogue] = {
     "smtp": smtp,
     "imap": imap,
     "postgres": postgres,
@@ -78,7 +83,9 @@ def start_tls(raw: socket.socket, protocol: str, timer: Timer) -> None:
 def _address_literal(wire: TimedSocket) -> str:
     """Return how a client without a name introduces itself (RFC 5321, 4.1.3)."""
     address = wire.own_address
-    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+    if ":" in address:
+        return f"[IPv6:{address}]"
+    return f"[{address}]"
 
 
 def _smtp_reply(reader: BufferedReader, code: str, request: str) -> list[str]:
@@ -88,8 +95,9 @@ def _smtp_reply(reader: BufferedReader, code: str, request: str) -> list[str]:
         lines.append(line)
         if line[3:4] != "-":
             break
-    if not lines[-1].startswith(code):
-        raise NoTls(f"{request} was answered with {lines[-1]!r:.100}")
+    last = lines[-1]
+    if not last.startswith(code):
+        raise NoTls(f"{request} was answered with {last!r:.100}")
     return lines
 
 

@@ -59,7 +59,7 @@ def parse_target(host: str, port: int, *, private: bool = False) -> Target:
     """Take a host as people write it: a name in any script, or an address (`fleet.network.host`).
 
     Names in other scripts become ASCII as registries do it (UTS 46, RFC 5891). Raises
-    `ValueError` for anything else, and for a port that is none.
+    `ValueError` for anything else, and for a port out of range.
     """
     if not 1 <= port <= 65_535:
         raise ValueError(f"a port is 1 to 65535, not {port}")

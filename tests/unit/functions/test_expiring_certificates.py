@@ -93,12 +93,12 @@ def test_what_expires_first_may_be_the_intermediate() -> None:
     assert (finding.severity, finding.detail["issuer"]) == (Severity.WARNING, "Root")
 
 
-def test_an_endpoint_in_order_is_no_finding() -> None:
+def test_an_endpoint_in_order_is_not_a_finding() -> None:
     assert looked(46 * DAY) == []
 
 
 @pytest.mark.parametrize(
-    ("left", "refusals", "severe", "told"),
+    ("left", "refusals", "severe", "text"),
     [
         (-SECOND, [], Severity.CRITICAL, "expired"),
         (1_000 * DAY, [10], Severity.CRITICAL, "expired"),
@@ -109,13 +109,13 @@ def test_an_endpoint_in_order_is_no_finding() -> None:
         (-SECOND, [20, 62], Severity.CRITICAL, "expired, incomplete chain, wrong host"),
     ],
 )
-def test_what_clients_refuse_is_told_as_what_it_is(
-    left: timedelta, refusals: list[int], severe: Severity, told: str
+def test_what_clients_refuse_is_named(
+    left: timedelta, refusals: list[int], severe: Severity, text: str
 ) -> None:
     (finding,) = looked(left, 1_000 * DAY, *(Refusal(code, "no") for code in refusals))
-    assert finding.title == f"good.test:443 shows a certificate that clients refuse: {told}"
+    assert finding.title == f"good.test:443 shows a certificate that clients refuse: {text}"
     assert finding.severity is severe
-    assert finding.detail.keys() >= {*told.split(", "), "issuer", "valid until"}
+    assert finding.detail.keys() >= {*text.split(", "), "issuer", "valid until"}
 
 
 def test_an_endpoint_that_was_not_reached_keeps_its_subject() -> None:
@@ -139,17 +139,17 @@ def test_an_endpoint_that_there_was_no_time_for_keeps_its_subject() -> None:
 
 
 @pytest.mark.parametrize(
-    ("used", "severe", "told"),
+    ("used", "severe", "text"),
     [(True, Severity.CRITICAL, "expired 3 d ago"), (False, Severity.INFO, "; nothing uses it")],
 )
 def test_a_certificate_that_nobody_is_shown_wakes_nobody(
-    used: bool, severe: Severity, told: str
+    used: bool, severe: Severity, text: str
 ) -> None:
     (finding,) = check_stored(
         StoredCertificate("arn", "shop.test in ACM", NOW - 3 * DAY, used, {}), NOW
     )
     assert finding.severity is severe
-    assert told in finding.title
+    assert text in finding.title
     assert (
         list(
             check_stored(

@@ -69,7 +69,7 @@ def test_an_endpoint_that_fails_is_a_finding_that_says_where_and_how() -> None:
     ]
 
 
-def test_what_is_healthy_or_flaky_is_none() -> None:
+def test_what_is_healthy_or_flaky_is_not_a_finding() -> None:
     assert (
         list(find_failing([healthy(endpoint()), Check(endpoint(), 2, ProbeResult(FACTS, TOOK))]))
         == []

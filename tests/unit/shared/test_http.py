@@ -111,7 +111,7 @@ def test_plain_http_needs_the_allow_list() -> None:
         (410, Gone),
     ],
 )
-def test_what_is_no_success_raises(status: int, kind: type[Exception]) -> None:
+def test_what_is_not_a_success_raises(status: int, kind: type[Exception]) -> None:
     with pytest.raises(
         kind, match=rf"^https://hooks.example.com:443 answered {status}: no$"
     ) as raised:

@@ -177,7 +177,7 @@ def test_a_private_network_may_be_allowed(address: str) -> None:
         ),
     ],
 )
-def test_where_credentials_are_told_and_what_is_no_private_network_nobody_may_allow(
+def test_nobody_may_allow_addresses_that_give_out_credentials_or_are_not_private(
     address: str,
 ) -> None:
     assert not is_allowable(address)

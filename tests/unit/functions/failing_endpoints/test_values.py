@@ -46,7 +46,7 @@ def test_durations_are_read_in_milliseconds(text: str, milliseconds: float) -> N
 
 
 @pytest.mark.parametrize("text", ["", "-", "1", "1d", "h", "1h 30m", "1,5s", "٣s"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_what_is_not_a_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected a duration such as 500ms, 10s or 1h30m"):
         duration(text)
 

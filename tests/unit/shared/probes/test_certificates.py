@@ -101,7 +101,7 @@ def test_certificates_that_issue_each_other_end_somewhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "fault"),
+    ("code", "defect"),
     [
         (9, Defect.NOT_YET_VALID),
         (10, Defect.EXPIRED),
@@ -113,10 +113,10 @@ def test_certificates_that_issue_each_other_end_somewhere() -> None:
         (99_999, Defect.INVALID),
     ],
 )
-def test_a_refusal_is_told_though_no_certificate_was_seen(code: int, fault: Defect) -> None:
+def test_a_refusal_is_a_defect_even_without_a_certificate(code: int, defect: Defect) -> None:
     found = find_defects([], [Refusal(code, "so it is")], "a.test", NOW)
-    assert list(found) == [fault]
-    assert "so it is" in found[fault] or fault is Defect.WRONG_HOST
+    assert list(found) == [defect]
+    assert "so it is" in found[defect] or defect is Defect.WRONG_HOST
 
 
 @pytest.mark.parametrize("date", [b"00001231235959Z", b"9999123123-0100"])

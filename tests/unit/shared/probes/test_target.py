@@ -95,7 +95,7 @@ def leading(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("addresses", "private", "told"),
+    ("addresses", "private", "reason"),
     [
         (["8.8.8.8"], False, ""),
         (["8.8.8.8"], True, ""),
@@ -120,16 +120,16 @@ def leading(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     ],
 )
 def test_only_addresses_that_may_be_probed_are(
-    addresses: list[str], private: bool, told: str, monkeypatch: pytest.MonkeyPatch
+    addresses: list[str], private: bool, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leading(monkeypatch, *addresses)
     place, timer = parse_target("innocent.example", 443, private=private), start_timer(5)
-    if not told:
+    if not reason:
         assert [address[0] for _, address in resolve_target(place, timer)] == addresses
         return
     with pytest.raises(Unreachable, match="resolve: ") as failed:
         resolve_target(place, timer)
-    assert told in failed.value.reason
+    assert reason in failed.value.reason
 
 
 def test_a_phase_that_fails_is_named_and_timed() -> None:
