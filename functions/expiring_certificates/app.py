@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Literal
 
 from fleet import aws
 from fleet.findings import Fact, Finding, Severity, span
+from fleet.lists import entries, fault_findings, parameter_text
 from fleet.probes.certificates import Defect, find_defects
 from fleet.probes.target import Phase, Unreachable, parse_target
 from fleet.probes.tls import Presented, Service, look_at_all
 from fleet.runtime.scheduled import Run, scheduled
-from fleet.settings import SettingsError, entries, load, parameter, unusable, within
+from fleet.settings import SettingsError, load, within
 
 if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
@@ -44,7 +45,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         # 500 servers, all silent and so tried twice, take 160 s of the function's 300.
-        within("PROBE_SECONDS", self.probe_seconds, 1, 12)
+        within("probe_seconds", self.probe_seconds, 1, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Server:
         """Return the service with its authority's PEM. Raises `SettingsError` if it is missing."""
         if not self.authority:
             return self.service()
-        return self.service(parameter(self.authority))
+        return self.service(parameter_text(self.authority))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ def check_listed(settings: Settings, run: Run) -> Iterator[Finding]:
     """Yield what is wrong with the list, and with the servers in it."""
     listed = settings.endpoints_parameter
     servers = entries(listed, Server, str, optional=True, parts=PARTS)
-    yield from unusable(servers.faults, listed)
+    yield from fault_findings(servers.faults, listed)
     services = []
     for server in servers.usable:
         try:

@@ -12,9 +12,10 @@ from typing import Literal
 
 from fleet import secrets
 from fleet.findings import Fact, Finding, Severity, cut
+from fleet.lists import Entries, entries, fault_findings
 from fleet.runtime.scheduled import Run, Scattered, scatter, scheduled
 from fleet.runtime.telemetry import count, logger, measure
-from fleet.settings import Entries, entries, load, unusable, within
+from fleet.settings import load, within
 from fleet_endpoints.checks import Check, Pacing, check_all
 from fleet_endpoints.endpoints import Endpoint
 from fleet_endpoints.failures import Failure
@@ -42,10 +43,10 @@ class Settings:
     metrics: Extent = "phases"
 
     def __post_init__(self) -> None:
-        within("ENDPOINTS_PER_RUN", self.endpoints_per_run, 1, 10_000)
-        within("CONCURRENCY", self.concurrency, 1, 500)
-        within("RETRIES", self.retries, 0, 10)
-        within("RETRY_SECONDS", self.retry_seconds, 0, 30)
+        within("endpoints_per_run", self.endpoints_per_run, 1, 10_000)
+        within("concurrency", self.concurrency, 1, 500)
+        within("retries", self.retries, 0, 10)
+        within("retry_seconds", self.retry_seconds, 0, 30)
 
 
 def find_failing(checks: Iterable[Check]) -> Iterator[Finding]:
@@ -112,7 +113,7 @@ def excerpt(text: str) -> str:
 def check_list(listed: Entries[Endpoint], parameter: str) -> Iterator[Finding]:
     """Yield which entries of the list cannot be used, and what in it has no effect."""
     unusable_entries = [fault for fault in listed.faults if fault.number]
-    yield from unusable(unusable_entries, parameter)
+    yield from fault_findings(unusable_entries, parameter)
     ignored = find_ignored(listed)
     if ignored:
         yield Finding(

@@ -20,9 +20,10 @@ from fleet.alerts import DETAIL_TYPE, Alert, AlertStatus, dedup_key
 from fleet.deliveries import Destination, Memory, once
 from fleet.errors import Permanent
 from fleet.findings import SOURCE, Severity
+from fleet.lists import entries
 from fleet.runtime.queued import Message, for_each, queued
 from fleet.runtime.telemetry import job_name, logger
-from fleet.settings import entries, load
+from fleet.settings import load
 from fleet.sinks import Route, alerts, count_delivery, fit_alert
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from fleet import aws
 from fleet.findings import Finding, Severity, cut
+from fleet.lists import entries, fault_findings
 from fleet.runtime.scheduled import Run, scheduled
 from fleet.runtime.telemetry import logger
-from fleet.settings import entries, load, unusable, within
+from fleet.settings import load, within
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -224,7 +225,7 @@ def prune_and_report(
 def handler(run: Run) -> Iterator[Finding]:
     settings = load(Settings)
     listed = entries(settings.entries_parameter, Entry, key=str)
-    yield from unusable(listed.faults, settings.entries_parameter)
+    yield from fault_findings(listed.faults, settings.entries_parameter)
     s3 = aws.client("s3")
     cap = settings.max_deletions
     kept = []

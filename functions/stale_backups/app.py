@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fleet.findings import Finding
+from fleet.lists import entries, fault_findings
 from fleet.runtime.scheduled import Run, scheduled
-from fleet.settings import entries, load, required, unusable
+from fleet.settings import load, required
 from fleet_backups.dumps import Dump, read_dumps
 from fleet_backups.judgement import judge
 from fleet_backups.services import Place, read_services
@@ -62,7 +63,7 @@ def judge_resource(
 def handler(run: Run) -> Iterator[Finding]:
     settings = load(Settings)
     dumps = entries(settings.dumps_parameter, Dump, key=str, optional=True)
-    yield from unusable(dumps.faults, settings.dumps_parameter)
+    yield from fault_findings(dumps.faults, settings.dumps_parameter)
     yield from judge_resources(settings, run.scheduled_at)
     for dump in dumps.usable:
         history = read_dumps(dump)

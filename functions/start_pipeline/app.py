@@ -17,9 +17,11 @@ from botocore.exceptions import ClientError, ParamValidationError
 from fleet import aws
 from fleet.errors import Permanent, Transient
 from fleet.events import Event
+from fleet.lists import Entries, entries
+from fleet.mappings import structure
 from fleet.runtime.queued import Message, for_each, queued
 from fleet.runtime.telemetry import logger
-from fleet.settings import Entries, SettingsError, entries, load, structure
+from fleet.settings import SettingsError, load
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import StartPipelineExecutionInputTypeDef

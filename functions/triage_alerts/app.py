@@ -20,9 +20,10 @@ from fleet.findings import REPORT, SOURCE, Report
 from fleet.ledger.mutes import matches
 from fleet.ledger.rows import Row
 from fleet.ledger.table import Table
+from fleet.lists import entries
 from fleet.runtime.queued import Message, for_each, queued
 from fleet.runtime.telemetry import count, logger
-from fleet.settings import SettingsError, entries, load
+from fleet.settings import SettingsError, load
 from fleet_triage.life import Rules
 from fleet_triage.messages import CLOCKS_DIFFER, from_message
 from fleet_triage.protocol import Triage

@@ -9,9 +9,9 @@ from fleet.alerts import DETAIL_TYPE, Alert
 from fleet.errors import Permanent
 from fleet.events import Event
 from fleet.findings import SOURCE, Fact, Severity, fit
+from fleet.lists import Entries, entries
 from fleet.runtime.queued import Message, for_each
 from fleet.runtime.telemetry import count, logger
-from fleet.settings import Entries, entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

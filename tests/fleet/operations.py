@@ -22,8 +22,8 @@ IAM_NAMES = {
 OF_THE_LAYER = {
     "fleet.aws.parameter": {"ssm:GetParameter"},
     "fleet.aws.put_events": {"events:PutEvents"},
-    "fleet.settings.entries": {"ssm:GetParameter"},
-    "fleet.settings.parameter": {"ssm:GetParameter"},
+    "fleet.lists.entries": {"ssm:GetParameter"},
+    "fleet.lists.parameter_text": {"ssm:GetParameter"},
     "fleet.secrets.using": {"ssm:GetParameter"},
     "fleet_endpoints.checks.check_all": {"ssm:GetParameter"},
     "fleet.runtime.scheduled.scheduled": {"events:PutEvents"},

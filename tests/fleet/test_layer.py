@@ -32,7 +32,7 @@ import app, fleet.dead_letters, fleet.secrets, fleet.runtime.queued, fleet.runti
 import asn1crypto.x509, dns.message, idna, standardwebhooks
 import fleet.deliveries, fleet.http, fleet.ledger.table, fleet.probes.tls, fleet.schedules, fleet.sinks
 from aws_lambda_powertools.utilities import batch, data_classes, parameters
-from fleet.settings import parse_entries
+from fleet.lists import parse_entries
 
 @dataclass(frozen=True)
 class Entry:

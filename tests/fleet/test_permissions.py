@@ -155,7 +155,7 @@ def _of_ssm(
         needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/secrets/*"}
     if re.search(r"\bparts=[A-Z0-9]", source):  # a constant, as `entries` takes it
         needed |= {f"{PARAMETERS}{name}-*" for name in given.values()}
-    if " parameter(" in source or "(parameter(" in source:
+    if "parameter_text(" in source:
         needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/authorities/*"}
     for arn in sorted(needed - permitted):
         yield f"{job}Role: may not read {arn}, which its environment names: permit ssm:GetParameter"

@@ -8,7 +8,7 @@ import pytest
 from tests.probes import servers
 
 from fleet import aws
-from fleet.settings import structure
+from fleet.mappings import structure
 from fleet_endpoints.checks import Check, Pacing, check_all
 from fleet_endpoints.endpoints import Endpoint
 

@@ -11,8 +11,8 @@ import pytest
 import trustme
 from tests.probes import servers
 
+from fleet.mappings import structure
 from fleet.probes import tls
-from fleet.settings import structure
 from fleet_endpoints.endpoints import Endpoint
 from fleet_endpoints.failures import Failure, find_failure
 from fleet_endpoints.probe import BODY_BYTES, ProbeResult, probe

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from fleet.mappings import structure
 from fleet.probes.target import parse_target, start_timer
 from fleet.probes.tls import Service, look_at
-from fleet.settings import structure
 from fleet_endpoints.checks import Pacing, check_all
 from fleet_endpoints.endpoints import Endpoint
 

@@ -36,7 +36,8 @@ from fleet.alerts import Alert, AlertStatus, Observation, Status
 from fleet.errors import Permanent
 from fleet.events import unwrap
 from fleet.findings import REPORT, SOURCE, Severity
-from fleet.settings import Entries, SettingsError, entries, parse_entries
+from fleet.lists import Entries, entries, parse_entries
+from fleet.settings import SettingsError
 from fleet.sinks import Route
 from fleet_slack.messages import finding_message
 from fleet_triage.messages import from_message

@@ -11,7 +11,8 @@ from fleet.dead_letters.redrive import Selection
 from fleet.findings import Severity
 from fleet.ledger.rows import LONG_AGO
 from fleet.ledger.table import FAR_AHEAD
-from fleet.settings import SettingsError, structure, within
+from fleet.mappings import structure
+from fleet.settings import SettingsError, within
 from fleet_console.problems import Invalid
 from fleet_console.reading.findings import FindingFilter, StateFilter
 

@@ -12,8 +12,9 @@ from typing import Any, Literal
 from urllib.parse import SplitResult, quote, urlsplit
 
 from fleet.findings import SUBJECT_CHARACTERS
+from fleet.mappings import yaml_key
 from fleet.probes.target import Target, parse_target
-from fleet.settings import within, written
+from fleet.settings import within
 from fleet_endpoints import conditions, dns
 from fleet_endpoints.conditions import Condition
 from fleet_endpoints.values import duration
@@ -36,8 +37,8 @@ NO_VARIABLES = "environment variables are not known here"
 class Question:
     """What a name server is asked: the key `dns` of an entry."""
 
-    query_name: str = field(metadata=written("query-name"))
-    query_type: str = field(metadata=written("query-type"))
+    query_name: str = field(metadata=yaml_key("query-name"))
+    query_type: str = field(metadata=yaml_key("query-type"))
 
     def __post_init__(self) -> None:
         dns.check_question(self.query_name, self.query_type)
@@ -52,9 +53,9 @@ class Client:
 
     timeout: str = "10s"
     insecure: bool = False
-    ignore_redirect: bool = field(default=True, metadata=written("ignore-redirect"))
+    ignore_redirect: bool = field(default=True, metadata=yaml_key("ignore-redirect"))
     network: Any = None
-    store_cookies: Any = field(default=None, metadata=written("store-cookies"))
+    store_cookies: Any = field(default=None, metadata=yaml_key("store-cookies"))
 
     def __post_init__(self) -> None:
         within("timeout, in seconds,", self.seconds, 0.001, LONGEST_SECONDS)
@@ -89,8 +90,8 @@ class Endpoint:
     interval: Any = None
     alerts: Any = None
     ui: Any = None
-    extra_labels: Any = field(default=None, metadata=written("extra-labels"))
-    maintenance_windows: Any = field(default=None, metadata=written("maintenance-windows"))
+    extra_labels: Any = field(default=None, metadata=yaml_key("extra-labels"))
+    maintenance_windows: Any = field(default=None, metadata=yaml_key("maintenance-windows"))
 
     def __post_init__(self) -> None:
         faults = [

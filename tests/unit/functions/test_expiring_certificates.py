@@ -25,10 +25,11 @@ from tests.conftest import Context
 
 from fleet import aws
 from fleet.findings import Finding, Severity
+from fleet.lists import parse_entries
 from fleet.probes.certificates import Refusal, parse
 from fleet.probes.target import Phase, Unreachable
 from fleet.probes.tls import Presented, Service
-from fleet.settings import SettingsError, load, parse_entries
+from fleet.settings import SettingsError, load
 
 EVENT = json.loads(
     (Path(__file__).parents[2] / "events" / "expiring_certificates.json").read_text()
@@ -185,7 +186,7 @@ def test_an_entry_names_an_endpoint(entry: str, shown: str, name: str) -> None:
         ("{host: 127.0.1}", "'127.0.1' is not a host name or an IP address in its usual form"),
         ("{host: a.test, port: 70000}", "a port is 1 to 65535, not 70000"),
         ("{host: a.test, sni: b/c}", "'b/c' is not a host name"),
-        ("{host: a.test, starttls: ftp}", "is none of"),
+        ("{host: a.test, starttls: ftp}", "is not one of"),
         ("{host: a.test, prot: 1}", "unknown: prot"),
         ("{port: 443}", "host"),
     ],

@@ -16,8 +16,10 @@ from tests.conftest import Context
 
 from fleet import aws, secrets
 from fleet.findings import Finding, Severity
+from fleet.lists import parse_entries
+from fleet.mappings import structure
 from fleet.probes.target import Phase
-from fleet.settings import SettingsError, load, parse_entries, structure
+from fleet.settings import SettingsError, load
 from fleet_endpoints.checks import Check, Pacing
 from fleet_endpoints.endpoints import Endpoint
 from fleet_endpoints.facts import Facts
@@ -261,5 +263,5 @@ def test_settings_out_of_range_are_named() -> None:
     environment = {"ENDPOINTS_PARAMETER": LIST, "PARTS_QUEUE_URL": "x", "RETRIES": "11"}
     with pytest.raises(SettingsError, match="RETRIES must be 0 to 10, got 11"):
         load(Settings, environment)
-    with pytest.raises(SettingsError, match="METRICS: all is none of"):
+    with pytest.raises(SettingsError, match="METRICS: expected one of phases, up, none, got"):
         load(Settings, environment | {"RETRIES": "1", "METRICS": "all"})

@@ -308,5 +308,5 @@ def test_schedules_are_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_settings_have_bounds(grace: str) -> None:
     environment = {"LEDGER_TABLE": "t", "LOG_GROUP": "l", "STACK": "s", "GRACE": grace}
 
-    with pytest.raises(SettingsError, match="grace must be"):
+    with pytest.raises(SettingsError, match="GRACE must be 1m to 1d, got"):
         load(Settings, environment)

@@ -6,7 +6,7 @@ from tests.sample_alerts import SAMPLE, alert
 
 from fleet.alerts import AlertStatus
 from fleet.findings import Severity
-from fleet.settings import parse_entries
+from fleet.lists import parse_entries
 
 LATER = SAMPLE.last_seen + timedelta(hours=1)
 

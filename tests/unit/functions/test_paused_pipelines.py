@@ -297,7 +297,7 @@ def test_a_limit_is_an_hour_to_a_year(hours: int) -> None:
 @pytest.mark.parametrize("hours", [-1, 0, 8_761, 10**12])
 def test_a_limit_beyond_that_stops_the_job(hours: int) -> None:
     with pytest.raises(
-        SettingsError, match=f"the environment: paused_hours must be 1 to 8760, got {hours}"
+        SettingsError, match=f"the environment: PAUSED_HOURS must be 1 to 8760, got {hours}"
     ):
         load(Settings, {"PAUSED_HOURS": str(hours)})
 

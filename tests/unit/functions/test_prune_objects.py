@@ -20,8 +20,8 @@ from tools.sandbox import ACCOUNT, REGION
 
 from fleet import aws
 from fleet.findings import Severity
+from fleet.lists import parse_entries
 from fleet.runtime.telemetry import logger
-from fleet.settings import parse_entries
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "prune_objects.json").read_text())
 NOW = datetime(2026, 11, 20, 3, 30, tzinfo=UTC)
@@ -669,10 +669,10 @@ def test_a_key_that_is_deleted_by_itself_and_refused_is_named_too(
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("ENTRIES_PARAMETER", None, "ENTRIES_PARAMETER: required field missing"),
+        ("ENTRIES_PARAMETER", None, "ENTRIES_PARAMETER must be set"),
         ("ENTRIES_PARAMETER", "/gone", "the SSM parameter /gone cannot be read"),
         ("MAX_DELETIONS", "many", "MAX_DELETIONS: expected a whole number, got 'many'"),
-        ("MAX_DELETIONS", "-1", "max_deletions must be"),
+        ("MAX_DELETIONS", "-1", "MAX_DELETIONS must be"),
     ],
     ids=["no list named", "no such list", "cap no number", "cap below nothing"],
 )

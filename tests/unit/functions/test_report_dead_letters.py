@@ -110,7 +110,7 @@ def test_a_job_has_so_many_findings_and_no_more(differ: dict[str, int], subjects
 
 
 def test_settings_out_of_range_are_refused() -> None:
-    with pytest.raises(SettingsError, match="most_letters must be 1 to 100000, got 0"):
+    with pytest.raises(SettingsError, match="MOST_LETTERS must be 1 to 100000, got 0"):
         load(Settings, {"MOST_LETTERS": "0"})
 
 

@@ -25,7 +25,7 @@ from tools.local import moto_codepipeline as codepipeline
 from fleet import aws
 from fleet.errors import Permanent, Transient
 from fleet.events import Event
-from fleet.settings import Entries, parse_entries
+from fleet.lists import Entries, parse_entries
 
 DIGEST = "sha256:7f5b2640fe6fb4f46592dfd3410c4a797f5b2640fe6fb4f46592dfd3410c4a79"
 IMAGE = "123456789012.dkr.ecr.eu-west-2.amazonaws.com/shop-web"
@@ -497,7 +497,7 @@ def test_a_missing_setting_is_named(
 ) -> None:
     monkeypatch.delenv("ROUTES_PARAMETER")
     handler(sqs_event(eventbridge(push()), attempts=5), context)
-    assert reasons(dead_letters) == ["the environment: ROUTES_PARAMETER: required field missing"]
+    assert reasons(dead_letters) == ["the environment: ROUTES_PARAMETER must be set"]
 
 
 def test_one_poison_message_of_ten_does_not_stop_the_others(

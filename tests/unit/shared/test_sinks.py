@@ -10,8 +10,8 @@ from fleet.alerts import Alert
 from fleet.errors import Permanent
 from fleet.events import Event, unwrap
 from fleet.findings import LEFT_OUT, Severity
+from fleet.lists import Entries, Fault, parse_entries
 from fleet.runtime.queued import Message
-from fleet.settings import Entries, Fault, parse_entries
 from fleet.sinks import Route
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fleet.settings import structure
+from fleet.mappings import structure
 from fleet_endpoints import checks as module
 from fleet_endpoints.checks import GOT_CHARACTERS, Check, Pacing, check_all
 from fleet_endpoints.endpoints import Endpoint

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from fleet.findings import Finding
-from fleet.settings import SettingsError, parse_entries, structure
+from fleet.lists import parse_entries
+from fleet.mappings import structure
+from fleet.settings import SettingsError
 from fleet_endpoints.endpoints import Endpoint
 
 # As in gatus's documentation and in files that people publish: every kind of endpoint, and what
@@ -198,7 +200,7 @@ def test_what_it_says_is_understood() -> None:
             "no name server can be asked for 'XYZ' of 'example.org'",
         ),
         ({"dns": {"query-type": "A"}}, "required field missing"),
-        ({"severity": "fatal"}, "severity: fatal is none of ['critical', 'warning', 'info']"),
+        ({"severity": "fatal"}, "severity: fatal is not one of ['critical', 'warning', 'info']"),
         ({"condition": ["x"]}, "unknown: condition"),
     ],
     ids=lambda value: str(value)[:60],

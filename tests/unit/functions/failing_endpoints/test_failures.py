@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from fleet.mappings import structure
 from fleet.probes.target import Phase, Unreachable
-from fleet.settings import structure
 from fleet_endpoints.endpoints import Endpoint
 from fleet_endpoints.facts import Facts
 from fleet_endpoints.failures import Failure, find_failure

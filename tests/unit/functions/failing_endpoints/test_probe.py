@@ -5,8 +5,8 @@ from typing import Any, NoReturn
 
 import pytest
 
+from fleet.mappings import structure
 from fleet.probes.target import Phase, Unreachable
-from fleet.settings import structure
 from fleet_endpoints.endpoints import Endpoint
 from fleet_endpoints.failures import Failure, find_failure
 from fleet_endpoints.probe import _body, _headers, probe

@@ -1,7 +1,7 @@
 import pytest
 from tests.unit.functions.stale_backups.account import HOUR, NOW, Account, denied
 
-from fleet.settings import parse_entries
+from fleet.lists import parse_entries
 from fleet_backups.dumps import Dump, read_dumps
 from fleet_backups.values import NEVER, RecoveryPoint, Resource
 
