@@ -180,7 +180,11 @@ def test_a_name_that_cannot_be_resolved_is_transient(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("impatient")
 def test_a_resolver_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2))
+    def hang(*_: object, **__: object) -> list[Any]:
+        time.sleep(2)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
     with pytest.raises(Transient, match="not resolved in time"):
         http.post("https://innocent.example/", b"", {})
 

@@ -16,6 +16,7 @@ from tools.local import play, stack
 from tools.local.call_log import Call
 from tools.local.fleet import Fleet
 from tools.local.play import Outcome
+from tools.local.progress import LAST_RESORT_SECONDS
 from tools.local.start import running_fleet
 from tools.paths import ROOT
 from tools.sandbox import isolated
@@ -98,7 +99,7 @@ def command(fleet: Fleet, clone: Path, registered: Path) -> Command:
             env={**os.environ, "FLEETS_DIRECTORY": str(fleets)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LAST_RESORT_SECONDS,
             check=False,
         )
 

@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 from tools.local.fleet import Fleet
+from tools.local.progress import LAST_RESORT_SECONDS
 from tools.operate import dead_letters
 
 pytestmark = pytest.mark.usefixtures("no_dead_letters")
@@ -73,7 +74,7 @@ def test_a_letter_is_listed_redriven_and_after_it_failed_again_discarded(
         env={**os.environ, "FLEETS_DIRECTORY": str(registered), "PYTHONPATH": "shared"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LAST_RESORT_SECONDS,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "there are no dead letters\n")

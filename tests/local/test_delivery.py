@@ -38,9 +38,7 @@ pytestmark = pytest.mark.usefixtures("no_dead_letters", "endpoints")
 
 @pytest.fixture
 def endpoints(fleet: Fleet) -> Iterator[None]:
-    """Send alerts to one endpoint for each of two owners, one with a key that is not one; later to
-    nobody.
-    """
+    """Send the alerts of two owners to an endpoint each, one with a wrong key, for a while."""
     good, wrong = (
         fleet.entrust(JOB, "good", SIGNING_KEY),
         fleet.entrust(JOB, "wrong", "whsec_schlüssel"),
@@ -50,9 +48,10 @@ def endpoints(fleet: Fleet) -> Iterator[None]:
         {"url": f"{url}/hook?payments", "keys": good, "owner": "payments"},
         {"url": f"{url}/hook?orders", "keys": wrong, "owner": "orders"},
     ]
+    before = fleet.configuration(JOB, "ENDPOINTS_PARAMETER")
     fleet.configure(JOB, "ENDPOINTS_PARAMETER", json.dumps(listed))
     yield
-    fleet.configure(JOB, "ENDPOINTS_PARAMETER", "[]")
+    fleet.configure(JOB, "ENDPOINTS_PARAMETER", before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tools.local.destinations import PAGERDUTY, SLACK, WEBHOOK
+from tools.local.destinations import PAGERDUTY, SLACK
 from tools.local.fleet import Fleet
 from tools.local.progress import expect
 
@@ -42,34 +42,32 @@ def wait_until_resolved(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, An
 def _wait_for_webhook(fleet: Fleet, key: str, resolved: bool) -> dict[str, Any]:
     """Wait until the last alert of this key that the webhook got is, or is not, a resolution."""
 
-    def last() -> dict[str, Any] | None:
-        alert: dict[str, Any] | None = None
-        for delivery in fleet.destinations.of(WEBHOOK):
-            if delivery.accepted and delivery.body["data"]["dedup_key"] == key:
-                alert = delivery.body["data"]
-        if alert is None:
+    def last_alert() -> dict[str, Any] | None:
+        alerts = fleet.destinations.alerts(key)
+        if not alerts:
             return None
-        return alert if (alert["status"] == "resolved") is resolved else None
+        alert = alerts[-1]
+        is_resolved = alert["status"] == "resolved"
+        return alert if is_resolved is resolved else None
 
     event = "resolved" if resolved else "opened"
-    alert: dict[str, Any] = fleet.wait_for(last, f"the webhook did not hear that {key} {event}")
+    missing = f"the webhook did not hear that {key} {event}"
+    alert: dict[str, Any] = fleet.wait_for(last_alert, missing)
     return alert
 
 
 def _wait_for_slack(fleet: Fleet, text: str, method: str) -> None:
-    def was_told() -> bool:
-        return any(
-            delivery.body["text"] == text
-            for delivery in fleet.destinations.of(SLACK)
-            if delivery.accepted and delivery.path.endswith(method)
-        )
+    def has_text() -> bool:
+        return text in fleet.destinations.texts(method)
 
-    fleet.wait_for(was_told, f"Slack got no {method}: {text}")
+    fleet.wait_for(has_text, f"Slack got no {method}: {text}")
 
 
 def _wait_for_pagerduty(fleet: Fleet, key: str, action: str) -> None:
-    def was_told() -> bool:
-        actions = fleet.destinations.incidents.get(key, [])
-        return actions[-1:] == [action]
+    def is_last_action() -> bool:
+        actions = fleet.destinations.incidents.get(key)
+        if not actions:
+            return False
+        return actions[-1] == action
 
-    fleet.wait_for(was_told, f"PagerDuty got no {action} of {key}")
+    fleet.wait_for(is_last_action, f"PagerDuty got no {action} of {key}")

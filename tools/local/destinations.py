@@ -118,6 +118,23 @@ class Destinations:
         """Return what was sent to one destination, oldest first."""
         return [delivery for delivery in self.deliveries if delivery.destination == destination]
 
+    def accepted(self, destination: str) -> list[Delivery]:
+        """Return what one destination accepted, oldest first."""
+        return [delivery for delivery in self.of(destination) if delivery.accepted]
+
+    def alerts(self, key: str) -> list[dict[str, Any]]:
+        """Return the alerts with this deduplication key that the webhook accepted, oldest first."""
+        alerts = [delivery.body["data"] for delivery in self.accepted(WEBHOOK)]
+        return [alert for alert in alerts if alert["dedup_key"] == key]
+
+    def texts(self, method: str) -> list[str]:
+        """Return the texts that Slack accepted by this method of its API, oldest first."""
+        return [
+            delivery.body["text"]
+            for delivery in self.accepted(SLACK)
+            if delivery.path.endswith(method)
+        ]
+
     def take(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Decide the answer to one request, and keep both."""
         destination = next(

@@ -102,7 +102,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Kill MiniStack and the functions in its process group; they hold nothing worth waiting for."""
+    """Kill MiniStack and its process group, the functions; none holds anything worth a wait."""
     with suppress(
         ProcessLookupError, PermissionError
     ):  # macOS denies signalling a group of zombies

@@ -146,6 +146,14 @@ class Fleet:
         )
         self.renew(job, variables)
 
+    def configuration(self, job: str, variable: str) -> str:
+        """Return the list of the job that a variable names, empty if there is none."""
+        name = self.variables(job)[variable]
+        try:
+            return self.account.ssm.get_parameter(Name=name)["Parameter"]["Value"]
+        except self.account.ssm.exceptions.ParameterNotFound:
+            return "[]"
+
     def entrust(self, job: str, name: str, secret: str) -> str:
         """Write a secret where the job may read it; return the parameter's name."""
         parameter = f"/{STACK}/{job}/secrets/{name}"
@@ -222,6 +230,11 @@ class Fleet:
         say(f"  {job} reported {len(findings)} findings")
         return findings
 
+    def report_nothing(self, job: str, why: str) -> None:
+        """Run a scheduled job once. Raises `Failed`, which says `why`, if it reports findings."""
+        findings = self.report(job)
+        expect(not findings, f"{why}; reported: {findings}")
+
     def _schedule_once(self, job: str, due: datetime) -> None:
         target = self._schedule(job)["Target"]
         planned = f"{due:%Y-%m-%dT%H:%M:%SZ}"
@@ -279,6 +292,11 @@ class Fleet:
             if schedule["Target"]["Arn"].endswith(function):
                 return schedule
         raise Failed(f"the template has no schedule for {job}")
+
+
+def by_subject(findings: list[dict[str, Any]], field: str) -> dict[str, Any]:
+    """Return a field of each finding by its subject, in their order."""
+    return {finding["subject"]: finding[field] for finding in findings}
 
 
 def sample(job: str) -> dict[str, Any]:

@@ -67,9 +67,7 @@ def play_all(fleet: Fleet) -> list[Outcome]:
 
 
 def _as_they_end(fleet: Fleet, outcomes: SimpleQueue[Outcome], count: int) -> list[Outcome]:
-    """Collect so many outcomes; say what ends and, while nothing does, what the fleet has done so
-    far.
-    """
+    """Collect `count` outcomes; say what ends and, while nothing does, what was sent so far."""
     began = time.monotonic()
     ended: list[Outcome] = []
     while len(ended) < count:

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tools.errors import FleetError
 from tools.local import role_checks
@@ -17,6 +18,9 @@ from tools.local.account import Account
 from tools.paths import BUILD, ROOT
 from tools.running import locked
 from tools.sandbox import isolated
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
 
 STACK = "fleet-local"
 ARTIFACTS = "fleet-local-artifacts"
@@ -83,37 +87,49 @@ def update(account: Account, deployed: Mapping[str, str]) -> list[str]:
         build()
         deploy(account)
         return changed
-    for job in (name for name in changed if name != "shared"):
-        with _built(ROOT / "functions" / job) as folder:
-            account.lambda_.update_function_code(
-                FunctionName=f"{STACK}-{job}", ZipFile=_zipped(folder), Publish=False
-            )
-    if "shared" in changed:
-        _update_layer(account)
+    for name in changed:
+        if name == "shared":
+            _update_layer(account)
+        else:
+            _update_job(account, name)
     return changed
+
+
+def _update_job(account: Account, job: str) -> None:
+    with _built(ROOT / "functions" / job) as folder:
+        account.lambda_.update_function_code(
+            FunctionName=f"{STACK}-{job}",
+            ZipFile=_zipped(folder),
+            Publish=False,
+        )
 
 
 def _update_layer(account: Account) -> None:
     functions = account.functions().values()
-    layers = {
-        layer["Arn"].rsplit(":", 1)[0]
-        for function in functions
-        for layer in function.get("Layers", [])
-    }
-    if len(layers) != 1:
-        raise FleetError(
-            f"expected the fleet to have one layer and found {len(layers)}: {sorted(layers)}"
-        )
-    (layer,) = layers
+    with_layer = [function for function in functions if function.get("Layers")]
+    name = _layer_name(with_layer)
     with _built(ROOT / "shared") as folder:
         published = account.lambda_.publish_layer_version(
-            LayerName=layer.rsplit(":", 1)[-1], Content={"ZipFile": _zipped(folder)}
+            LayerName=name,
+            Content={"ZipFile": _zipped(folder)},
         )
+    for function in with_layer:
+        account.lambda_.update_function_configuration(
+            FunctionName=function["FunctionName"],
+            Layers=[published["LayerVersionArn"]],
+        )
+
+
+def _layer_name(functions: "Iterable[FunctionConfigurationTypeDef]") -> str:
+    """Return the name of the one layer that the functions have. Raises `FleetError`."""
+    names = set()
     for function in functions:
-        if function.get("Layers"):
-            account.lambda_.update_function_configuration(
-                FunctionName=function["FunctionName"], Layers=[published["LayerVersionArn"]]
-            )
+        for layer in function["Layers"]:
+            name, _version = layer["Arn"].split(":")[-2:]
+            names.add(name)
+    if len(names) != 1:
+        raise FleetError(f"expected the fleet to have one layer; it has {sorted(names)}")
+    return names.pop()
 
 
 @contextmanager
@@ -123,9 +139,8 @@ def _built(source: Path) -> Iterator[Path]:
     if not makefile.exists():
         yield source
         return
-    target = re.search(
-        r"^(build-\w+):", makefile.read_text(), re.MULTILINE
-    )  # it bears the logical id
+    # The target's name ends with the logical id, as sam asks.
+    target = re.search(r"^(build-\w+):", makefile.read_text(), re.MULTILINE)
     if target is None:
         raise FleetError(f"{makefile.relative_to(ROOT)} has no target build-<logical id>")
     with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
@@ -153,15 +168,12 @@ def _run(command: list[str], environment: Mapping[str, str]) -> None:
             text=True,
         )
     if done.returncode:
-        shown = " ".join([Path(command[0]).name, *command[1:]])
-        output = [
-            line
-            for line in f"{done.stdout}{done.stderr}".splitlines()
-            if line and "Uploading to" not in line
-        ]
-        raise FleetError(
-            "\n".join([f"`{shown}` failed with exit code {done.returncode}:", *output[-30:]])
-        )
+        program, *arguments = command
+        shown = " ".join([Path(program).name, *arguments])
+        lines = f"{done.stdout}{done.stderr}".splitlines()
+        said = [line for line in lines if line and "Uploading to" not in line]
+        heading = f"`{shown}` failed with exit code {done.returncode}:"
+        raise FleetError("\n".join([heading, *said[-30:]]))
 
 
 def _reasons(account: Account) -> Iterable[str]:
@@ -175,16 +187,18 @@ def _reasons(account: Account) -> Iterable[str]:
 
 
 def _files(path: Path) -> list[Path]:
-    found = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return sorted(file for file in found if file.suffix != ".pyc")
+    """Return the path itself if it is a file, or the files below it; bytecode is left out."""
+    candidates = [path, *path.rglob("*")]
+    return sorted(file for file in candidates if file.is_file() and file.suffix != ".pyc")
 
 
 def _digest(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for file in (file for path in paths for file in _files(path)):
-        digest.update(
-            f"{file.relative_to(ROOT)}\0{file.stat().st_size}\0".encode() + file.read_bytes()
-        )
+    for path in paths:
+        for file in _files(path):
+            content = file.read_bytes()
+            heading = f"{file.relative_to(ROOT)}\0{len(content)}\0"
+            digest.update(heading.encode() + content)
     return digest.hexdigest()
 
 

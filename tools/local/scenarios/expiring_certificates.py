@@ -13,7 +13,7 @@ import trustme
 
 from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import PAGERDUTY, SLACK
-from tools.local.fleet import Fleet
+from tools.local.fleet import Fleet, by_subject
 from tools.local.progress import expect
 
 TRIGGER = "schedule"
@@ -97,20 +97,19 @@ def play(fleet: Fleet) -> str:
         Certificate=unused.cert_chain_pems[0].bytes(), PrivateKey=unused.private_key_pem.bytes()
     )["CertificateArn"]
     endpoint = f"127.0.0.1:{made.ending.port}"
-    findings = {finding["subject"]: finding for finding in fleet.report(JOB)}
-    severities = {subject: finding["severity"] for subject, finding in findings.items()}
+    findings = fleet.report(JOB)
+    severities = by_subject(findings, "severity")
     expect(
         severities == {endpoint: "critical", arn: "info"},
         f"expected a critical and an info; reported: {findings}",
     )
-    title = findings[endpoint]["title"]
+    title = by_subject(findings, "title")[endpoint]
     expect("expires in 5 d" in title, f"the certificate ends in 5 days; the title is: {title}")
     wait_until_opened(fleet, f"{JOB}/{endpoint}", SLACK, PAGERDUTY)
     wait_until_opened(fleet, f"{JOB}/{arn}")
     made.ending.show(made.authority.issue_cert("127.0.0.1"))
     fleet.account.acm.delete_certificate(CertificateArn=arn)
-    left = fleet.report(JOB)
-    expect(not left, f"the certificate is renewed, and the other deleted; reported: {left}")
+    fleet.report_nothing(JOB, "the certificate is renewed, and the other deleted")
     wait_until_resolved(fleet, f"{JOB}/{endpoint}", SLACK, PAGERDUTY)
     wait_until_resolved(fleet, f"{JOB}/{arn}")
     return (

@@ -1,6 +1,7 @@
 """An alert and its resolution, by way of a bot token, while Slack is busy once."""
 
 import uuid
+from typing import Any
 
 from tools.local.destinations import SLACK, SLACK_TOKEN, Answer
 from tools.local.fleet import Fleet, sample
@@ -24,30 +25,43 @@ def seed(fleet: Fleet) -> None:
 
 def play(fleet: Fleet) -> str:
     """Expect one message, which is resolved in place, and a reply in its thread."""
-    alert = sample(JOB)
     mark = uuid.uuid4().hex[:6]  # `make invoke` may have sent the sample itself already
-    title = f"{alert['detail']['title']} ({mark})"
-    opened = {**alert["detail"], "id": mark, "dedup_key": f"aws.cloudwatch/{mark}", "title": title}
-    busy = Answer(429, headers={"Retry-After": str(BUSY_SECONDS)}, about=mark)
-    fleet.destinations.misbehave(SLACK, busy)
-    fleet.publish({**alert, "detail": opened})
-    (posted,) = fleet.delivered(SLACK, title, 1)
-    refused = next(delivery for delivery in fleet.destinations.of(SLACK) if not delivery.accepted)
-    waited = posted.at - refused.at
-    expect(
-        waited >= BUSY_SECONDS,
-        f"Slack asked for {BUSY_SECONDS} s and was called again after {waited:.1f} s",
-    )
+    alert = marked_alert(mark)
+    title = alert["detail"]["title"]
+    waited = expect_patience(fleet, mark, alert)
 
-    resolved = {**opened, "id": f"{mark}-resolved", "status": "resolved"}
+    resolved = {**alert["detail"], "id": f"{mark}-resolved", "status": "resolved"}
     fleet.publish({**alert, "detail": resolved})
-    update = fleet.delivered(SLACK, f"Resolved: {title}", 1)[-1]
-    expect(
-        update.path.endswith("chat.update"),
-        f"the resolution was sent by {update.path}, not in place",
-    )
+    (*_, update) = fleet.delivered(SLACK, f"Resolved: {title}", 1)
+    in_place = update.path.endswith("chat.update")
+    expect(in_place, f"the resolution was sent by {update.path}, not in place")
     fleet.delivered(SLACK, "Resolved: since", 1)
     return (
         f"one message, posted {waited:.0f} s after Slack asked for {BUSY_SECONDS}, "
         "then resolved in place and in its thread"
     )
+
+
+def marked_alert(mark: str) -> dict[str, Any]:
+    """Return the event of an alert that no other scenario has."""
+    alert = sample(JOB)
+    detail = alert["detail"]
+    detail["id"] = mark
+    detail["dedup_key"] = f"aws.cloudwatch/{mark}"
+    detail["title"] += f" ({mark})"
+    return alert
+
+
+def expect_patience(fleet: Fleet, mark: str, alert: dict[str, Any]) -> float:
+    """Publish the alert while Slack is busy; return the seconds that it waited after that."""
+    busy = Answer(429, headers={"Retry-After": str(BUSY_SECONDS)}, about=mark)
+    fleet.destinations.misbehave(SLACK, busy)
+    fleet.publish(alert)
+    (posted,) = fleet.delivered(SLACK, alert["detail"]["title"], 1)
+    refusals = [delivery for delivery in fleet.destinations.of(SLACK) if not delivery.accepted]
+    waited = posted.at - refusals[0].at
+    expect(
+        waited >= BUSY_SECONDS,
+        f"Slack asked for {BUSY_SECONDS} s and was called again after {waited:.1f} s",
+    )
+    return waited

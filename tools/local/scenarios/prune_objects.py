@@ -4,7 +4,7 @@ someone mistyped.
 
 from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
-from tools.local.fleet import Fleet
+from tools.local.fleet import Fleet, by_subject
 from tools.local.progress import expect
 
 TRIGGER = "schedule"
@@ -51,7 +51,7 @@ def play(fleet: Fleet) -> str:
         tried == keys("tried/", OBJECTS),
         f"the dry run deleted objects; {len(tried)} of {OBJECTS} are left",
     )
-    severities = {finding["subject"]: finding["severity"] for finding in findings}
+    severities = by_subject(findings, "severity")
     mistyped = f"entry 3 of {fleet.variables('prune_objects')['ENTRIES_PARAMETER']}"
     dry = f"s3://{BUCKET}/tried/"
     expect(
@@ -61,8 +61,7 @@ def play(fleet: Fleet) -> str:
     wait_until_opened(fleet, f"prune_objects/{mistyped}", SLACK)
     wait_until_opened(fleet, f"prune_objects/{dry}")
     fleet.configure("prune_objects", "ENTRIES_PARAMETER", REPAIRED)
-    left = fleet.report("prune_objects")
-    expect(not left, f"the list is repaired; reported: {left}")
+    fleet.report_nothing("prune_objects", "the list is repaired")
     wait_until_resolved(fleet, f"prune_objects/{mistyped}", SLACK)
     wait_until_resolved(fleet, f"prune_objects/{dry}")
     return (

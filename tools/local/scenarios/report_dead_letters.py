@@ -13,7 +13,7 @@ from typing import Any
 
 from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
-from tools.local.fleet import Fleet
+from tools.local.fleet import Fleet, by_subject
 from tools.local.progress import expect, retry
 from tools.local.stack import STACK
 from tools.paths import ROOT
@@ -96,7 +96,7 @@ def reported(fleet: Fleet, subject: str) -> dict[str, Any] | None:
 
 def resolved(fleet: Fleet, subject: str) -> bool:
     """Run the job once; return whether its report, which saw all letters, lacks the subject."""
-    subjects = {finding["subject"] for finding in fleet.report(JOB)}
+    subjects = set(by_subject(fleet.report(JOB), "title"))
     return not subjects & {subject, "letters"}
 
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
-from tools.local.fleet import Fleet
+from tools.local.fleet import Fleet, by_subject
 from tools.local.progress import expect
 from tools.sandbox import ACCOUNT, CONFIG, REGION, session
 
 TRIGGER = "schedule"
+JOB = "stale_backups"
 BUCKET = "fleet-dumps"
 OLD, SMALL, GOOD = (f"s3://{BUCKET}/{name}/" for name in ("old", "small", "good"))
 DUMPS = f"""
@@ -33,30 +34,27 @@ def seed(fleet: Fleet) -> None:
     fleet.account.make_bucket(BUCKET)
     for path, size in ((OLD, 2_000), (SMALL, 10), (GOOD, 2_000)):
         dump(fleet, path, size)
-    fleet.configure("stale_backups", "DUMPS_PARAMETER", DUMPS)
+    fleet.configure(JOB, "DUMPS_PARAMETER", DUMPS)
 
 
 def play(fleet: Fleet) -> str:
-    """Expect the table, the old and the small dump; then protect and dump again, and expect that
-    all is over.
-    """
+    """Expect the table, the old and the small dump; then protect and dump again."""
     fleet.wait_for(lambda: age(fleet) > timedelta(seconds=6), "the dump does not grow old")
-    findings = {finding["subject"]: finding["title"] for finding in fleet.report("stale_backups")}
+    titles = by_subject(fleet.report(JOB), "title")
     expect(
-        set(findings) == {TABLE, OLD, SMALL},
-        f"expected the table, the old and the small dump; reported: {findings}",
+        set(titles) == {TABLE, OLD, SMALL},
+        f"expected the table, the old and the small dump; reported: {titles}",
     )
-    for subject in findings:
-        wait_until_opened(fleet, f"stale_backups/{subject}", SLACK)
+    for subject in titles:
+        wait_until_opened(fleet, f"{JOB}/{subject}", SLACK)
     protect(fleet, UNPROTECTED)
     for path in (SMALL, OLD):
         dump(fleet, path, 2_000)
-    left = fleet.report("stale_backups")
-    expect(not left, f"all has a recent backup now; reported: {left}")
-    for subject in findings:
-        wait_until_resolved(fleet, f"stale_backups/{subject}", SLACK)
+    fleet.report_nothing(JOB, "all has a recent backup now")
+    for subject in titles:
+        wait_until_resolved(fleet, f"{JOB}/{subject}", SLACK)
     return (
-        f"{'; '.join(findings.values())}: opened at Slack and webhook; "
+        f"{'; '.join(titles.values())}: opened at Slack and webhook; "
         "resolved at both once the table had point-in-time recovery and new dumps were there"
     )
 

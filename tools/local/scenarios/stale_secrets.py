@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
-from tools.local.fleet import Fleet
+from tools.local.fleet import Fleet, by_subject
 from tools.local.progress import expect
 
 TRIGGER = "schedule"
@@ -31,12 +31,10 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect a finding about each that has lain too long; then cure both, and expect people to hear
-    of it.
-    """
-    findings = {finding["subject"]: finding["title"] for finding in fleet.report(JOB)}
-    expect(list(findings) == SUBJECTS, f"expected {SUBJECTS}; reported: {findings}")
-    titles = " and ".join(findings.values())
+    """Expect a finding about each that has lain too long, until both are cured."""
+    found = by_subject(fleet.report(JOB), "title")
+    expect(list(found) == SUBJECTS, f"expected {SUBJECTS}; reported: {found}")
+    titles = " and ".join(found.values())
     expect(
         "expired 2 d ago" in titles and "has never been read" in titles,
         f"the findings do not say what is wrong: {titles}",
@@ -44,10 +42,12 @@ def play(fleet: Fleet) -> str:
     for subject in SUBJECTS:
         wait_until_opened(fleet, f"{JOB}/{subject}", SLACK)
 
-    fleet.account.secretsmanager.delete_secret(SecretId=UNREAD, ForceDeleteWithoutRecovery=True)
+    fleet.account.secretsmanager.delete_secret(
+        SecretId=UNREAD,
+        ForceDeleteWithoutRecovery=True,
+    )
     write(fleet, EXPIRED, datetime.now(UTC) + timedelta(days=365))
-    left = fleet.report(JOB)
-    expect(not left, f"one was deleted, and the other renewed; reported: {left}")
+    fleet.report_nothing(JOB, "one was deleted, and the other renewed")
     for subject in SUBJECTS:
         wait_until_resolved(fleet, f"{JOB}/{subject}", SLACK)
     return f"{titles}: opened at Slack and webhook; deleted and renewed, and resolved at both"
@@ -56,8 +56,15 @@ def play(fleet: Fleet) -> str:
 def write(fleet: Fleet, name: str, until: datetime) -> None:
     """Write a parameter that expires at the end of a day."""
     ssm = fleet.account.ssm
-    ssm.put_parameter(Name=name, Value="s3cret", Type="SecureString", Overwrite=True)
+    ssm.put_parameter(
+        Name=name,
+        Value="s3cret",
+        Type="SecureString",
+        Overwrite=True,
+    )
     expires = f"{until:%Y-%m-%d} as the vendor issued it"
     ssm.add_tags_to_resource(
-        ResourceType="Parameter", ResourceId=name, Tags=[{"Key": "fleet:expires", "Value": expires}]
+        ResourceType="Parameter",
+        ResourceId=name,
+        Tags=[{"Key": "fleet:expires", "Value": expires}],
     )
