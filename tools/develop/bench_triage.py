@@ -1,7 +1,8 @@
-"""Measure what triage costs: observations per second on one core, and items read and written for a report.
+"""Measure what triage costs: observations per second on one core, and items read and written.
 
-The ledger is in memory, so the time is Python's alone, with the documents that DynamoDB would be sent; what DynamoDB
-bills is counted by the item: a write in a transaction, and the check of an unchanged item, count double.
+The ledger is in memory, so the time is Python's alone, including the making of what DynamoDB would
+be sent. What DynamoDB bills is counted by the item: a write in a transaction, and the check of an
+unchanged item, count double.
 """
 
 import argparse
@@ -54,6 +55,15 @@ class Counting:
             self.stored.setdefault(item.key[0], {})[item.key[1]] = attributes(item)
 
 
+def ignore(_alerts: Sequence[Any]) -> None:
+    """Publish nothing."""
+
+
+def nobody(_about: Any) -> str:
+    """Nothing has an owner."""
+    return ""
+
+
 def report(minute: int, count: int) -> Report:
     findings = (
         Finding(
@@ -67,7 +77,7 @@ def report(minute: int, count: int) -> Report:
 
 
 def reports(findings: int) -> list[dict[str, Any]]:
-    """Return what a report of so many findings costs: when all are new, unchanged, repeated, and gone."""
+    """Return what a report of so many findings costs: all new, unchanged, repeated, and gone."""
     ledger, published = Counting(), 0
 
     def publish(alerts: Sequence[Any]) -> None:
@@ -84,10 +94,9 @@ def reports(findings: int) -> list[dict[str, Any]]:
     for name, minute, count in story:
         ledger.reset()
         published = 0
+        now = START + timedelta(minutes=minute)
         started = time.process_time()
-        Triage(ledger, publish, lambda _: "", Rules(), START + timedelta(minutes=minute)).report(
-            report(minute, count), f"e{minute}"
-        )
+        Triage(ledger, publish, nobody, Rules(), now).report(report(minute, count), f"e{minute}")
         rows.append(
             {
                 "findings": findings,
@@ -104,9 +113,12 @@ def reports(findings: int) -> list[dict[str, Any]]:
 
 
 def observations(count: int) -> dict[str, Any]:
-    """Return how many observations a second are attended to: of 100 subjects, each failing, failing on, and ok."""
+    """Return how many observations are applied per second.
+
+    They are about 100 subjects, each of which fails, still fails, and is ok again.
+    """
     ledger = Counting()
-    seen = [
+    observed = [
         Observation(
             f"aws.x{number % 100}",
             "disk",
@@ -120,8 +132,9 @@ def observations(count: int) -> dict[str, Any]:
         for number in range(count)
     ]
     started = time.process_time()
-    for each in seen:
-        Triage(ledger, lambda _: None, lambda _: "", Rules(), each.at).observe(each)
+    for observation in observed:
+        triage = Triage(ledger, ignore, nobody, Rules(), observation.at)
+        triage.observe(observation)
     seconds = time.process_time() - started
     return {
         "observations": count,

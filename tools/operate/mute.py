@@ -1,6 +1,6 @@
-"""Mute alerts for a while, list the mutes, or end one early, in the fleet on this machine or in a stack in AWS.
+"""Mute alerts for a while, list the mutes, or end one early: on this machine or in a stack in AWS.
 
-Run it with PYTHONPATH=shared. A mute that ends says what it withheld, within five minutes.
+Run it with PYTHONPATH=shared. Within five minutes of a mute's end, one alert says what it withheld.
 """
 
 import argparse
@@ -17,34 +17,46 @@ from tools.operate import deployed
 from tools.terminal import complain
 
 
-def shown(mute: Mute) -> str:
+def describe(mute: Mute) -> str:
     """Return a mute as a line of the list."""
     state = "ended" if mute.ended else "until"
-    return f"{mute.id}  {state} {mute.until:%Y-%m-%d %H:%M} UTC  {mute.pattern}  by {mute.author}: {mute.reason}"
+    end = f"{mute.until:%Y-%m-%d %H:%M} UTC"
+    return f"{mute.id}  {state} {end}  {mute.pattern}  by {mute.author}: {mute.reason}"
 
 
 def run(table: Table, options: argparse.Namespace, now: datetime) -> str:
-    """Do what the command line says, and return what to print."""
+    """Do what the command line says, and return what to print.
+
+    Raises `SystemExit` when there is no such mute, or somebody else has just changed it.
+    """
     if options.verb == "list":
-        mutes: list[Mute] = table.query(Mute, MUTES)
-        return (
-            "\n".join(shown(mute) for mute in sorted(mutes, key=lambda mute: mute.until))
-            or "nothing is muted"
-        )
+        return list_mutes(table)
     if options.verb == "add":
         mute = new_mute(options.pattern, options.reason, options.author, now + options.until)
     else:
-        found = table.get(Mute, (MUTES, options.id))
-        if found is None or found.ended:
-            raise SystemExit(f"there is no mute {options.id} to end")
-        mute = end_early(found, now)
+        mute = end_early(_running(table, options.id), now)
     try:
         table.commit([mute])
     except Conflict:
         raise SystemExit(
             f"somebody else has just changed {mute.id}: look at the list, and try again"
         ) from None
-    return shown(mute)
+    return describe(mute)
+
+
+def list_mutes(table: Table) -> str:
+    """Return all mutes, a line each, the first to end first."""
+    mutes = table.query(Mute, MUTES)
+    mutes.sort(key=lambda mute: mute.until)
+    lines = [describe(mute) for mute in mutes]
+    return "\n".join(lines) or "nothing is muted"
+
+
+def _running(table: Table, mute_id: str) -> Mute:
+    mute = table.get(Mute, (MUTES, mute_id))
+    if mute is None or mute.ended:
+        raise SystemExit(f"there is no mute {mute_id} to end")
+    return mute
 
 
 def arguments(words: list[str]) -> argparse.Namespace:

@@ -1,4 +1,7 @@
-"""Real messages, and beside them what is to be observed in each: `file | status severity | source subject | title`."""
+"""Real messages, and beside them what must be observed in each.
+
+A line of `expected.txt` is `file | status severity | source subject | title`.
+"""
 
 import json
 from pathlib import Path

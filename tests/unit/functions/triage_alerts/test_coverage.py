@@ -1,4 +1,4 @@
-"""What reports cover, against the plain meaning of it: the last report about each subject, subject by subject."""
+"""What reports cover, against its plain meaning: the last report about each subject."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -342,7 +342,8 @@ def test_a_link_leads_to_the_console_of_the_partition(name: str, host: str) -> N
 
 
 def test_what_delivers_alerts_does_not_import_their_sources() -> None:
-    code = "import sys, fleet.alerts; print('fleet_triage.sources' in sys.modules, 'boto3' in sys.modules)"
+    modules = "'fleet_triage.sources' in sys.modules, 'boto3' in sys.modules"
+    code = f"import sys, fleet.alerts; print({modules})"
     path = str(Path(__file__).parents[4] / "shared")
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -1,4 +1,4 @@
-"""However messages are repeated, reordered, met and cut short, each transition is told and none is invented."""
+"""However messages are repeated, reordered or cut short, each transition has its alert."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ class Killed(BaseException):
 
 
 class Process:
-    """A triager that stops before each of its effects until it is let go on, or killed before or after it."""
+    """Triage that stops before each of its effects until it may go on or is killed."""
 
     def __init__(
         self,
@@ -304,7 +304,7 @@ class Interleaved(RuleBasedStateMachine):
 
 @dataclass(frozen=True)
 class Overtaking:
-    """What is attended to before, what is then stopped on its way, and what overtakes it; each with its moment."""
+    """Messages before, one that is stopped on its way, and those that overtake it, with times."""
 
     messages: list[Message]
     before: list[tuple[int, datetime]]
@@ -314,7 +314,7 @@ class Overtaking:
     muted: str = ""
 
     def play(self, stop: int, kill: str, killed_at: int) -> tuple[int, int]:
-        """Stop the one after `stop` effects and the last that overtakes after `killed_at`; check what becomes of it.
+        """Stop one after `stop` effects, and the last that overtakes it after `killed_at`; check.
 
         Return how many effects each had had by then.
         """

@@ -1,4 +1,4 @@
-"""A ledger in memory with DynamoDB's conditional semantics, and one that records what was committed to another."""
+"""A ledger in memory with DynamoDB's conditional writes, and one that records what is committed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -48,7 +48,7 @@ class Memory:
 
 @dataclass
 class Recording:
-    """Passes everything on, and records each alert that was ever owed, and how often each finding opened."""
+    """Passes everything on; records each alert ever owed, and how often each finding opened."""
 
     ledger: Ledger
     owed: dict[str, Alert] = field(default_factory=dict)
