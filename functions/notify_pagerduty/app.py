@@ -29,6 +29,8 @@ SEVERITIES = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITI
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """`routes_parameter` names the list of integrations; `pagerduty_url` takes the events."""
+
     ledger_table: str
     routes_parameter: str
     pagerduty_url: str = "https://events.pagerduty.com/v2/enqueue"

@@ -21,13 +21,14 @@ from fleet_slack.messages import finding_message, thread_reply
 # One message a second for each channel: https://docs.slack.dev/apis/web-api/rate-limits
 SPACING_SECONDS = 1.0
 IN_THREAD = (AlertStatus.REMINDED, AlertStatus.RESOLVED)
-# The key, in the memory that the ledger keeps of a thread, of the latest alert that its message
-# shows.
+# In the memory of a thread: the latest alert that its message shows. Stored items have this key.
 LATEST = "told"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """`routes_parameter` names the list of channels; `slack_url` is where the Web API is."""
+
     ledger_table: str
     routes_parameter: str
     slack_url: str = "https://slack.com/api"
@@ -35,11 +36,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel(Route):
-    """Where alerts go: to `channel` with the bot token in the SecureString `token`, or to a
-    `webhook`.
+    """Which alerts go to a channel of Slack, through a bot or through a webhook.
 
-    `webhook` names the SecureString with the webhook's URL. A message sent through it can be
-    neither updated nor answered, so each alert is a message of its own.
+    For a bot, `channel` is the channel's id and `token` names the SecureString with the bot's
+    token. `webhook` names the SecureString with the webhook's URL. A message that went through a
+    webhook can be neither updated nor answered, so each alert is a message of its own.
     """
 
     token: str = ""

@@ -1,7 +1,7 @@
 """Send alerts to the webhooks of other systems, signed as Standard Webhooks asks.
 
-Trigger: queue, fed by `fleet` / `Alert` events of every severity. Reads: receivers in SSM, signing
-keys in SSM. Writes: signed requests; what was delivered and which receiver is gone, in the ledger;
+Trigger: queue, fed by `fleet` / `Alert` events of every severity. Reads: webhooks in SSM, signing
+keys in SSM. Writes: signed requests; what was delivered and which webhook is gone, in the ledger;
 an alert about that.
 """
 
@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
+from standardwebhooks.webhooks import Webhook as Signer
 
 from fleet import aws, http, secrets
 from fleet.alerts import DETAIL_TYPE, Alert, AlertStatus, dedup_key
@@ -37,12 +38,14 @@ GONE_SECONDS = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """`endpoints_parameter` names the list of webhooks."""
+
     ledger_table: str
     endpoints_parameter: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receiver(Route):
+class Webhook(Route):
     """Which alerts go to `url`; `keys` names the SecureString with the key that signs them.
 
     It holds two keys, with a space between, while one is being replaced.
@@ -69,13 +72,13 @@ def content(alert: Alert) -> bytes:
 
 
 def sign(alert_id: str, at: datetime, body: bytes, keys: str) -> dict[str, str]:
-    """Return the headers of a request; a receiver that knows one of the keys accepts it.
+    """Return the headers of a request; a receiver accepts it by any of its keys.
 
     Raises `Permanent` when there is no key, or one is not base64.
     """
     text = body.decode()
     try:
-        signatures = [Webhook(key).sign(alert_id, at, text) for key in keys.split()]
+        signatures = [Signer(key).sign(alert_id, at, text) for key in keys.split()]
     except (ValueError, EmptyWebhookSecretError) as error:
         reason = "a signing key is not base64, with or without whsec_ before it"
         raise Permanent(f"{reason}: {error}") from None
@@ -89,11 +92,11 @@ def sign(alert_id: str, at: datetime, body: bytes, keys: str) -> dict[str, str]:
     }
 
 
-def gone_alert(receiver: Receiver, now: datetime) -> Alert:
-    """Return the alert that says that a receiver is gone; those of one day have the same id."""
-    host = receiver.url.split("/")[2]
-    subject = f"{host} ({receiver.name[:8]})"
-    identity = f"{receiver.name} gone on {now:%Y-%m-%d}"
+def gone_alert(webhook: Webhook, now: datetime) -> Alert:
+    """Return the alert that says that a webhook is gone; those of one day have the same id."""
+    host = webhook.url.split("/")[2]
+    subject = f"{host} ({webhook.name[:8]})"
+    identity = f"{webhook.name} gone on {now:%Y-%m-%d}"
     digest = hashlib.sha256(identity.encode())
     return Alert(
         id=digest.hexdigest(),
@@ -111,7 +114,7 @@ def gone_alert(receiver: Receiver, now: datetime) -> Alert:
 
 
 def is_gone(destination: Destination) -> bool:
-    """Whether the receiver answered before that it is gone."""
+    """Whether the webhook answered before that it is gone."""
     answer = aws.client("dynamodb").get_item(
         TableName=destination.table,
         Key=destination.key("gone"),
@@ -120,12 +123,12 @@ def is_gone(destination: Destination) -> bool:
     return "Item" in answer
 
 
-def mark_gone(destination: Destination, receiver: Receiver, now: datetime) -> None:
-    """Publish an alert about it, then send nothing more to the receiver for a year.
+def mark_gone(destination: Destination, webhook: Webhook, now: datetime) -> None:
+    """Publish an alert about it, then send nothing more to the webhook for a year.
 
     A process that dies between the two publishes the same alert again.
     """
-    alert = gone_alert(receiver, now)
+    alert = gone_alert(webhook, now)
     entry: PutEventsRequestEntryTypeDef = {
         "Source": SOURCE,
         "DetailType": DETAIL_TYPE,
@@ -147,37 +150,37 @@ def post(alert: Alert, url: str, keys: str) -> None:
     http.post(url, body, headers)
 
 
-def send(alert: Alert, receiver: Receiver, _: Memory) -> Memory:
+def send(alert: Alert, webhook: Webhook, _: Memory) -> Memory:
     """Send the alert, of which nothing is remembered but that it was delivered."""
-    secrets.using(receiver.keys, partial(post, alert, receiver.url))
+    secrets.using(webhook.keys, partial(post, alert, webhook.url))
     return {}
 
 
-def deliver(settings: Settings, alert: Alert, receiver: Receiver) -> None:
-    """Deliver an alert to one receiver, unless that was done before or the receiver is gone."""
-    destination = Destination(settings.ledger_table, "webhook", receiver.name)
+def deliver(settings: Settings, alert: Alert, webhook: Webhook) -> None:
+    """Deliver an alert to one webhook, unless that was done before or the webhook is gone."""
+    destination = Destination(settings.ledger_table, "webhook", webhook.name)
     if is_gone(destination):
-        logger.info("the receiver is gone", receiver=receiver.name, alert=alert.id)
+        logger.info("the webhook is gone", webhook=webhook.name, alert=alert.id)
         return
-    send_alert = partial(send, alert, receiver)
+    send_alert = partial(send, alert, webhook)
     try:
         delivered = once(destination, alert.id, alert.id, send_alert)
     except http.Gone:  # an alert of its own says so
-        logger.exception("the receiver is gone", receiver=receiver.name, alert=alert.id)
-        mark_gone(destination, receiver, datetime.now(UTC))
+        logger.exception("the webhook is gone", webhook=webhook.name, alert=alert.id)
+        mark_gone(destination, webhook, datetime.now(UTC))
     else:
         count_delivery(delivered=delivered)
 
 
 def deliver_to_all(settings: Settings, alert: Alert) -> None:
-    """Deliver an alert to every receiver that takes it.
+    """Deliver an alert to every webhook that takes it.
 
     Raises `Permanent`, at last, for entries of the list that cannot be used.
     """
-    receivers = entries(settings.endpoints_parameter, Receiver, optional=True)
-    taking = [receiver for receiver in receivers.usable if receiver.takes(alert)]
+    webhooks = entries(settings.endpoints_parameter, Webhook, optional=True)
+    taking = [webhook for webhook in webhooks.usable if webhook.takes(alert)]
     for_each(taking, partial(deliver, settings, alert))
-    reasons = [fault.reason for fault in receivers.faults]
+    reasons = [fault.reason for fault in webhooks.faults]
     if reasons:
         raise Permanent("; ".join(reasons))
 

@@ -34,6 +34,8 @@ TOKENS = uuid.UUID("0f7b6f0c-6f9b-4d0e-9d2c-6a1f6a0c9f51")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """`routes_parameter` names the list of routes from pushes to pipelines."""
+
     routes_parameter: str
 
 

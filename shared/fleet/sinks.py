@@ -96,7 +96,11 @@ def first_route(routes: Entries[R], alert: Alert) -> R | None:
     raise Permanent("; ".join(reasons))
 
 
-def fit_alert(alert: Alert, write: Callable[[Alert], bytes], limit: int) -> bytes:
+def fit_alert(
+    alert: Alert,
+    write: Callable[[Alert], bytes],
+    limit: int,
+) -> bytes:
     """Return what `write` makes of the alert in at most `limit` bytes.
 
     Where that is too little, its last facts are left out, and a fact `left out` says how many.
@@ -104,7 +108,8 @@ def fit_alert(alert: Alert, write: Callable[[Alert], bytes], limit: int) -> byte
     """
 
     def size(facts: Mapping[str, Fact]) -> int:
-        return len(write(replace(alert, detail=facts)))
+        smaller = replace(alert, detail=facts)
+        return len(write(smaller))
 
     facts = fit(alert.detail, limit, size)
     body = write(replace(alert, detail=facts))

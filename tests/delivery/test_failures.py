@@ -309,7 +309,7 @@ def test_a_message_that_somebody_deleted_is_posted_again(
             for error in ("ratelimited", "internal_error", "fatal_error", "service_unavailable")
         ),
         *(
-            (error, "fetched anew")
+            (error, "fetched again")
             for error in ("invalid_auth", "token_revoked", "token_expired", "account_inactive")
         ),
         *(
@@ -337,8 +337,8 @@ def test_slack_refuses_with_200(
     )
     waits = give(SAMPLE)
     assert (waits[0] is not None) is (outcome == "retried")
-    assert len(destinations.of(SLACK)) == (2 if outcome == "fetched anew" else 1)
-    assert bool(effects(destinations, SLACK)) is (outcome == "fetched anew")
+    assert len(destinations.of(SLACK)) == (2 if outcome == "fetched again" else 1)
+    assert bool(effects(destinations, SLACK)) is (outcome == "fetched again")
     assert [reason for reason in reasons(dead_letters) if error not in reason] == []
 
 
@@ -386,15 +386,15 @@ def test_a_receiver_with_either_key_is_served(
 
 
 @only(WEBHOOK)
-def test_a_receiver_that_is_gone_gets_no_more_and_an_alert_says_so(
+def test_a_webhook_that_is_gone_gets_no_more_and_an_alert_says_so(
     sink: Sink, give: Give, destinations: Destinations, published: Letters, dead_letters: Letters
 ) -> None:
     destinations.misbehave(WEBHOOK, Answer(410))
     assert give(SAMPLE, RESOLVED) == [None, None]
     assert len(destinations.of(WEBHOOK)) == 1
-    (told,) = published()
-    assert told["detail-type"] == "Alert"
-    assert "answered that it is gone" in Alert.from_json(told["detail"]).title
+    (notice,) = published()
+    assert notice["detail-type"] == "Alert"
+    assert "answered that it is gone" in Alert.from_json(notice["detail"]).title
     assert dead_letters() == []
     aws._parameters.cache_clear()
     put("/entries", json.dumps([{**sink.entry, "url": f"{destinations.url}/hook?again"}]), "String")

@@ -29,7 +29,7 @@ sys.path.extend(
 
 from functions.notify_pagerduty.app import Integration
 from functions.notify_slack.app import Channel
-from functions.notify_webhook.app import Receiver
+from functions.notify_webhook.app import Webhook
 from functions.triage_alerts.app import find_owner
 
 from fleet.alerts import Alert, AlertStatus, Observation, Status
@@ -67,7 +67,7 @@ class Sink:
 SINKS = (
     Sink("notify_slack", "routes", Channel, (Severity.WARNING, Severity.CRITICAL)),
     Sink("notify_pagerduty", "routes", Integration, (Severity.CRITICAL,)),
-    Sink("notify_webhook", "endpoints", Receiver, tuple(Severity), to_all=True),
+    Sink("notify_webhook", "endpoints", Webhook, tuple(Severity), to_all=True),
 )
 
 
@@ -210,7 +210,7 @@ def destination(route: Route) -> str:
             return route.channel or route.webhook
         case Integration():
             return route.key
-        case Receiver():
+        case Webhook():
             return urlsplit(route.url).hostname or "a URL without a host"
     return repr(route)
 

@@ -2,8 +2,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from functions.notify_webhook.app import BODY_BYTES, Receiver, content, gone_alert, sign
-from standardwebhooks import Webhook, WebhookVerificationError
+from functions.notify_webhook.app import BODY_BYTES, Webhook, content, gone_alert, sign
+from standardwebhooks import Webhook as Verifier
+from standardwebhooks import WebhookVerificationError
 from tests.sample_alerts import SAMPLE, alert
 
 from fleet.errors import Permanent
@@ -20,9 +21,9 @@ def test_a_receiver_verifies_with_either_key() -> None:
     headers = sign(SAMPLE.id, datetime.now(UTC), body, f"{OLD} {NEW}\n")
     assert headers["webhook-id"] == SAMPLE.id
     for key in (OLD, NEW):
-        assert Webhook(key).verify(body, headers)["type"] == "alert.opened"
+        assert Verifier(key).verify(body, headers)["type"] == "alert.opened"
     with pytest.raises(WebhookVerificationError):
-        Webhook(OTHER).verify(body, headers)
+        Verifier(OTHER).verify(body, headers)
 
 
 def test_the_signature_is_that_of_the_specification() -> None:
@@ -51,13 +52,13 @@ def test_a_large_alert_fits() -> None:
     assert "of 200 facts" in json.loads(body)["data"]["detail"]["left out"]
 
 
-def test_the_alert_about_a_receiver_does_not_show_its_path(
+def test_the_alert_about_a_webhook_does_not_show_its_path(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "notify_webhook")
-    receiver = Receiver(url="https://hooks.example.com/hunter2?token=hunter3", keys="/k")
-    gone = gone_alert(receiver, SAMPLE.first_seen)
+    webhook = Webhook(url="https://hooks.example.com/hunter2?token=hunter3", keys="/k")
+    gone = gone_alert(webhook, SAMPLE.first_seen)
     assert "hunter" not in gone.as_json()
     assert "hooks.example.com" in gone.title
-    assert gone.id == gone_alert(receiver, SAMPLE.first_seen + timedelta(hours=1)).id
-    assert gone.id != gone_alert(receiver, SAMPLE.first_seen + timedelta(days=1)).id
+    assert gone.id == gone_alert(webhook, SAMPLE.first_seen + timedelta(hours=1)).id
+    assert gone.id != gone_alert(webhook, SAMPLE.first_seen + timedelta(days=1)).id

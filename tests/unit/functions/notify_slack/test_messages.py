@@ -152,7 +152,7 @@ def test_facts_beyond_the_room_are_counted() -> None:
     assert shown[4]["elements"][0]["text"] == "… and 10 more facts (cut from 30)"
 
 
-def test_the_thread_is_told_in_a_line() -> None:
+def test_the_thread_gets_a_line() -> None:
     later = {"count": 14, "last_seen": SAMPLE.last_seen + timedelta(days=1)}
     said = [
         thread_reply(alert(status=status, **later))["text"]
