@@ -174,7 +174,10 @@ def seconds_left(deadline: float) -> float:
 
 
 class TimedSocket(io.RawIOBase):
-    """A socket, as far as http.client uses one, whose operations all end by one deadline."""
+    """A socket, as far as http.client uses one, whose operations all end by one deadline.
+
+    Each of them raises `TimeoutError` at the deadline, or another `OSError` of the connection.
+    """
 
     def __init__(self, raw: socket.socket, deadline: float) -> None:
         self._raw = raw
@@ -186,13 +189,16 @@ class TimedSocket(io.RawIOBase):
         return str(self._raw.getsockname()[0])
 
     def readable(self) -> bool:
+        """Say that this is for reading, as `io.BufferedReader` asks."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill a buffer with what has arrived; return the number of bytes, 0 at the end."""
         self._raw.settimeout(seconds_left(self._deadline))
         return self._raw.recv_into(buffer)
 
     def sendall(self, content: bytes) -> None:
+        """Send all of the content."""
         unsent = memoryview(content)
         while unsent:
             self._raw.settimeout(seconds_left(self._deadline))
@@ -200,7 +206,8 @@ class TimedSocket(io.RawIOBase):
             unsent = unsent[sent:]
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        # A reader of its own, because HTTPConnection closes its socket before the answer is read.
+        """Return a buffered reader of the socket, which outlives this one."""
+        # HTTPConnection closes its socket before the answer is read.
         return io.BufferedReader(TimedSocket(self._raw, self._deadline))
 
 

@@ -245,6 +245,7 @@ def row(
 
 
 def main() -> None:
+    """Print the figures as they come."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -50,6 +50,7 @@ class Placeholder(Side):
     function: str = ""
 
     def read(self, facts: Facts) -> str | None:
+        """Return the value of the fact, of what the path leads to, or of the function."""
         value = self._find(facts)
         if self.function == "len":
             return length(value)
