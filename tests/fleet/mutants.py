@@ -1,4 +1,4 @@
-"""Copies of the template with one protection taken away or weakened, for every protection of every resource."""
+"""Copies of the template, each with one protection taken away or weakened."""
 
 import copy
 import json
@@ -36,7 +36,8 @@ def of_any_stack(arns: object) -> object:
     )
 
 
-# What each protection is weakened to. A name stands for a property wherever it is; all of them are removed as well.
+# What each protection is weakened to. A name stands for a property wherever it is; all of them are
+# removed as well.
 WEAKENED: dict[str, tuple[Weaker, ...]] = {
     # Redrive and dead letters.
     "RedrivePolicy": (to({}),),
@@ -196,7 +197,7 @@ def _found(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 
 def _is_none(name: str | int, value: object) -> bool:
-    """Whether a property is no protection here: the condition of a resource, or a resource that may go."""
+    """Whether a property protects nothing here: a resource's condition, or what may go."""
     return (name == "Condition" and isinstance(value, str)) or (
         name in POLICIES and "Retain" not in str(value)
     )

@@ -16,7 +16,8 @@ IAM_NAMES = {
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "tagging:GetResources": "tag:GetResources",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
-    "dynamodb:TransactWriteItems": "dynamodb:ConditionCheckItem",  # and the actions of its other parts
+    # And the actions of its other parts.
+    "dynamodb:TransactWriteItems": "dynamodb:ConditionCheckItem",
 }
 # What the layer calls for a job that uses this name of it.
 OF_THE_LAYER = {
@@ -136,7 +137,7 @@ def _made(node: ast.expr, names: dict[str, str]) -> str:
 
 
 def _kind(annotation: ast.expr, names: dict[str, str]) -> str:
-    """Return the service of an annotation such as `"S3Client"`, imported from `mypy_boto3_s3`, or nothing."""
+    """Return the service of an annotation such as `"S3Client"` of `mypy_boto3_s3`, or nothing."""
     if isinstance(annotation, ast.Constant):
         annotation = ast.parse(str(annotation.value), mode="eval").body
     package, _, kind = dotted(annotation, names).rpartition(".")
@@ -148,7 +149,8 @@ def _first_text(call: ast.Call | None, node: ast.AST) -> str:
         case ast.Call(args=[ast.Constant(value=str(text)), *_]):
             return text
     raise Unclear(
-        f"line {getattr(node, 'lineno', 0)}: name the service, or the operation, as a literal string"
+        f"line {getattr(node, 'lineno', 0)}: name the service, or the operation, as a literal "
+        "string"
     )
 
 

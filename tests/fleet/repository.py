@@ -30,7 +30,7 @@ def text(path: Path) -> str:
 
 
 def cloned(to: Path) -> Path:
-    """Copy the repository's files, as they are here and now, with its environments; return the copy's root."""
+    """Copy the repository's files as they are now, with its environments; return the root."""
     for path in files():
         copy = to / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ def own_packages(job: str) -> frozenset[str]:
 
 @cache
 def job_modules(job: str) -> tuple[str, ...]:
-    """Return the text of each module of a job: its app.py, and those of its package if it has one."""
+    """Return the text of each module of a job: its app.py, and those of its package."""
     return tuple(path.read_text() for path in sorted((ROOT / "functions" / job).rglob("*.py")))
 
 
@@ -85,7 +85,7 @@ def modules(tree: ast.AST) -> Iterator[tuple[str, int, bool]]:
 
 
 def at_import(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield everything that is evaluated when the module is imported: no body of a function, but its defaults."""
+    """Yield what is evaluated when the module is imported: of a function, its defaults alone."""
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             children: list[ast.AST] = [

@@ -55,7 +55,7 @@ def functions(template: Template) -> Iterator[tuple[str, Properties]]:
 
 
 def merged(common: Properties, own: Properties) -> Properties:
-    """Return what SAM makes of `Globals` and a function: its own values win, mappings are merged."""
+    """Return what SAM makes of `Globals` and a function: own values win, mappings are merged."""
     both = {**common, **own}
     for name in common.keys() & own.keys():
         if isinstance(common[name], dict) and isinstance(own[name], dict):
@@ -86,7 +86,8 @@ def text(value: object) -> str:
     return ""
 
 
-# What stands between `arn:${AWS::Partition}:` and a resource's own name, and the property with that name.
+# What stands between `arn:${AWS::Partition}:` and a resource's own name, and the property with that
+# name.
 ARNS = {
     "AWS::CloudWatch::Alarm": ("cloudwatch", "alarm:", "AlarmName"),
     "AWS::Events::Rule": ("events", "rule/", "Name"),
@@ -97,7 +98,7 @@ ARNS = {
 
 
 def arn(template: Template, logical_id: str) -> str:
-    """Return a resource's ARN as `!Sub` would be given it, or nothing when its name is not explicit."""
+    """Return a resource's ARN as `!Sub` would be given it, or nothing without a name of its own."""
     resource = template["Resources"].get(logical_id, {})
     if resource.get("Type") not in ARNS:
         return ""

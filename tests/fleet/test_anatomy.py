@@ -1,4 +1,4 @@
-"""Every job reads the same: docstring, imports, constants, `Settings`, values, functions, and the handler last."""
+"""Every job reads the same: imports, constants, `Settings`, values, functions, and its handler."""
 
 import ast
 import dataclasses
@@ -35,7 +35,10 @@ def of_docstring(tree: ast.Module) -> Iterator[str]:
     if not re.fullmatch(r"[A-Z][^\n]*\.", summary):
         yield "says not in one sentence what it does: begin the docstring with one line"
     if not rest or not re.match(r"Trigger: ", rest[0]):
-        yield "says not what triggers it: after a blank line, go on with `Trigger:`, then what it reads and writes"
+        yield (
+            "says not what triggers it: after a blank line, go on with `Trigger:`, then what it "
+            "reads and writes"
+        )
 
 
 def of_order(tree: ast.Module) -> Iterator[str]:
@@ -57,7 +60,10 @@ def of_handler(tree: ast.Module) -> Iterator[str]:
         or last.name != "handler"
         or handler_kind(tree) is None
     ):
-        yield "does not end in its handler: make the last function `handler`, decorated with @scheduled or @queued"
+        yield (
+            "does not end in its handler: make the last function `handler`, decorated with "
+            "@scheduled or @queued"
+        )
 
 
 def of_imports(tree: ast.Module, own: frozenset[str]) -> Iterator[str]:
@@ -67,7 +73,10 @@ def of_imports(tree: ast.Module, own: frozenset[str]) -> Iterator[str]:
             if not for_types:
                 yield f"line {line}: {module} is not deployed: import it under TYPE_CHECKING"
         elif package not in ALLOWED | own:
-            yield f"line {line}: imports {module}: jobs import the standard library, boto3, Powertools, fleet and their own package"
+            yield (
+                f"line {line}: imports {module}: jobs import the standard library, boto3, "
+                "Powertools, fleet and their own package"
+            )
 
 
 def handler_kind(tree: ast.Module) -> str | None:
@@ -114,16 +123,25 @@ def environment_violations(job: str, text: str, function: Properties) -> Iterato
         "POWERTOOLS_SERVICE_NAME"
     }
     for name in sorted(given - fields.keys()):
-        yield f"{job}: the variable {name} is none of its Settings: remove it from the template, or add the field"
+        yield (
+            f"{job}: the variable {name} is none of its Settings: remove it from the template, or "
+            "add the field"
+        )
     for name in sorted(fields.keys() - given):
         if not fields[name]:
-            yield f"{job}: its Settings need {name}: set the variable in the template, or give the field a default"
+            yield (
+                f"{job}: its Settings need {name}: set the variable in the template, or give the "
+                "field a default"
+            )
     if handler_kind(tree) not in [event["Type"] for event in function.get("Events", {}).values()]:
-        yield f"{job}: its handler is decorated for {handler_kind(tree)}, and the template has no such event"
+        yield (
+            f"{job}: its handler is decorated for {handler_kind(tree)}, and the template has no "
+            "such event"
+        )
 
 
 def inherited(tree: ast.Module) -> dict[str, bool]:
-    """Return the fields that `Settings` has of dataclasses of the layer, and whether each has a default."""
+    """Return the fields that `Settings` inherits, and whether each has a default."""
     names = imported(tree)
     bases = [
         pydoc.locate(names[base.id])

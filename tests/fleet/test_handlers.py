@@ -59,7 +59,10 @@ def violations(text: str) -> Iterator[str]:
     names = imported(tree)
     for node in at_import(tree):
         if isinstance(node, ast.Call) and dotted(node.func, names) in CLOCKS:
-            yield f"line {node.lineno}: reads the clock at import, once for all runs: read it in a function"
+            yield (
+                f"line {node.lineno}: reads the clock at import, once for all runs: read it in a "
+                "function"
+            )
         elif isinstance(node, ast.Call) and dotted(node.func, names) in CLIENTS:
             yield f"line {node.lineno}: makes a client at import: make it in the handler"
         elif isinstance(node, ast.Attribute | ast.Name) and dotted(node, names) in ENVIRONMENT:

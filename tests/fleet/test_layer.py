@@ -1,4 +1,4 @@
-"""One build of the layer serves every architecture and Python: its packages work without compiled modules."""
+"""One build of the layer serves every architecture: it works without compiled modules."""
 
 import ast
 import subprocess
@@ -18,7 +18,8 @@ class Foreign(importlib.machinery.PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
         spec = super().find_spec(name, path, target)
-        if spec and isinstance(spec.loader, importlib.machinery.ExtensionFileLoader) and "-packages/" in spec.origin:
+        compiled = importlib.machinery.ExtensionFileLoader
+        if spec and isinstance(spec.loader, compiled) and "-packages/" in spec.origin:
             seen.append(name)
             return None
         return spec
@@ -30,7 +31,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 import app, fleet.dead_letters, fleet.secrets, fleet.runtime.queued, fleet.runtime.scheduled
 import asn1crypto.x509, dns.message, idna, standardwebhooks
-import fleet.deliveries, fleet.http, fleet.ledger.table, fleet.probes.tls, fleet.schedules, fleet.sinks
+import fleet.deliveries, fleet.http, fleet.ledger.table, fleet.probes.tls
+import fleet.schedules, fleet.sinks
 from aws_lambda_powertools.utilities import batch, data_classes, parameters
 from fleet.lists import parse_entries
 
@@ -70,13 +72,13 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def foreign(text: str) -> Iterator[str]:
-    """Yield each import of the layer that neither the layer nor the runtime provides."""
+    """Yield each import of the layer that neither it nor the runtime provides."""
     for module, line, for_types in modules(ast.parse(text)):
         package = module.split(".")[0]
         if package not in OF_THE_LAYER | OF_THE_RUNTIME and not (
             for_types and package.startswith("mypy_boto3_")
         ):
-            yield f"line {line}: {module} is in no layer: add it to shared/requirements.in, or do without"
+            yield f"line {line}: {module} is in no layer: add it to shared/requirements.in"
 
 
 def test_the_layer_works_without_compiled_modules() -> None:
@@ -101,5 +103,5 @@ def test_the_module_imports_what_is_deployed(path: str) -> None:
 
 def test_an_import_that_is_not_deployed_is_named() -> None:
     assert list(foreign("import os, pydantic")) == [
-        "line 1: pydantic is in no layer: add it to shared/requirements.in, or do without"
+        "line 1: pydantic is in no layer: add it to shared/requirements.in"
     ]

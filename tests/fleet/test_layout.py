@@ -57,7 +57,10 @@ def of_files(root: Path, jobs: set[str]) -> Iterator[str]:
         for path in sorted((root / folder).glob(f"{prefix}*{suffix}")):
             owner = path.name.removeprefix(prefix).removesuffix(suffix).split(".")[0]
             if owner not in jobs and not owner.startswith("__"):
-                yield f"{folder}/{path.name}: there is no job {owner}: remove it, or name it after its job"
+                yield (
+                    f"{folder}/{path.name}: there is no job {owner}: remove it, or name it after "
+                    "its job"
+                )
 
 
 def of_documents(root: Path, jobs: set[str]) -> Iterator[str]:

@@ -36,7 +36,7 @@ def of_functions(template: Template) -> Iterator[str]:
     for job, function in functions(template):
         longest = CONSOLE_SECONDS if job == CONSOLE else LONGEST_SECONDS
         if not 0 < function.get("Timeout", 0) <= longest:
-            yield f"{job}: its Timeout is not within {longest} s: a job that runs longer does not belong here"
+            yield f"{job}: its Timeout is not within {longest} s: longer jobs do not belong here"
         if "VpcConfig" in function:
             yield f"{job}: is in a VPC: a job that needs one does not belong here"
 
@@ -46,16 +46,16 @@ def of_http(template: Template) -> Iterator[str]:
         if job == CONSOLE:
             yield from _of_console(template, function)
         elif "FunctionUrlConfig" in function or any(True for _ in events(function, *HTTP_EVENTS)):
-            yield f"{job}: answers HTTP: a job that does is an application, and does not belong here"
+            yield f"{job}: answers HTTP: an application does not belong here"
     for name, resource in template["Resources"].items():
         if HTTP_RESOURCES.fullmatch(resource["Type"]):
             yield f"{name}: {resource['Type']} answers HTTP: that does not belong here"
 
 
 def _of_console(template: Template, function: Properties) -> Iterator[str]:
-    """The one application: only who is permitted reaches it, and only where somebody asked for it."""
+    """The one application is deployed where somebody asked for it, for those who are permitted."""
     if function.get("FunctionUrlConfig") != {"AuthType": "AWS_IAM"} or function.get("Events"):
-        yield f"{CONSOLE}: anybody could reach it: let its only door be a function URL with AuthType AWS_IAM"
+        yield f"{CONSOLE}: anybody could reach it: its only door is a function URL with AWS_IAM"
     for name in (CONSOLE, f"{CONSOLE}Role"):
         if template["Resources"][name].get("Condition") != "HasConsole":
             yield f"{name}: is deployed by default: give it the Condition HasConsole"
@@ -76,7 +76,7 @@ def of_schedules(template: Template) -> Iterator[str]:
 
 
 def schedule_fault(expression: object) -> str:
-    """Say what is wrong with a schedule, or nothing: only a rate or cron of whole minutes that comes is right."""
+    """Say what is wrong with a schedule, or nothing; a rate or cron of whole minutes is right."""
     if not isinstance(expression, str):
         return f"is {expression!r}: write it out, so that it can be checked"
     if not expression.startswith("cron(") and not RATE.fullmatch(expression):

@@ -1,4 +1,4 @@
-"""Whatever protects the fleet is held by a rule: without it, or with a weaker one, at least one rule fails."""
+"""What protects the fleet is held by a rule: when it is weakened, a rule names it."""
 
 import copy
 import re

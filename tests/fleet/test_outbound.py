@@ -1,4 +1,4 @@
-"""Nothing goes out but through AWS's clients and, for other destinations, the guarded `fleet.http`."""
+"""Nothing goes out but by AWS's clients and, elsewhere, by the guarded `fleet.http`."""
 
 import ast
 from collections.abc import Iterator
@@ -52,7 +52,10 @@ def violations(path: str, text: str) -> Iterator[str]:
     if not path.startswith(GUARDED):
         for name in sorted(used):
             if _within(name, NETWORK):
-                yield f"{path}: imports {name}: call out through fleet.http, which guards against private addresses"
+                yield (
+                    f"{path}: imports {name}: call out through fleet.http, which guards against "
+                    "private addresses"
+                )
     for node in ast.walk(tree):
         if not isinstance(node, ast.Name | ast.Attribute):
             continue
@@ -60,9 +63,15 @@ def violations(path: str, text: str) -> Iterator[str]:
         if name in MAKERS and path != CLIENTS:
             yield f"{path}:{node.lineno}: {name} sets no time-outs: use fleet.aws.client"
         elif path != CLIENTS and _reads_parameters(name, node):
-            yield f"{path}:{node.lineno}: {name or ast.unparse(node)} reads SSM by itself: use fleet.aws.parameter"
+            yield (
+                f"{path}:{node.lineno}: {name or ast.unparse(node)} reads SSM by itself: use "
+                "fleet.aws.parameter"
+            )
         elif _within(name, PROCESSES):
-            yield f"{path}:{node.lineno}: {name} starts a process, which nothing guards: use a library"
+            yield (
+                f"{path}:{node.lineno}: {name} starts a process, which nothing guards: use a "
+                "library"
+            )
         elif name in DYNAMIC:
             yield f"{path}:{node.lineno}: {name} hides what is imported: import it by name"
 

@@ -30,9 +30,11 @@ LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 READING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 FAILING = {"sqs:SendMessage"}
-# What sending a dead letter back takes, whose origin only the letter names; nothing of the fleet comes from a bus.
+# What sending a dead letter back takes, whose origin only the letter names; nothing of the fleet
+# comes from a bus.
 REDRIVING = {"sns:Publish", "sqs:GetQueueUrl"}
-# What the console's source has for elsewhere: in Lambda it is told where the stack keeps things, and writes one item.
+# What the console's source has for elsewhere: in Lambda it is told where the stack keeps things,
+# and writes one item.
 ELSEWHERE = {"cloudformation:DescribeStacks", "dynamodb:ConditionCheckItem"}
 
 # What the fleet says of itself, and what of the ledger is divided by rows.
@@ -111,7 +113,7 @@ def of_calls(template: Template, sources: dict[str, tuple[str, ...]]) -> Iterato
 
 
 def of_resources(template: Template, sources: dict[str, tuple[str, ...]]) -> Iterator[str]:
-    """What a job reads is its own: its queue, the SSM parameters that its environment names, and its secrets."""
+    """A job reads its own queue, the SSM parameters that its environment names, and its secrets."""
     for job, function in functions(template):
         for grant in grants(template, f"{job}Role"):
             if (
@@ -119,12 +121,20 @@ def of_resources(template: Template, sources: dict[str, tuple[str, ...]]) -> Ite
                 and named(grant["Resource"]) != f"{job}Queue"
             ):
                 if named(grant["Resource"]) != "DeadLetters":
-                    yield f"{job}Role: reads a queue of others: set Resource: !GetAtt {job}Queue.Arn"
+                    yield (
+                        f"{job}Role: reads a queue of others: set Resource: !GetAtt {job}Queue.Arn"
+                    )
                 elif "sqs:DeleteMessage" in listed(grant["Action"]) and job != "Console":
-                    yield f"{job}Role: takes dead letters out, which is for operators: remove sqs:DeleteMessage"
+                    yield (
+                        f"{job}Role: takes dead letters out, which is for operators: remove "
+                        "sqs:DeleteMessage"
+                    )
         yield from _of_ssm(template, job, function, sources[snake_case(job)])
     for name, _ in resources(template, "AWS::SSM::Parameter"):
-        yield f"{name}: a deployment would overwrite what people wrote: leave it to them, and name it in a variable"
+        yield (
+            f"{name}: a deployment would overwrite what people wrote: leave it to them, and name "
+            "it in a variable"
+        )
 
 
 def _of_ssm(
@@ -143,7 +153,10 @@ def _of_ssm(
     }
     for variable, name in given.items():
         if not re.fullmatch(rf"/\$\{{AWS::StackName\}}/{snake_case(job)}/[a-z0-9_]+", name):
-            yield f"{job}: {variable} names no parameter of its own: !Sub /${{AWS::StackName}}/{snake_case(job)}/..."
+            yield (
+                f"{job}: {variable} names no parameter of its own: !Sub "
+                f"/${{AWS::StackName}}/{snake_case(job)}/..."
+            )
     reading = [
         grant
         for grant in grants(template, f"{job}Role")
@@ -180,7 +193,10 @@ def of_stacks(template: Template) -> Iterator[str]:
             sources = conditions(statement).get("aws:SourceArn", [])
             for arn in map(text, [*_on(statement), *sources]):
                 if PATTERN.search(arn) and not OF_THE_STACK.search(arn):
-                    yield f"{name}: {arn} is of other stacks too: begin the name with ${{AWS::StackName}}-"
+                    yield (
+                        f"{name}: {arn} is of other stacks too: begin the name with "
+                        f"${{AWS::StackName}}-"
+                    )
 
 
 def of_actions(template: Template) -> Iterator[str]:
@@ -188,7 +204,9 @@ def of_actions(template: Template) -> Iterator[str]:
     for name, document in documents(template):
         for statement in (each for each in statements(document) if "Principal" in each):
             if statement["Action"] != (only := FOR_OTHERS[template["Resources"][name]["Type"]]):
-                yield f"{name}: lets {statement['Principal']} do more than {only}: permit that alone"
+                yield (
+                    f"{name}: lets {statement['Principal']} do more than {only}: permit that alone"
+                )
 
 
 def of_parameters(template: Template) -> Iterator[str]:
@@ -202,11 +220,17 @@ def of_parameters(template: Template) -> Iterator[str]:
             yield f"{name}: is no list, and permits something: make it a CommaDelimitedList of ARNs"
         for arn in str(parameter.get("Default", "")).split(","):
             if not re.fullmatch(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[^*?]+", arn):
-                yield f"{name}: permits {arn or 'nothing'} by default: let it default to the ARN of what does not exist"
+                yield (
+                    f"{name}: permits {arn or 'nothing'} by default: let it default to the ARN of "
+                    "what does not exist"
+                )
 
 
 def of_principals(template: Template) -> Iterator[str]:
-    """A service may act only for this account and the resources that are named. Lambda's role trust has no source."""
+    """A service may act only for this account and the resources that are named.
+
+    Only the trust of Lambda has no source.
+    """
     for name, document in documents(template):
         for statement in statements(document):
             principal = statement.get("Principal")
@@ -221,15 +245,21 @@ def of_principals(template: Template) -> Iterator[str]:
                 yield f"{name}: its principal {principal!r} is any service: name one"
             keys = conditions(statement)
             if keys.get("aws:SourceAccount") != [{"Ref": "AWS::AccountId"}]:
-                yield f"{name}: lets {principal} act for anybody: add the condition aws:SourceAccount, this account"
+                yield (
+                    f"{name}: lets {principal} act for anybody: add the condition "
+                    "aws:SourceAccount, this account"
+                )
             if not (sources := keys.get("aws:SourceArn")) or not all(
                 named(arn) or ACCOUNT in text(arn) for arn in sources
             ):
-                yield f"{name}: lets {principal} act for anybody: add the condition aws:SourceArn, of this account"
+                yield (
+                    f"{name}: lets {principal} act for anybody: add the condition aws:SourceArn, "
+                    "of this account"
+                )
 
 
 def of_conditions(template: Template) -> Iterator[str]:
-    """What several jobs write to is divided among them: events by their types, the ledger by its rows."""
+    """What several jobs write to is divided: events by their types, the ledger by its rows."""
     for job, _ in functions(template):
         for grant in grants(template, f"{job}Role"):
             keys = conditions(grant)
@@ -240,7 +270,10 @@ def of_conditions(template: Template) -> Iterator[str]:
                     or not types
                     or not EVENTS.issuperset(types)
                 ):
-                    yield f"{job}Role: may publish what is not the fleet's: narrow events:source and events:detail-type"
+                    yield (
+                        f"{job}Role: may publish what is not the fleet's: narrow events:source "
+                        "and events:detail-type"
+                    )
             if ITEMS & set(listed(grant["Action"])) and any(
                 map(named, listed(grant["Resource"]))
             ):  # not of an index
@@ -248,7 +281,10 @@ def of_conditions(template: Template) -> Iterator[str]:
                 if not rows or any(
                     not isinstance(row, str) or row.startswith(("*", "?")) for row in rows
                 ):
-                    yield f"{job}Role: may touch rows of others in the ledger: narrow dynamodb:LeadingKeys"
+                    yield (
+                        f"{job}Role: may touch rows of others in the ledger: narrow "
+                        "dynamodb:LeadingKeys"
+                    )
 
 
 def of_stars(template: Template) -> Iterator[str]:
@@ -261,7 +297,9 @@ def of_stars(template: Template) -> Iterator[str]:
         if "*" in _on(each)
     ]
     if len(found) > said:
-        yield f"{', '.join(found)}: {len(found)} statements are about everything, and {said} say why"
+        yield (
+            f"{', '.join(found)}: {len(found)} statements are about everything, and {said} say why"
+        )
 
 
 @cache
@@ -274,7 +312,10 @@ def _on(statement: Properties) -> list[object]:
 
 
 def conditions(statement: Properties) -> dict[str, list[object]]:
-    """Return the values that a request must have, by their keys; what holds without the key demands nothing."""
+    """Return the values that a request must have, by their keys.
+
+    A condition that holds without the key demands nothing.
+    """
     return {
         key: listed(values)
         for operator, pairs in statement.get("Condition", {}).items()
@@ -287,7 +328,7 @@ def of_comments(source: str) -> Iterator[str]:
     """Yield each line of the template that permits an action on everything without saying why."""
     for number, reason in stars(source):
         if len(reason.split()) < 3:
-            yield f'template.yaml:{number}: Resource "*": name the resource, or say in a comment why none can be named'
+            yield f'template.yaml:{number}: Resource "*": name the resource, or say why none can be'
 
 
 def stars(source: str) -> Iterator[tuple[int, str]]:
@@ -510,7 +551,8 @@ TRUST = "Resources/SchedulerRole/Properties/AssumeRolePolicyDocument/Statement/0
         pytest.param(
             "Parameters/StartablePipelineArns/Default",
             "arn:aws:codepipeline:eu-west-1:111122223333:web,arn:aws:codepipeline:eu-west-1:111122223333:*",
-            "StartablePipelineArns: permits arn:aws:codepipeline:eu-west-1:111122223333:* by default",
+            "StartablePipelineArns: permits arn:aws:codepipeline:eu-west-1:111122223333:* by "
+            "default",
             id="any start among some",
         ),
         pytest.param(
@@ -594,10 +636,16 @@ S3_TYPED = "if TYPE_CHECKING:\n    from mypy_boto3_s3 import S3Client\n"
     "text",
     [
         f"{S3_TYPED}def read(s3: 'S3Client'):\n    s3.get_object()",
-        f"{S3_TYPED}class Reader:\n    store: S3Client\n    def read(self):\n        self.store.get_object()",
+        (
+            f"{S3_TYPED}class Reader:\n    store: S3Client\n    def read(self):\n        "
+            "self.store.get_object()"
+        ),
         "from fleet import aws\naws.client('s3').get_object()",
         "from fleet.aws import client\ns3, limit = client('s3'), 3\ns3.get_object()",
-        "from fleet import aws\n(s3 := aws.client('s3')).can_paginate('x')\nread = partial(s3.get_object, Key='x')",
+        (
+            "from fleet import aws\n(s3 := aws.client('s3')).can_paginate('x')\nread = "
+            "partial(s3.get_object, Key='x')"
+        ),
     ],
 )
 def test_a_call_is_seen_however_its_client_is_held(text: str) -> None:
@@ -609,7 +657,7 @@ def test_a_call_is_seen_however_its_client_is_held(text: str) -> None:
 )
 def test_a_star_without_a_reason_is_named(line: str) -> None:
     assert list(of_comments(f"Statement:\n{line}\n")) == [
-        'template.yaml:2: Resource "*": name the resource, or say in a comment why none can be named'
+        'template.yaml:2: Resource "*": name the resource, or say why none can be'
     ]
 
 

@@ -1,4 +1,4 @@
-"""Nothing is lost on its way: every queue, rule, schedule, subscription and function ends in `DeadLetters`."""
+"""Nothing is lost on its way: whatever fails ends in `DeadLetters`."""
 
 import json
 from collections.abc import Iterator
@@ -42,7 +42,8 @@ LONGEST_REDRIVE_SECONDS = (
 FOURTEEN_DAYS = 14 * 24 * 3600
 LAMBDAS_TIMEOUT = 3
 RULES = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"
-# AWS tries asynchronous invocations twice more at most; fewer attempts elsewhere give up on what soon passes.
+# AWS tries asynchronous invocations twice more at most; fewer attempts elsewhere give up on what
+# soon passes.
 ASYNC_RETRIES = 2
 FEWEST_RETRIES, SHORTEST_AGE_SECONDS = 3, 300
 SENDERS = {"AWS::Events::Rule": "events.amazonaws.com", "AWS::SNS::Topic": "sns.amazonaws.com"}
@@ -69,7 +70,10 @@ def of_dead_letters(template: Template) -> Iterator[str]:
     if (
         queue.get("DeletionPolicy") != "RetainExceptOnCreate"
     ):  # Retain would keep a first deployment from a second try
-        yield f"{DEAD_LETTERS}: goes with the stack, or outlives its failed creation: set RetainExceptOnCreate"
+        yield (
+            f"{DEAD_LETTERS}: goes with the stack, or outlives its failed creation: set "
+            "RetainExceptOnCreate"
+        )
     if queue.get("UpdateReplacePolicy") != "Retain":
         yield f"{DEAD_LETTERS}: goes when it is replaced: set UpdateReplacePolicy to Retain"
 
@@ -79,13 +83,22 @@ def of_queues(template: Template) -> Iterator[str]:
         if not (queue.get("SqsManagedSseEnabled") is True or queue.get("KmsMasterKeyId")):
             yield f"{name}: is not encrypted: set SqsManagedSseEnabled: true"
         if queue.get("MessageRetentionPeriod") != FOURTEEN_DAYS:
-            yield f"{name}: keeps messages for less than 14 days: set MessageRetentionPeriod {FOURTEEN_DAYS}"
+            yield (
+                f"{name}: keeps messages for less than 14 days: set MessageRetentionPeriod "
+                f"{FOURTEEN_DAYS}"
+            )
         if name == DEAD_LETTERS:
             continue
         if not _dead_lettered(queue.get("RedrivePolicy", {}), "deadLetterTargetArn"):
-            yield f"{name}: does not end in {DEAD_LETTERS}: give its RedrivePolicy that deadLetterTargetArn"
+            yield (
+                f"{name}: does not end in {DEAD_LETTERS}: give its RedrivePolicy that "
+                "deadLetterTargetArn"
+            )
         if queue.get("RedrivePolicy", {}).get("maxReceiveCount") != MAX_RECEIVES:
-            yield f"{name}: the runtime parks at receive {MAX_RECEIVES}: set maxReceiveCount to {MAX_RECEIVES}"
+            yield (
+                f"{name}: the runtime parks at receive {MAX_RECEIVES}: set maxReceiveCount to "
+                f"{MAX_RECEIVES}"
+            )
         yield from _read(template, name, queue)
 
 
@@ -99,14 +112,26 @@ def _read(template: Template, name: str, queue: Properties) -> Iterator[str]:
     ]
     if [reader for reader, _, _ in readers] != [job]:
         found = ", ".join(reader for reader, _, _ in readers) or "no job"
-        yield f"{name}: is read by {found}: the queue <Job>Queue is read by its <Job>, and by no other"
+        yield (
+            f"{name}: is read by {found}: the queue <Job>Queue is read by its <Job>, and by no "
+            "other"
+        )
     for reader, timeout, event in readers:
         if queue.get("VisibilityTimeout", 30) < 6 * timeout:
-            yield f"{name}: a message at work would reappear: set VisibilityTimeout to {6 * timeout} or more"
+            yield (
+                f"{name}: a message at work would reappear: set VisibilityTimeout to "
+                f"{6 * timeout} or more"
+            )
         if event.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-            yield f"{reader}: one failure repeats the whole batch: set FunctionResponseTypes: [ReportBatchItemFailures]"
+            yield (
+                f"{reader}: one failure repeats the whole batch: set FunctionResponseTypes: "
+                "[ReportBatchItemFailures]"
+            )
         if not event.get("ScalingConfig", {}).get("MaximumConcurrency"):
-            yield f"{reader}: a flood of messages takes all the account's concurrency: set MaximumConcurrency"
+            yield (
+                f"{reader}: a flood of messages takes all the account's concurrency: set "
+                "MaximumConcurrency"
+            )
     if named(template["Outputs"].get(name, {}).get("Value")) != name:
         yield f"{name}: tools cannot find it: add the output {name} with its !Ref"
 
@@ -115,7 +140,10 @@ def of_events(template: Template) -> Iterator[str]:
     for job, function in functions(template):
         for event in function.get("Events", {}).values():
             if event["Type"] not in ("ScheduleV2", "SQS"):
-                yield f"{job}: an event of type {event['Type']} can be lost: let it cross a queue (type SQS)"
+                yield (
+                    f"{job}: an event of type {event['Type']} can be lost: let it cross a queue "
+                    "(type SQS)"
+                )
 
 
 def of_rules(template: Template) -> Iterator[str]:
@@ -140,7 +168,7 @@ def of_schedules(template: Template) -> Iterator[str]:
         if "ScheduleExpressionTimezone" not in event:
             yield f"{job}: its schedule names no time zone: set ScheduleExpressionTimezone"
         if _text_input(event) != {"scheduled_at": SCHEDULED_TIME}:
-            yield f'{job}: a repeated run would not know its time: set Input to {{"scheduled_at": "{SCHEDULED_TIME}"}}'
+            yield f"{job}: a repeated run would not know its time: set scheduled_at in Input"
         if named(event.get("RoleArn")) != "SchedulerRole":
             yield f"{job}: its schedule needs RoleArn: !GetAtt SchedulerRole.Arn"
     queued: set[str] = set()
@@ -187,22 +215,31 @@ def of_operators(template: Template) -> Iterator[str]:
 
 def of_functions(template: Template) -> Iterator[str]:
     for job, function in functions(template):
-        # Whoever waits for the console can ask again: it is to outlast a redrive, not every attempt of a call.
+        # Whoever waits for the console can ask again: it is to outlast a redrive, not every attempt
+        # of a call.
         longest = (
             LONGEST_REDRIVE_SECONDS if job == "Console" else LONGEST_CALL_SECONDS + RESERVE_SECONDS
         )
         if function.get("Timeout", LAMBDAS_TIMEOUT) <= longest:
-            yield f"{job}: one call of AWS may last as long as it runs: set Timeout to more than {longest:g}"
+            yield (
+                f"{job}: one call of AWS may last as long as it runs: set Timeout to more than "
+                f"{longest:g}"
+            )
         invocation = function.get("EventInvokeConfig", {})
         if _deletes(template, job) and any(events(function, "ScheduleV2")):
             if invocation.get("MaximumRetryAttempts") != 0:
-                yield f"{job}: another attempt deletes once more: give it an EventInvokeConfig, MaximumRetryAttempts 0"
+                yield (
+                    f"{job}: another attempt deletes once more: give it an EventInvokeConfig, "
+                    "MaximumRetryAttempts 0"
+                )
             yield from _retried(f"{job}: its EventInvokeConfig", invocation, 0)
         else:
             yield from _retried(f"{job}: its EventInvokeConfig", invocation, ASYNC_RETRIES)
         failure = invocation.get("DestinationConfig", {}).get("OnFailure", {})
         if failure.get("Type") != "SQS" or not _dead_lettered(failure, "Destination"):
-            yield f"{job}: a failed asynchronous invocation is lost: set OnFailure to {DEAD_LETTERS}"
+            yield (
+                f"{job}: a failed asynchronous invocation is lost: set OnFailure to {DEAD_LETTERS}"
+            )
 
 
 def of_subscriptions(template: Template) -> Iterator[str]:
@@ -214,11 +251,14 @@ def of_subscriptions(template: Template) -> Iterator[str]:
         if subscription.get("Protocol") != "sqs" and not by_email:
             yield f"{name}: {subscription.get('Protocol')} can lose messages: subscribe a queue"
         if not _dead_lettered(subscription.get("RedrivePolicy", {}), "deadLetterTargetArn"):
-            yield f"{name}: does not end in {DEAD_LETTERS}: give its RedrivePolicy that deadLetterTargetArn"
+            yield (
+                f"{name}: does not end in {DEAD_LETTERS}: give its RedrivePolicy that "
+                "deadLetterTargetArn"
+            )
 
 
 def of_policies(template: Template) -> Iterator[str]:
-    """Who sends to a queue is permitted to, and nobody else; patterns end at the stack's, or the job's, own names."""
+    """Who sends to a queue is permitted to, and nobody else."""
     senders = _senders(template)
     permitted: dict[str, set[str]] = {name: set() for name in senders}
     for policy, properties in resources(template, "AWS::SQS::QueuePolicy"):
@@ -259,7 +299,7 @@ def _let_in(template: Template, statement: Properties) -> Iterator[str]:
 
 
 def _of_patterns(policy: str, queue: str, statement: Properties) -> Iterator[str]:
-    """A pattern in the policy of a job's queue is of rules named after the job; in others, after the stack."""
+    """A pattern in the policy of a job's queue is of the job's rules; elsewhere, of the stack's."""
     owner = "" if queue == DEAD_LETTERS else f"{snake_case(queue.removesuffix('Queue'))}-"
     for source in filter(None, map(text, _sources(statement))):
         if source != f"{RULES}${{AWS::StackName}}-{owner}*":
@@ -278,7 +318,10 @@ def _sources(statement: Properties) -> list[object]:
 def _delivered(place: str, target: Properties) -> Iterator[str]:
     yield from _retried(place, target.get("RetryPolicy", {}))
     if not _dead_lettered(target.get("DeadLetterConfig", {}), "Arn"):
-        yield f"{place}: does not end in {DEAD_LETTERS}: set DeadLetterConfig: {{Arn: !GetAtt {DEAD_LETTERS}.Arn}}"
+        yield (
+            f"{place}: does not end in {DEAD_LETTERS}: set DeadLetterConfig: "
+            f"{{Arn: !GetAtt {DEAD_LETTERS}.Arn}}"
+        )
 
 
 def _retried(place: str, policy: Properties, fewest: int = FEWEST_RETRIES) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Every name that the template refers to is one that it declares.
 
-cfn-lint takes any name that begins as a function's does, since SAM makes resources of such names; the fleet's own
+cfn-lint takes any name that begins as a function's does, since SAM makes resources of such names;
+the fleet's own
 resources are named so, and a misspelt one would first fail when it is deployed.
 """
 

@@ -1,4 +1,4 @@
-"""Every environment is pinned by hashes, comes from whatever index a machine has, and agrees with what is deployed."""
+"""Environments are pinned by hashes, come from any index, and agree with what is deployed."""
 
 import os
 import re
@@ -17,7 +17,8 @@ INDEXES = (
     "pythonhosted" + ".org",
 )  # in two parts, so that this file is not found itself
 OPTION = re.compile(
-    r"(--(extra-)?index-url|--find-links|--trusted-host|(PIP|UV)_\w*(INDEX|FIND_LINKS)\w*)[ =]+[\"']?[\w:/]"
+    r"(--(extra-)?index-url|--find-links|--trusted-host|(PIP|UV)_\w*(INDEX|FIND_LINKS)\w*)"
+    r"[ =]+[\"']?[\w:/]"
 )
 
 

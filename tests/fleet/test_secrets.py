@@ -36,9 +36,15 @@ def of_environment(template: Template) -> Iterator[str]:
     for job, function in functions(template):
         for name, value in function["Environment"]["Variables"].items():
             if SECRET_NAME.search(name) and not named(value):
-                yield f"{job}: the variable {name} holds a literal: give it the name of an SSM SecureString"
+                yield (
+                    f"{job}: the variable {name} holds a literal: give it the name of an SSM "
+                    "SecureString"
+                )
             if named(value) in hidden or "{{resolve:" in str(value):
-                yield f"{job}: the variable {name} would show a secret: give it the name of an SSM SecureString"
+                yield (
+                    f"{job}: the variable {name} would show a secret: give it the name of an SSM "
+                    "SecureString"
+                )
 
 
 def of_parameters(template: Template) -> Iterator[str]:
@@ -49,7 +55,10 @@ def of_parameters(template: Template) -> Iterator[str]:
             yield f"{name}: a secret's parameter has a default: remove it"
     for name, parameter in resources(template, "AWS::SSM::Parameter"):
         if SECRET_NAME.search(name) and isinstance(parameter.get("Value"), str):
-            yield f"{name}: holds a secret in plain text: make a SecureString by hand, and name it in a variable"
+            yield (
+                f"{name}: holds a secret in plain text: make a SecureString by hand, and name it "
+                "in a variable"
+            )
     for name, secret in resources(template, "AWS::SecretsManager::Secret"):
         if "SecretString" in secret:
             yield f"{name}: its value stands in the template: leave SecretString out"

@@ -1,6 +1,7 @@
 """Only what feeds a queue may send to it, and only services of this account may publish to a topic.
 
-This asks the policies of the CloudFormation that is deployed, as SAM translates it: the emulator asks the policy of a
+This asks the policies of the CloudFormation that is deployed, as SAM translates it: the emulator
+asks the policy of a
 queue only for topics (see tests/local/test_rights.py), and never that of a topic.
 """
 
@@ -111,7 +112,7 @@ def policies(template: Template, resource: str) -> list[Properties]:
 
 
 def wanted(template: Template) -> Iterator[Request]:
-    """Yield what has to be let through: every rule's and subscription's deliveries, its failed ones, and alarms'."""
+    """Yield what must be let through: deliveries of rules and subscriptions, and alarms."""
     for name, rule in resources(template, "AWS::Events::Rule"):
         for target in rule["Targets"]:
             for queue in (target["Arn"], target["DeadLetterConfig"]["Arn"]):
@@ -129,7 +130,7 @@ def wanted(template: Template) -> Iterator[Request]:
 
 
 def request(template: Template, service: str, action: str, resource: str, source: str) -> Request:
-    """Return what a service asks for when `source` has it act on `resource`; both are logical ids."""
+    """Return what a service asks for when `source` has it act on `resource`, by logical ids."""
     arns = arn(template, resource), arn(template, source)
     return Request(f"{service}.amazonaws.com", action, *arns)
 
@@ -165,7 +166,7 @@ def test_what_feeds_a_queue_or_topic_is_let_through_and_nothing_else(deployed: T
 
 
 def test_nothing_else_has_a_policy_of_its_own(deployed: Template) -> None:
-    """What SAM adds for an event of another kind would let a service in by `AWS::Lambda::Permission`."""
+    """SAM would let a service in by a permission of its own for events of another kind."""
     kinds = {resource["Type"] for resource in deployed["Resources"].values()}
     assert not {
         kind

@@ -18,13 +18,19 @@ def of_logs(template: Template) -> Iterator[str]:
         days = group.get("RetentionInDays")
         allowed = template["Parameters"].get(named(days), {}).get("AllowedValues", [days])
         if not all(isinstance(each, int) and each >= SHORTEST_LOG_DAYS for each in allowed):
-            yield f"{name}: keeps its lines for ever, or too briefly: set RetentionInDays, {SHORTEST_LOG_DAYS} or more"
+            yield (
+                f"{name}: keeps its lines for ever, or too briefly: set RetentionInDays, "
+                f"{SHORTEST_LOG_DAYS} or more"
+            )
 
 
 def of_tables(template: Template) -> Iterator[str]:
     for name, table in resources(template, "AWS::DynamoDB::Table"):
         if table.get("SSESpecification", {}).get("SSEEnabled") is not True:
-            yield f"{name}: is encrypted by a key that nobody can audit: set SSESpecification: {{SSEEnabled: true}}"
+            yield (
+                f"{name}: is encrypted by a key that nobody can audit: set SSESpecification: "
+                f"{{SSEEnabled: true}}"
+            )
         if (
             table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
             is not True
@@ -35,7 +41,10 @@ def of_tables(template: Template) -> Iterator[str]:
             resource.get("DeletionPolicy") != "RetainExceptOnCreate"
             or resource.get("UpdateReplacePolicy") != "Retain"
         ):
-            yield f"{name}: goes with the stack: set DeletionPolicy RetainExceptOnCreate, UpdateReplacePolicy Retain"
+            yield (
+                f"{name}: goes with the stack: set DeletionPolicy RetainExceptOnCreate, "
+                "UpdateReplacePolicy Retain"
+            )
 
 
 def test_what_is_kept_is_safe() -> None:

@@ -1,4 +1,4 @@
-"""Nothing is swallowed: beside what ruff holds (BLE001, S110, S112, TRY), an error that ends has a reason.
+"""Nothing is swallowed: an error ends for a reason, beside what ruff holds (BLE, S110, TRY).
 
 An `except` that neither raises nor uses its error, and a `suppress`, say in a comment why the error
 may vanish; and what an operation that succeeds in part has refused is looked at.
@@ -61,7 +61,7 @@ def _is_log(call: ast.Call) -> bool:
 
 
 def _unasked(function: ast.FunctionDef) -> Iterator[str]:
-    """Yield each operation that succeeds in part, and whose answer the function does not look at."""
+    """Yield each operation that succeeds in part, and whose answer nothing looks at."""
     looked_at = {node.value for node in ast.walk(function) if isinstance(node, ast.Constant)}
     for node in ast.walk(function):
         if isinstance(node, ast.Attribute) and ast.unparse(node) != ASKING:

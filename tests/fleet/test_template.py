@@ -44,7 +44,7 @@ def of_names(template: Blocks) -> Iterator[str]:
 
 
 def of_mentions(template: Blocks) -> Iterator[str]:
-    """What stands outside a job's block, but for parameters and outputs, is true without the job."""
+    """No job is named outside its own block, but in parameters and outputs."""
     head = re.sub(r"^Parameters:\n(  .*\n|\n)+", "", template.head, flags=re.MULTILINE)
     for place, text in {"the head": head, **template.by_name}.items():
         for job in template.jobs:
