@@ -1,30 +1,34 @@
 """Report what is in the dead letters, by job and cause.
 
-Trigger: schedule, hourly. Reads: the queue of dead letters, which it leaves as it is. Reports: one finding per job and
-cause, with how many letters it has and how old the oldest is.
+Trigger: schedule, hourly. Reads: the queue of dead letters, which it leaves as it is. Reports: one
+finding per job and cause, with how many letters it has and how old the oldest is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import groupby
 from urllib.parse import quote
 
 from fleet import aws
 from fleet.dead_letters.causes import Cause, masked, outline
 from fleet.dead_letters.letters import Letter
 from fleet.dead_letters.looking import DeadLetters
-from fleet.findings import Finding, Severity, Unread, span
+from fleet.findings import Fact, Finding, Severity, Unread, span
 from fleet.runtime.scheduled import Run, scheduled
 from fleet.settings import load, required, within
 
-MOST_CAUSES = 20
+# How many findings a job may have before causes share one.
+MOST_SUBJECTS = 20
+# How every subject begins.
 LETTERS = "letters"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How many letters to look at, and from which age on (SQS deletes at 14 days) they are critical."""
+    """At most `most_letters` are looked at.
+
+    They are critical from `critical_days` of age on: SQS deletes them at 14 days.
+    """
 
     most_letters: int = 10_000
     critical_days: int = 10
@@ -36,93 +40,148 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Letters of one cause: how many, and the oldest, without the content of its event."""
+    """Letters that one finding is about: the oldest, how many they are, and their causes' ids.
+
+    The body of the oldest is an outline of its event: no value of it is shown.
+    """
 
     oldest: Letter
-    letters: int = 1
-    causes: int = 1
+    letters: int
+    causes: frozenset[str]
 
-    def __add__(self, other: "Group") -> "Group":
-        oldest = min(self.oldest, other.oldest, key=lambda letter: letter.first_seen)
-        return replace(self, oldest=oldest, letters=self.letters + other.letters)
+    @classmethod
+    def of(cls, letter: Letter) -> "Group":
+        return cls(
+            oldest=replace(letter, body=outline(letter.body)),
+            letters=1,
+            causes=frozenset([letter.cause.id]),
+        )
 
-
-def grouped(letters: Iterable[Letter]) -> dict[Cause, Group]:
-    """Count letters by cause, keeping one of each, so that thousands fit into memory."""
-    groups: dict[Cause, Group] = {}
-    for letter in letters:
-        cause, group = letter.cause, Group(replace(letter, body=outline(letter.body)))
-        groups[cause] = groups[cause] + group if cause in groups else group
-    return groups
-
-
-def named(groups: dict[Cause, Group]) -> dict[str, Group]:
-    """Give each group its subject: its cause's, or, for a job of too many causes, that of the error or of the job."""
-    found: dict[str, Group] = {}
-    for job, causes in groupby(
-        sorted(groups, key=lambda cause: cause.job), key=lambda cause: cause.job
-    ):
-        own = list(causes)
-        subjects = {cause: f"{LETTERS}/{job}/{cause.id}" for cause in own}
-        for wider in (
-            {c: f"{LETTERS}/{job}/{c.error_type}" for c in own},
-            dict.fromkeys(own, f"{LETTERS}/{job}"),
-        ):
-            subjects = wider if len(set(subjects.values())) > MOST_CAUSES else subjects
-        for cause, subject in subjects.items():
-            merged = (
-                found[subject] + groups[cause]
-                if subject in found
-                else replace(groups[cause], causes=0)
-            )
-            found[subject] = replace(merged, causes=merged.causes + 1)
-    return found
-
-
-def findings(
-    groups: dict[str, Group], now: datetime, settings: Settings, link: str
-) -> Iterator[Finding]:
-    """Yield one finding for each group."""
-    for subject, group in groups.items():
-        letter, age = group.oldest, max(now - group.oldest.first_seen, timedelta())
-        causes = f", for {group.causes} causes" if group.causes > 1 else ""
-        which = f"--cause {letter.cause.id}" if group.causes == 1 else f"--job {letter.job}"
-        yield Finding(
-            subject=subject,
-            title=f"{letter.job} could not do its work{causes}: {letter.error_type}: {masked(letter.reason)}",
-            severity=Severity.CRITICAL
-            if age > timedelta(days=settings.critical_days)
-            else Severity.WARNING,
-            detail={
-                "dead letters": group.letters,
-                "oldest": f"{span(age)}, since {letter.first_seen:%Y-%m-%d %H:%M} UTC",
-                "reason": masked(letter.reason),
-                "event": letter.body,
-                "given up by": f"{letter.route.value} {letter.source}",
-                "to send them back": f'make dead-letters ARGS="redrive {which} --dry-run"',
-            },
-            link=link,
+    def joined(self, other: "Group") -> "Group":
+        """Return the letters of both as one group."""
+        oldest = self.oldest
+        if other.oldest.first_seen < oldest.first_seen:
+            oldest = other.oldest
+        return Group(
+            oldest,
+            letters=self.letters + other.letters,
+            causes=self.causes | other.causes,
         )
 
 
-def unseen(groups: dict[str, Group], why: str, link: str) -> Unread:
-    """Say that not all letters were seen, and what was; what was found before stays, since it may still be there."""
-    largest = sorted(groups.values(), key=lambda group: -group.letters)[:MOST_CAUSES]
-    seen = {
-        f"{group.oldest.job} {group.oldest.cause.id}": f"{group.letters}: {masked(group.oldest.reason)}"
-        for group in largest
-    }
-    title = f"Not all dead letters were looked at, so none counts as done: {why}"
-    return Unread(LETTERS, title, Severity.WARNING, seen, link)
+def group_by_cause(letters: Iterable[Letter]) -> dict[Cause, Group]:
+    """Count letters by cause, keeping one of each, so that thousands fit into memory."""
+    groups: dict[Cause, Group] = {}
+    for letter in letters:
+        cause = letter.cause
+        group = Group.of(letter)
+        if cause in groups:
+            group = groups[cause].joined(group)
+        groups[cause] = group
+    return groups
+
+
+def group_by_subject(groups: Mapping[Cause, Group]) -> dict[str, Group]:
+    """Return the groups by the subjects of their findings."""
+    causes_of_jobs: dict[str, list[Cause]] = {}
+    for cause in groups:
+        causes_of_jobs.setdefault(cause.job, []).append(cause)
+    by_subject: dict[str, Group] = {}
+    for job in sorted(causes_of_jobs):
+        causes = causes_of_jobs[job]
+        for cause, subject in subjects(job, causes).items():
+            group = groups[cause]
+            if subject in by_subject:
+                group = by_subject[subject].joined(group)
+            by_subject[subject] = group
+    return by_subject
+
+
+def subjects(job: str, causes: list[Cause]) -> dict[Cause, str]:
+    """Return the subject of each cause of a job: causes share one where the job has too many.
+
+    That is the subject of their error, or, where the job has too many errors too, of the job.
+    """
+    error_types = {cause.error_type for cause in causes}
+    found = {}
+    for cause in causes:
+        subject = f"{LETTERS}/{job}"
+        if len(causes) <= MOST_SUBJECTS:
+            subject += f"/{cause.id}"
+        elif len(error_types) <= MOST_SUBJECTS:
+            subject += f"/{cause.error_type}"
+        found[cause] = subject
+    return found
+
+
+def describe(
+    subject: str,
+    group: Group,
+    now: datetime,
+    settings: Settings,
+    link: str,
+) -> Finding:
+    """Return the finding about a group; `link` is the queue's page in AWS's console."""
+    letter = group.oldest
+    reason = masked(letter.reason)
+    failure = f"{letter.job} could not do its work"
+    selection = f"--cause {letter.cause.id}"
+    if len(group.causes) > 1:
+        failure += f", for {len(group.causes)} causes"
+        selection = f"--job {letter.job}"
+    since = f"{letter.first_seen:%Y-%m-%d %H:%M} UTC"
+    age = max(now - letter.first_seen, timedelta())
+    severity = Severity.WARNING
+    if age > timedelta(days=settings.critical_days):
+        severity = Severity.CRITICAL
+    return Finding(
+        subject,
+        f"{failure}: {letter.error_type}: {reason}",
+        severity,
+        detail={
+            "dead letters": group.letters,
+            "oldest": f"{span(age)}, since {since}",
+            "reason": reason,
+            "event": letter.body,
+            "given up by": f"{letter.route.value} {letter.source}",
+            "to send them back": f'make dead-letters ARGS="redrive {selection} --dry-run"',
+        },
+        link=link,
+    )
+
+
+def describe_unseen(groups: Iterable[Group], why: str, link: str) -> Unread:
+    """Say that not all letters were seen, and which were.
+
+    Earlier findings stay open, since their letters may still be there.
+    """
+    largest_first = sorted(groups, key=lambda group: group.letters, reverse=True)
+    detail: dict[str, Fact] = {}
+    for group in largest_first[:MOST_SUBJECTS]:
+        letter = group.oldest
+        name = f"{letter.job} {letter.cause.id}"
+        detail[name] = f"{group.letters}: {masked(letter.reason)}"
+    return Unread(
+        LETTERS,
+        f"Not all dead letters were looked at, so no finding about them is resolved: {why}",
+        detail=detail,
+        link=link,
+    )
 
 
 @scheduled
 def handler(run: Run) -> Iterator[Finding]:
-    settings, url = load(Settings), required("DEAD_LETTERS_URL")
-    link = aws.console_url(f"sqs/v3/home#/queues/{quote(url, safe='')}")
-    with DeadLetters(aws.client("sqs"), url).look(settings.most_letters) as look:
-        groups = grouped(held.letter for held in look)
+    settings = load(Settings)
+    url = required("DEAD_LETTERS_URL")
+    page = quote(url, safe="")
+    link = aws.console_url(f"sqs/v3/home#/queues/{page}")
+    dead_letters = DeadLetters(aws.client("sqs"), url)
+    with dead_letters.look(settings.most_letters) as look:
+        by_cause = group_by_cause(held.letter for held in look)
+    groups = group_by_subject(by_cause)
     if look.unseen:
-        yield unseen(named(groups), look.unseen, link)
-    else:
-        yield from findings(named(groups), run.scheduled_at, settings, link)
+        yield describe_unseen(groups.values(), look.unseen, link)
+        return
+    now = run.scheduled_at
+    for subject, group in groups.items():
+        yield describe(subject, group, now, settings, link)

@@ -1,6 +1,7 @@
 """Clients of AWS, made when first needed and kept for the life of the process.
 
-Every job calls AWS, so boto3 is imported at once: Lambda runs a function's imports with more CPU than its invocations.
+Every job calls AWS, so boto3 is imported at once: Lambda runs a function's imports with more CPU
+than its invocations.
 """
 
 import functools
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 else:
-    # All attempts of one call, with their backoff, end within 45 seconds: sooner than any function's time-out.
+    # All attempts of one call, with their backoff, end within 45 seconds: sooner than any
+    # function's timeout.
     CONFIG = Config(
         connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}
     )
 
-    @functools.cache
+    @functools.cache  # lives as long as the process
     def client(service: str, region: str | None = None) -> Any:
         """Return the one client of `service`, in the function's region or another."""
         return boto3.client(service, region, config=CONFIG)
@@ -41,29 +43,30 @@ CONSOLES = {
 PARAMETER_SECONDS = 300
 
 
-def parameter(name: str, *, decrypt: bool = False, anew: bool = False) -> str:
-    """Return the value of an SSM parameter as it was at most 300 seconds ago, or `anew`.
+def parameter(name: str, *, decrypt: bool = False, fresh: bool = False) -> str:
+    """Return the value of an SSM parameter as it was at most 300 seconds ago, or `fresh`.
 
     Raises Powertools' `GetParameterError`.
     """
     return str(
-        _parameters().get(name, decrypt=decrypt, max_age=PARAMETER_SECONDS, force_fetch=anew)
+        _parameters().get(name, decrypt=decrypt, max_age=PARAMETER_SECONDS, force_fetch=fresh)
     )
 
 
-@functools.cache
+@functools.cache  # lives as long as the process
 def _parameters() -> "SSMProvider":
     from aws_lambda_powertools.utilities.parameters import SSMProvider
 
     return SSMProvider(boto3_client=client("ssm"))
 
 
-# XML 1.0 cannot carry these characters at all: SQS refuses messages and S3 refuses lists of keys that hold one.
+# XML 1.0 cannot carry these characters at all: SQS refuses messages and S3 refuses lists of keys
+# that hold one.
 UNFIT_FOR_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def error_code(error: ClientError) -> str:
-    """The code by which AWS names the error, such as `AccessDeniedException`."""
+    """Return the code by which AWS names the error, such as `AccessDeniedException`."""
     return error.response.get("Error", {}).get("Code", "Unknown")
 
 
@@ -81,8 +84,8 @@ def trouble(error: BaseException) -> str:
     return f"{name}: {text}" if text else name
 
 
-# PutEvents takes ten events of 256 KB together, by the size that the EventBridge User Guide, "Calculating PutEvents
-# event entry size", gives: UTF-8 text, and 14 bytes for a time.
+# PutEvents takes ten events of 256 KB together, by the size that the EventBridge User Guide,
+# "Calculating PutEvents event entry size", gives: UTF-8 text, and 14 bytes for a time.
 EVENTS_AT_ONCE = 10
 EVENT_BYTES_AT_ONCE = 256_000
 TIME_BYTES = 14
@@ -93,8 +96,9 @@ def put_events(
 ) -> list[str]:
     """Put events on their buses, in as few calls as EventBridge takes, and return their ids.
 
-    `events` is the client, if it is not the function's own. Raises `Transient` when EventBridge did not take some of
-    a call's events, with the reason for the first; later calls are then not made. Raises what botocore raises, too.
+    `events` is the client, if it is not the function's own. Raises `Transient` when EventBridge did
+    not take some of a call's events, with the reason for the first; later calls are then not made.
+    Raises what botocore raises, too.
     """
     events = events or client("events")
     ids = []
@@ -114,7 +118,10 @@ def put_events(
 def event_batches(
     entries: Iterable["PutEventsRequestEntryTypeDef"],
 ) -> Iterator[list["PutEventsRequestEntryTypeDef"]]:
-    """Yield the entries, in their order, in as few groups as PutEvents takes; one that is too large stands alone."""
+    """Yield the entries, in their order, in as few groups as PutEvents takes.
+
+    One that is too large stands alone.
+    """
     batch: list[PutEventsRequestEntryTypeDef] = []
     batch_bytes = 0
     for entry in entries:
@@ -141,18 +148,23 @@ def _entry_bytes(entry: "PutEventsRequestEntryTypeDef") -> int:
 
 
 def partition(region: str) -> str:
-    """The partition of a region: `aws`, `aws-cn` or `aws-us-gov`."""
-    return next(
-        (f"aws-{prefix[:-1]}" for prefix in ("cn-", "us-gov-") if region.startswith(prefix)), "aws"
-    )
+    """Return the partition of a region: `aws`, `aws-cn` or `aws-us-gov`."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    if region.startswith("us-gov-"):
+        return "aws-us-gov"
+    return "aws"
 
 
 def domain(region: str) -> str:
-    """The domain of a region's endpoints."""
+    """Return the domain of a region's endpoints."""
     return "amazonaws.com.cn" if partition(region) == "aws-cn" else "amazonaws.com"
 
 
 def console_url(path: str, region: str | None = None) -> str:
-    """The address of a page of AWS's console; `path` is already URL-encoded. The default region is the function's."""
+    """Return the address of a page of AWS's console; `path` is already URL-encoded.
+
+    The default region is the function's.
+    """
     region = region or os.environ.get("AWS_REGION", "us-east-1")
     return f"https://{region}.{CONSOLES[partition(region)]}/{path}"

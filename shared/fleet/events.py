@@ -1,7 +1,8 @@
-"""Unwrap whatever arrives: every nesting of EventBridge, SNS, S3 and SQS, down to the inner events, all of them.
+"""Unwrap whatever arrives, down to all inner events: EventBridge, SNS, S3 and SQS in any nesting.
 
-Shapes are those of the AWS documentation: EventBridge "event structure", SNS "raw message delivery" and message
-format, S3 "event message structure" (object keys are URL-encoded there, and are not in S3 events of EventBridge).
+Shapes are those of the AWS documentation: EventBridge "event structure", SNS "raw message delivery"
+and message format, S3 "event message structure" (object keys are URL-encoded there, and are not in
+S3 events of EventBridge).
 """
 
 import json
@@ -24,10 +25,11 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 class Event:
     """One inner event, whatever carried it.
 
-    `source` and `type` are EventBridge's source and detail type; S3 notifications become `aws.s3` and their event
-    name (`ObjectCreated:Put`), with `detail` shaped as S3's EventBridge events are; an SNS message that is no event
-    itself becomes `aws.sns` / `Notification`, with `message` (text, or the decoded JSON), `subject` and `topic`.
-    `id` stays the same when the event is delivered again, so idempotency keys derive from it. `time` is ISO 8601.
+    `source` and `type` are EventBridge's source and detail type; S3 notifications become `aws.s3`
+    and their event name (`ObjectCreated:Put`), with `detail` shaped as S3's EventBridge events are;
+    an SNS message that is no event itself becomes `aws.sns` / `Notification`, with `message` (text,
+    or the decoded JSON), `subject` and `topic`. `id` stays the same when the event is delivered
+    again, so idempotency keys derive from it. `time` is ISO 8601.
     """
 
     source: str
@@ -40,15 +42,15 @@ class Event:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-class _Unknown(Permanent):
-    """No shape of an event, and so perhaps plain content."""
+class _NotAnEvent(Permanent):
+    """The document has no shape of an event, so it may be plain content."""
 
 
 def unwrap(body: str | Mapping[str, Any]) -> Iterator[Event]:
     """Yield all inner events of a message's body, in their order.
 
-    An S3 test message holds no event, so it gives none. Raises `Permanent` for what is no JSON or no known shape, after
-    yielding what stands beside it.
+    An S3 test message holds no event, so it gives none. Raises `Permanent` for what is not JSON or
+    has no known shape, after yielding what stands beside it.
     """
     yield from _inner(_decoded(body) if isinstance(body, str) else body, DEEPEST)
 
@@ -61,17 +63,25 @@ def _decoded(text: str) -> Any:
 
 
 def shape(value: object) -> str:
-    """Say what a value is, and nothing of what it holds: reasons are logged, and messages may hold secrets."""
+    """Say what kind of value this is, but not what it holds.
+
+    Reasons are logged, and messages may hold secrets.
+    """
     match value:
         case str(text):
             return f"text of {len(text)} characters"
+        case dict() if value:
+            return f"object with keys {', '.join(sorted(value))[:SHOWN_CHARACTERS]}"
         case dict():
-            return f"an object of {', '.join(sorted(value))[:SHOWN_CHARACTERS] or 'nothing'}"
-    return f"a value of type {type(value).__name__}"
+            return "object without keys"
+    return f"value of type {type(value).__name__}"
 
 
 def moment(text: object) -> datetime | None:
-    """Read an ISO 8601 time, in UTC; one without a zone is in UTC already. None for anything else."""
+    """Read an ISO 8601 time, in UTC; one without a zone is in UTC already.
+
+    None for anything else.
+    """
     if not isinstance(text, str):
         return None
     try:
@@ -102,8 +112,8 @@ def _inner(document: Any, depth: int) -> Iterator[Event]:
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             return
         case _:
-            raise _Unknown(
-                f"the body is no event of EventBridge, SNS, S3 or SQS: {shape(document)}"
+            raise _NotAnEvent(
+                f"the body is not an EventBridge, SNS, S3 or SQS event: {shape(document)}"
             )
 
 
@@ -124,15 +134,21 @@ def _eventbridge(event: Mapping[str, Any]) -> Event:
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:
-    """What is no text is missing: the id `None` would be that of every event without one."""
-    found = document.get(name)
-    return found if isinstance(found, str) else ""
+    """Return a field, or nothing unless it is text.
+
+    The id `None` would be that of every event without one.
+    """
+    value = document.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _id(document: Mapping[str, Any], name: str) -> str:
-    """An id is there to be written elsewhere, which half of a surrogate pair cannot be."""
-    found = _text(document, name)
-    return "" if SURROGATE.search(found) else found
+    """Return an id, or nothing where it has half of a surrogate pair.
+
+    Ids are written elsewhere, which such text cannot be.
+    """
+    value = _text(document, name)
+    return "" if SURROGATE.search(value) else value
 
 
 def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Event]:
@@ -142,7 +158,7 @@ def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Even
         content = message  # plain text is a message too
     try:
         yield from _inner(content, depth - 1)
-    except _Unknown:  # no event inside, so the message itself is the event
+    except _NotAnEvent:  # no event inside, so the message itself is the event
         topic = envelope["TopicArn"]
         region, account = f"{topic}:::::".split(":")[3:5]
         yield Event(
@@ -170,13 +186,14 @@ def _record(record: Any, depth: int) -> Iterator[Event]:
         case {"eventSource": "aws:sqs", "body": str(body)}:
             yield from _inner(_decoded(body), depth - 1)
         case _:
-            raise Permanent(f"a record is of no known shape: {shape(record)}")
+            raise Permanent(f"a record is not an S3, SNS or SQS record: {shape(record)}")
 
 
 def _s3(record: Mapping[str, Any]) -> Event:
     bucket, stored = record["s3"]["bucket"], record["s3"]["object"]
     key = unquote_plus(stored["key"])
-    # S3 gives its notifications no id. The sequencer orders, and so tells apart, the events of one key.
+    # S3 gives its notifications no id. The sequencer orders, and so tells apart, the events of one
+    # key.
     identity = (
         bucket["name"],
         key,

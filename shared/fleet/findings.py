@@ -3,7 +3,7 @@
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -14,7 +14,8 @@ SOURCE = "fleet"
 REPORT = "Job Report"
 
 # PutEvents refuses an entry of more than 256 KB, and the event is always larger than its entry
-# (EventBridge User Guide, "Calculating PutEvents event entry size"); SQS carries 256 KiB everywhere.
+# (EventBridge User Guide, "Calculating PutEvents event entry size"); SQS carries 256 KiB
+# everywhere.
 REPORT_BYTES = 240_000
 SUBJECT_CHARACTERS = 1_024
 TITLE_CHARACTERS = 256
@@ -30,7 +31,10 @@ JOB = "[a-z][a-z0-9_]{0,63}"  # a function's name is no longer
 
 
 class Severity(StrEnum):
-    """How much a finding matters: `info` is kept, `warning` reaches a channel, `critical` wakes somebody."""
+    """How much a finding matters.
+
+    `info` is kept, `warning` reaches a channel, `critical` wakes somebody.
+    """
 
     INFO = "info"
     WARNING = "warning"
@@ -41,9 +45,10 @@ class Severity(StrEnum):
 class Finding:
     """One thing that is wrong now.
 
-    `subject` is stable within its job: the same trouble bears the same subject in every report, and its absence
-    from a report means that the trouble is over. `detail` is a flat mapping of facts for people. Title and facts
-    are cut to what a report can carry, and the cut says so; a link that is too long is left out.
+    `subject` is stable within its job: the same trouble has the same subject in every report, and
+    its absence from a report means that the trouble is over. `detail` is a flat mapping of facts
+    for people. Title and facts are cut to what a report can carry, and the cut says so; a link that
+    is too long is left out.
     """
 
     subject: str
@@ -57,19 +62,15 @@ class Finding:
             raise ValueError(
                 f"a subject has 1 to {SUBJECT_CHARACTERS} characters, not {len(self.subject)}"
             )
-        if len(self.link) > LINK_CHARACTERS:
-            object.__setattr__(self, "link", "")
+        facts: dict[str, Fact] = {}
+        for name, fact in self.detail.items():
+            short = cut(fact, FACT_CHARACTERS) if isinstance(fact, str) else fact
+            facts[cut(name, TITLE_CHARACTERS)] = short
+        link = self.link if len(self.link) <= LINK_CHARACTERS else ""
+        # The class is frozen, so this is how its own fields are set.
         object.__setattr__(self, "title", cut(self.title, TITLE_CHARACTERS))
-        object.__setattr__(
-            self,
-            "detail",
-            {
-                cut(name, TITLE_CHARACTERS): cut(fact, FACT_CHARACTERS)
-                if isinstance(fact, str)
-                else fact
-                for name, fact in self.detail.items()
-            },
-        )
+        object.__setattr__(self, "detail", facts)
+        object.__setattr__(self, "link", link)
 
     def as_json(self) -> dict[str, Any]:
         """The finding as it stands in a report."""
@@ -84,9 +85,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unread(Finding):
-    """A source that could not be read: nobody knows of the subjects that begin with this one's and a slash.
+    """A source that could not be read: the state of every subject below `subject/` is unknown.
 
-    No report speaks of those, so that what was found there before stays as it was.
+    No report covers them, so their earlier findings stay open.
     """
 
 
@@ -120,9 +121,9 @@ def fit(
 ) -> dict[str, Fact]:
     """Return all facts, or as many of the first as fit and the fact `LEFT_OUT`.
 
-    `measure` returns the size of what carries the facts that it is given, in the unit of `room`; more facts must
-    make it larger. When there is no room at all, `LEFT_OUT` is the only fact: whether that fits is for the caller
-    to see.
+    `measure` returns the size of what carries the facts that it is given, in the unit of `room`;
+    more facts must make it larger. When there is no room at all, `LEFT_OUT` is the only fact:
+    whether that fits is for the caller to see.
     """
     if not facts or measure(facts) <= room:
         return dict(facts)
@@ -143,9 +144,9 @@ def fit(
 class Report:
     """What one run found among the subjects after `after`, through `through` (None: without bound).
 
-    A report is complete for its range of subjects: what was reported there last time and is missing now has been
-    resolved. A run that finds more than one event can carry publishes several reports whose ranges meet, and each
-    can be applied by itself, in any order, any number of times.
+    A report is complete for its range of subjects: what was reported there last time and is missing
+    now has been resolved. A run that finds more than one event can carry publishes several reports
+    whose ranges meet, and each can be applied by itself, in any order, any number of times.
     """
 
     job: str
@@ -169,23 +170,27 @@ class Report:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Read the `detail` of a `Job Report` event. Raises `KeyError`, `TypeError` or `ValueError` for any other."""
-        if not all(
-            isinstance(each, dict) and isinstance(each.get("detail", {}), dict)
-            for each in document["findings"]
-        ):
-            raise TypeError("expected findings, and facts in the detail of each")
-        findings = (
-            Finding(**{**each, "severity": Severity(each["severity"])})
-            for each in document["findings"]
-        )
+        """Read the `detail` of a `Job Report` event.
+
+        Raises `KeyError`, `TypeError` or `ValueError` for any other.
+        """
+        findings = tuple(_read_finding(finding) for finding in document["findings"])
+        job = document["job"]
         at = datetime.fromisoformat(document["scheduled_at"])
-        if not re.fullmatch(JOB, document["job"]) or at.tzinfo is None:
-            raise ValueError(f"no job, or no time with its zone: {document['job']!r:.100}, {at}")
-        after, through = document.get("after"), document.get("through")
-        if not all(isinstance(bound, str | None) for bound in (after, through)):
+        if not re.fullmatch(JOB, job) or at.tzinfo is None:
+            raise ValueError(f"no job, or no time with its zone: {job!r:.100}, {at}")
+        after = document.get("after")
+        through = document.get("through")
+        if not isinstance(after, str | None) or not isinstance(through, str | None):
             raise TypeError(f"bounds must be text or null, got {after!r:.100} and {through!r:.100}")
-        return cls(document["job"], at.astimezone(UTC), tuple(findings), after, through)
+        return cls(job, at.astimezone(UTC), findings, after, through)
+
+
+def _read_finding(document: Any) -> Finding:
+    if not isinstance(document, dict) or not isinstance(document.get("detail", {}), dict):
+        raise TypeError("expected findings, and facts in the detail of each")
+    severity = Severity(document["severity"])
+    return Finding(**{**document, "severity": severity})
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +201,8 @@ class Range:
     through: str | None = None
 
     def __contains__(self, subject: str) -> bool:
-        return (self.after is None or self.after < subject) and (
-            self.through is None or subject <= self.through
-        )
+        is_after = self.after is None or self.after < subject
+        return is_after and (self.through is None or subject <= self.through)
 
 
 EVERYTHING = Range()
@@ -208,58 +212,73 @@ def reports(
     job: str,
     scheduled_at: datetime,
     findings: Iterable[Finding],
-    limit: int = REPORT_BYTES,
     about: Range = EVERYTHING,
 ) -> list[Report]:
-    """Put what was found in a range, sorted by subject, into as few reports of at most `limit` bytes as they need.
+    """Put the findings about a range, sorted by subject, into as few reports as they need.
 
-    Without findings this is one empty report. What is `Unread` lies between two reports. Raises `ValueError` when two
-    findings share a subject, or one is about what is unread, or not in the range.
+    Each has `REPORT_BYTES` at most; without findings there is one, which is empty. What is `Unread`
+    lies between two reports. Raises `ValueError` when two findings share a subject, or one is about
+    what is unread, or not in the range.
     """
     ordered = sorted(findings, key=lambda finding: finding.subject)
-    for one, other in pairwise(ordered):
-        if one.subject == other.subject:
-            raise ValueError(
-                f"two findings of {job} share the subject {one.subject!r}: make the subjects distinct"
-            )
-    if outside := [finding.subject for finding in ordered if finding.subject not in about]:
-        raise ValueError(
-            f"a run of {job} about {about} found something about {outside[0]!r}, which is not its part"
-        )
-    bounding = [
-        *(f"{finding.subject}/{LAST}" for finding in ordered),
-        about.after or "",
-        about.through or "",
-    ]
-    longest = max(len(json.dumps(bound)) for bound in bounding)
-    room = limit - len(Report(job, scheduled_at, (), "", "").as_json()) - 2 * longest
+    _check(job, ordered, about)
+    room = _room(job, scheduled_at, ordered, about)
     made: list[Report] = []
-    for after, through, among in _read(job, ordered, about):
-        groups = list(_groups((_fitting(finding, room) for finding in among), room)) or [()]
-        bounds = [after, *(group[-1].subject for group in groups[:-1]), through]
-        ranges = zip(groups, pairwise(bounds), strict=True)
-        made += (Report(job, scheduled_at, group, *ends) for group, ends in ranges)
+    for part in _parts(ordered, about):
+        fitting = [_fitting(finding, room) for finding in ordered if finding.subject in part]
+        groups = list(_groups(fitting, room)) or [()]
+        last_subjects = [group[-1].subject for group in groups[:-1]]
+        bounds = [part.after, *last_subjects, part.through]
+        for group, (after, through) in zip(groups, pairwise(bounds), strict=True):
+            made.append(Report(job, scheduled_at, group, after, through))
     return made
 
 
-def _read(
-    job: str, ordered: list[Finding], about: Range
-) -> Iterator[tuple[str | None, str | None, list[Finding]]]:
-    """Yield the ranges of subjects between what is unread, each with its findings."""
-    unread = sorted(f"{finding.subject}/" for finding in ordered if isinstance(finding, Unread))
-    for finding in ordered:
-        if finding.subject.startswith(tuple(unread)):
+def _check(job: str, ordered: Sequence[Finding], about: Range) -> None:
+    """Raise `ValueError` unless one run may report all of these findings."""
+    for one, other in pairwise(ordered):
+        if one.subject == other.subject:
             raise ValueError(
-                f"{job} found {finding.subject!r} in what it reports as unread: report one of the two"
+                f"two findings of {job} share the subject {one.subject!r}: "
+                "make the subjects distinct"
             )
-    ends = zip(
-        [about.after, *(f"{each}{LAST}" for each in unread)], [*unread, about.through], strict=True
-    )
-    for after, through in ends:
-        end = min((bound for bound in (through, about.through) if bound is not None), default=None)
-        if after is None or end is None or after < end:
-            read = Range(after, end)
-            yield after, end, [each for each in ordered if each.subject in read]
+    unread = tuple(_prefixes_of_unread(ordered))
+    for finding in ordered:
+        if finding.subject not in about:
+            raise ValueError(
+                f"a run of {job} about {about} found something about {finding.subject!r}, "
+                "which is not its part"
+            )
+        if finding.subject.startswith(unread):
+            raise ValueError(
+                f"{job} found {finding.subject!r} in what it reports as unread: "
+                "report one of the two"
+            )
+
+
+def _prefixes_of_unread(ordered: Iterable[Finding]) -> list[str]:
+    return sorted(f"{finding.subject}/" for finding in ordered if isinstance(finding, Unread))
+
+
+def _room(job: str, scheduled_at: datetime, ordered: Iterable[Finding], about: Range) -> int:
+    """Return how many bytes of a report its findings may have, whatever its bounds are."""
+    bounds = [f"{finding.subject}/{LAST}" for finding in ordered]
+    bounds += [about.after or "", about.through or ""]
+    longest = max(len(json.dumps(bound)) for bound in bounds)
+    empty = Report(job, scheduled_at, (), after="", through="")
+    return REPORT_BYTES - len(empty.as_json()) - 2 * longest
+
+
+def _parts(ordered: Iterable[Finding], about: Range) -> Iterator[Range]:
+    """Yield the parts of a range before, between and behind the subjects that are unread."""
+    after = about.after
+    for prefix in _prefixes_of_unread(ordered):
+        through = prefix if about.through is None else min(prefix, about.through)
+        if after is None or after < through:
+            yield Range(after, through)
+        after = f"{prefix}{LAST}"
+    if after is None or about.through is None or after < about.through:
+        yield Range(after, about.through)
 
 
 def _size(finding: Finding) -> int:

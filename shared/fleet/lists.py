@@ -22,8 +22,8 @@ T = TypeVar("T")
 class Fault:
     """One entry of a list that cannot be used.
 
-    `number` counts the entries from 1, through all parts of the list; 0 stands for what is written beside the list.
-    `reason` says what is wrong, and `entry` is what was written.
+    `number` counts the entries from 1, through all parts of the list; 0 stands for what is written
+    beside the list. `reason` says what is wrong, and `entry` is what was written.
     """
 
     number: int
@@ -43,7 +43,11 @@ def fault_findings(faults: Iterable[Fault], parameter: str) -> Iterator[Finding]
     """Yield one finding for each entry of the list in this SSM parameter that cannot be used."""
     for fault in faults:
         subject = f"entry {fault.number} of {parameter}"
-        yield Finding(subject, f"{subject} cannot be used", detail={"reason": fault.reason})
+        yield Finding(
+            subject,
+            title=f"{subject} cannot be used",
+            detail={"reason": fault.reason},
+        )
 
 
 def entries(  # noqa: PLR0913 - what a list can be like
@@ -57,14 +61,17 @@ def entries(  # noqa: PLR0913 - what a list can be like
 ) -> Entries[T]:
     """Read the SSM parameter of this name, a YAML list, as entries of the dataclass `kind`.
 
-    It is cached for 300 seconds. An entry that is wrong becomes a fault and leaves the others usable, as does one
-    whose `key` an earlier entry has. A list too long for a parameter (8 KB) goes on in `<parameter>-2` and so on, up
-    to so many `parts`. In the place of a list may stand a mapping that has it `under` a key. Raises `SettingsError`
-    when there is no such parameter (which `optional` takes for an empty list), or it is not a YAML list.
+    It is cached for 300 seconds. An entry that is wrong becomes a fault and leaves the others
+    usable, as does one whose `key` an earlier entry has. A list too long for a parameter (8 KB)
+    goes on in `<parameter>-2` and so on, up to so many `parts`. In the place of a list may stand a
+    mapping that has it `under` a key. Raises `SettingsError` when there is no such parameter (which
+    `optional` takes for an empty list), or it is not a YAML list.
     """
     lists = []
     for part in range(1, parts + 1):
-        name = parameter if part == 1 else f"{parameter}-{part}"
+        name = parameter
+        if part > 1:
+            name = f"{parameter}-{part}"
         may_lack = optional or part > 1
         where = f"the SSM parameter {name}"
         text = _parameter_text(name, may_lack)
@@ -87,7 +94,8 @@ def parse_entries(
     under: str = "",
 ) -> Entries[T]:
     """Read a text at hand as `entries` reads a parameter's; `where` names it in errors."""
-    return _read_entries([_parse(text, where, under)], kind, key)
+    parsed = _parse(text, where, under)
+    return _read_entries([parsed], kind, key)
 
 
 def parameter_text(name: str) -> str:
@@ -99,7 +107,7 @@ def _parameter_text(name: str, optional: bool, *, fresh: bool = False) -> str | 
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
     try:
-        return aws.parameter(name, anew=fresh)
+        return aws.parameter(name, fresh=fresh)
     except GetParameterError as error:
         if optional and "ParameterNotFound" in str(error):
             return None
@@ -108,7 +116,10 @@ def _parameter_text(name: str, optional: bool, *, fresh: bool = False) -> str | 
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """The entries of one text, `where` that text stands, and the names of what stands beside them."""
+    """The entries of one text.
+
+    `where` says where the text stands, `beside` names what stands beside the list.
+    """
 
     where: str
     entries: tuple[Any, ...]
@@ -141,8 +152,9 @@ def _parse(text: str, where: str, under: str) -> _List:
         raise SettingsError(f"{where} is not YAML: {error}") from None
     beside: list[str] = []
     if under and isinstance(document, dict) and under in document:
-        beside = sorted(str(name) for name in document if name != under)
-        document = document[under]
+        listed = document.pop(under)
+        beside = sorted(map(str, document))
+        document = listed
     if not isinstance(document, list | None):
         kind = type(document).__name__
         raise SettingsError(f"{where} must be a YAML list, and is a {kind}: {document!r:.200}")
@@ -150,26 +162,32 @@ def _parse(text: str, where: str, under: str) -> _List:
 
 
 def _read_entries(
-    lists: Sequence[_List], kind: type[T], key: Callable[[T], Hashable] | None
+    lists: Sequence[_List],
+    kind: type[T],
+    key: Callable[[T], Hashable] | None,
 ) -> Entries[T]:
     usable: list[T] = []
-    faults = [_fault_beside(part) for part in lists if part.beside]
+    faults: list[Fault] = []
     numbers: dict[Hashable, int] = {}
-    places = [(part.where, written) for part in lists for written in part.entries]
-    for number, (where, written) in enumerate(places, start=1):
-        place = f"entry {number} of {where}"
-        try:
-            entry = structure(written, kind, place)
-        except SettingsError as error:
-            faults.append(Fault(number, str(error), written))
-            continue
-        if key:
-            earlier = numbers.setdefault(key(entry), number)
-            if earlier != number:
-                reason = f"{place} repeats entry {earlier}: {key(entry)}"
-                faults.append(Fault(number, reason, written))
+    number = 0
+    for part in lists:
+        if part.beside:
+            faults.append(_fault_beside(part))
+        for written in part.entries:
+            number += 1
+            place = f"entry {number} of {part.where}"
+            try:
+                entry = structure(written, kind, place)
+            except SettingsError as error:
+                faults.append(Fault(number, str(error), written))
                 continue
-        usable.append(entry)
+            identity = key(entry) if key else number
+            earlier = numbers.setdefault(identity, number)
+            if earlier == number:
+                usable.append(entry)
+            else:
+                reason = f"{place} repeats entry {earlier}: {identity}"
+                faults.append(Fault(number, reason, written))
     return Entries(tuple(usable), tuple(faults))
 
 

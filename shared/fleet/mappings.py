@@ -1,9 +1,9 @@
-"""Make dataclasses of mappings that people wrote: entries of YAML lists, JSON documents, queries and forms.
+"""Make dataclasses of mappings that people wrote: YAML entries, JSON documents, queries, forms.
 
 One message names every fault of a mapping, by its key, with the value and what was expected.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 
 def structure(value: Any, kind: type[T], where: str, *, texts: bool = False) -> T:
-    """Make the dataclass `kind` of a decoded YAML or JSON mapping. Raises `SettingsError`; `where` names the mapping.
+    """Make the dataclass `kind` of a decoded YAML or JSON mapping.
 
-    Types must be right as they are, unless its values are all `texts`, as in a query. Unknown keys are refused: a
-    misspelt option must not pass for its default.
+    Types must be right as they are, unless its values are all `texts`, as in a query. Unknown keys
+    are refused: a misspelt option must not pass for its default. Raises `SettingsError`, in which
+    `where` names the mapping.
     """
     if not isinstance(value, Mapping):
-        needed = [_key(field) for field in fields(kind) if is_required(field)]  # type: ignore[arg-type]
-        keys = ", ".join(needed) or "settings"
+        keys = ", ".join(_needed_keys(kind)) or "settings"
         raise SettingsError(f"{where}: expected a mapping with {keys}, got {value!r:.200}")
     try:
         return _converter(texts).structure(value, kind)
@@ -39,8 +39,15 @@ def structure(value: Any, kind: type[T], where: str, *, texts: bool = False) -> 
 
 
 def yaml_key(key: str) -> dict[str, str]:
-    """Return the metadata of a dataclass's field whose key in YAML is not a Python name, such as `query-type`."""
+    """Return the metadata of a field whose key in YAML is not a Python name, such as
+    `query-type`."""
     return {"key": key}
+
+
+def _needed_keys(kind: Any) -> Iterator[str]:
+    for field in fields(kind):
+        if is_required(field):
+            yield _key(field)
 
 
 def _key(field: Any) -> str:
@@ -127,10 +134,13 @@ def _number(value: Any) -> float:
 
 
 def _duration(value: Any) -> timedelta:
-    return duration(value if isinstance(value, str) else repr(value))
+    if isinstance(value, str):
+        return duration(value)
+    return duration(repr(value))  # which says what was expected
 
 
-# How a value becomes one of each type, as YAML typed it: "5" in quotes is not a number, and true is not 1.
+# How a value becomes one of each type, as YAML typed it: "5" in quotes is not a number, and true is
+# not 1.
 YAML_READERS: Mapping[type, Callable[[Any], Any]] = {
     str: _text,
     bool: _boolean,

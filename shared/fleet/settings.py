@@ -26,7 +26,10 @@ class SettingsError(ValueError):
 
 
 class OutOfRange(ValueError):
-    """A value that `within` refused: the field's name, the least that it may be, and what is wrong with it."""
+    """A value that `within` refused.
+
+    The field's name, the least that it may be, and what is wrong with it.
+    """
 
     def __init__(self, name: str, least: Any, fault: str) -> None:
         super().__init__(f"{name} {fault}")
@@ -36,7 +39,10 @@ class OutOfRange(ValueError):
 
 
 def required(name: str) -> str:
-    """Return an environment variable that every function of the fleet has. Raises `SettingsError`."""
+    """Return an environment variable that every function of the fleet has.
+
+    Raises `SettingsError`.
+    """
     try:
         return os.environ[name]
     except KeyError:
@@ -48,8 +54,8 @@ def required(name: str) -> str:
 def load(settings: type[T], environment: Mapping[str, str] | None = None) -> T:
     """Read a dataclass from environment variables: the field `paused_hours` from `PAUSED_HOURS`.
 
-    Fields are `str`, `int`, `float`, `bool`, a `Literal` of texts, or `timedelta` (`90s`, `12h`, `30d`). A variable
-    that is not set leaves its field's default. Raises `SettingsError`.
+    Fields are `str`, `int`, `float`, `bool`, a `Literal` of texts, or `timedelta` (`90s`, `12h`,
+    `30d`). A variable that is not set leaves its field's default. Raises `SettingsError`.
     """
     environment = os.environ if environment is None else environment
     kinds = get_type_hints(settings)
@@ -78,8 +84,8 @@ def is_required(field: "Field[Any]") -> bool:
 def _faults_together(settings: type[Any], values: Mapping[str, Any]) -> list[str]:
     """Return all that the dataclass itself refuses.
 
-    It raises at the first value that is out of range. That value is replaced by one within its range, and the
-    dataclass made again, until it refuses nothing more.
+    It raises at the first value that is out of range. That value is replaced by one within its
+    range, and the dataclass made again, until it refuses nothing more.
     """
     accepted = dict(values)
     faults: list[str] = []
@@ -100,7 +106,10 @@ def _faults_together(settings: type[Any], values: Mapping[str, Any]) -> list[str
 
 
 def read(text: str, kind: Any) -> Any:
-    """Read a value of a type that a setting may have. Raises `ValueError` for a text that is not one."""
+    """Read a value of a type that a setting may have.
+
+    Raises `ValueError` for a text that is not one.
+    """
     if get_origin(kind) is not Literal:
         return READERS[kind](text)
     choices = get_args(kind)
@@ -110,9 +119,11 @@ def read(text: str, kind: Any) -> Any:
 
 
 def within(name: str, value: Any, least: Any, most: Any) -> None:
-    """Check a range, in `__post_init__`, of the field `name`, or of the YAML key where it has another name.
+    """Check a range, in `__post_init__`, of the field `name`, or of the YAML key where it has
+    another name.
 
-    `load` says the variable for the name of a setting. Raises `OutOfRange` with the value and the range.
+    `load` says the variable for the name of a setting. Raises `OutOfRange` with the value and the
+    range.
     """
     if not least <= value <= most:
         bounds = f"{_as_written(least)} to {_as_written(most)}"
@@ -120,7 +131,10 @@ def within(name: str, value: Any, least: Any, most: Any) -> None:
 
 
 def _as_written(value: Any) -> str:
-    """Return a value as people write it: a duration such as 26h, in the largest unit that has no rest."""
+    """Return a value as people write it.
+
+    A duration such as 26h, in the largest unit that has no rest.
+    """
     if not isinstance(value, timedelta):
         return str(value)
     for letter, unit in UNITS.items():

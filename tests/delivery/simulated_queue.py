@@ -109,7 +109,7 @@ class Queue:
         """Deliver until nothing is left."""
         waits: dict[str, float] = {}
         monkeypatch.setattr(
-            queued, "_return", lambda record, wait: waits.update({record.message_id: wait})
+            queued, "_show_after", lambda record, wait: waits.update({record.message_id: wait})
         )
         monkeypatch.setattr(queued, "park", lambda message: self.parked.append(message.body))
         while self.waiting:

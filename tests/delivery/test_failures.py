@@ -68,7 +68,7 @@ def give(
     def hand(*given: Alert, attempts: int = 1) -> list[float | None]:
         waits: dict[str, float] = {}
         monkeypatch.setattr(
-            "fleet.runtime.queued._return",
+            "fleet.runtime.queued._show_after",
             lambda record, wait: waits.update({record.message_id: wait}),
         )
         for number, each in enumerate(given):

@@ -158,7 +158,9 @@ SCHEDULE = f"{PRUNE}/Events/Schedule/Properties/ScheduleExpression"
             id="asked by default",
         ),
         pytest.param(SCHEDULE, "rate(30 seconds)", "PruneObjects: its schedule", id="seconds"),
-        pytest.param(SCHEDULE, "cron(* * * * *)", "is no cron(...) of six fields", id="malformed"),
+        pytest.param(
+            SCHEDULE, "cron(* * * * *)", "is not a cron(...) of six fields", id="malformed"
+        ),
         pytest.param(
             "Resources/Tick",
             {"Type": "AWS::Events::Rule", "Properties": {"ScheduleExpression": "rate(0 minutes)"}},

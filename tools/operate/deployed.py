@@ -1,4 +1,7 @@
-"""How an operator's tool finds the fleet it is for: the one running on this machine, or a stack in AWS."""
+"""How an operator's tool finds the fleet it is for.
+
+The one running on this machine, or a stack in AWS.
+"""
 
 import argparse
 import os
@@ -62,11 +65,15 @@ def time(text: str) -> timedelta:
 
 
 def enter(asked: argparse.Namespace) -> Stack:
-    """Let this process reach the account of the fleet that the command line names. Raises `FleetError`."""
+    """Let this process reach the account of the fleet that the command line names.
+
+    Raises `FleetError`.
+    """
     if asked.stack is None:
         if asked.profile or asked.region:
             raise FleetError(
-                "--profile and --region are for a stack in AWS: add --stack, such as --stack fleet-dev"
+                "--profile and --region are for a stack in AWS: "
+                "add --stack, such as --stack fleet-dev"
             )
         running = newest()
         isolate()
@@ -105,7 +112,7 @@ def _outputs(name: str) -> dict[str, str]:
         if aws.error_code(error) == "ValidationError":
             region = boto3.session.Session().region_name
             raise FleetError(
-                f"there is no stack {name} in {region}: mend --stack, --region or --profile"
+                f"there is no stack {name} in {region}: correct --stack, --region or --profile"
             ) from None
         raise FleetError(f"the stack {name} cannot be read: {aws.trouble(error)}") from None
     except BotoCoreError as error:

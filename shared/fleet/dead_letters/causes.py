@@ -1,4 +1,7 @@
-"""What dead letters have in common, and what of them may be shown: texts without ids, figures, secrets and values."""
+"""What dead letters have in common, and what of them may be shown.
+
+Texts without ids, figures, secrets and values.
+"""
 
 import hashlib
 import json
@@ -11,14 +14,16 @@ from fleet.findings import cut
 
 CAUSE_CHARACTERS = 160
 OUTLINE_CHARACTERS = 400
-# What differs between two failures of one cause, longest first: addresses, ARNs, ids, dates and other figures.
+# What differs between two failures of one cause, longest first: addresses, ARNs, ids, dates and
+# other figures.
 VARYING = re.compile(
     r"https?://\S+|\barn:[^\s'\",)]+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
     r"|\b(?=[A-Za-z_-]*\d)[A-Za-z0-9+_-]{16,}={0,2}|\b(?=[a-f]*\d)[0-9a-f]{8,}\b|\d+",
     re.IGNORECASE,
 )
 FIGURES = re.compile(r"#(?:[-+:.,/TZ ]*#)+Z?")
-# What looks like a secret. The jobs redact those that they fetched; this is for what others wrote into a reason.
+# What looks like a secret. The jobs redact those that they fetched; this is for what others wrote
+# into a reason.
 SECRET = re.compile(
     r"(?i)\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bxox[a-z]-\S+|\bwhsec_\S+|\beyJ[\w-]+\.[\w.-]+"
     r"|(?<=//)[^/\s@]+(?=@)|(?<=hooks\.slack\.com/)\S+"
@@ -30,7 +35,10 @@ SECRET = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What letters have in common that one mend is for: `reason` is without what differs between them."""
+    """What letters of one cause have in common, so that one repair ends them all.
+
+    `reason` is without what differs between them.
+    """
 
     job: str
     error_type: str
@@ -56,7 +64,10 @@ def masked(text: str) -> str:
 
 
 def outline(body: str) -> str:
-    """Say what kind of event a body is and what it has, but none of its values except those that name it."""
+    """Say what kind of event a body is, and the names of what it has.
+
+    Of its values, only those that name the event are shown.
+    """
     match decoded(body):
         case {"source": str(source), "detail-type": str(kind), "detail": dict(detail), **rest}:
             return masked(

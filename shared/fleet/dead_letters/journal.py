@@ -22,7 +22,10 @@ class NotRecorded(Exception):
 def recorder(
     logs: "CloudWatchLogsClient", group: str, author: str, reason: str
 ) -> Callable[[Letter], None]:
-    """Return a function that records that `author` discards a letter for `reason`. It raises unless that is kept."""
+    """Return a function that records that `author` discards a letter for `reason`.
+
+    It raises unless that is kept.
+    """
     with suppress(logs.exceptions.ResourceAlreadyExistsException):  # somebody discarded one before
         logs.create_log_stream(logGroupName=group, logStreamName=STREAM)
 

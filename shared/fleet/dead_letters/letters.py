@@ -1,12 +1,12 @@
-"""Read a dead letter, whatever gave it up: whose it was, why it is here, and where a redrive would send it.
+"""Read a dead letter: whose it was, why it is here, and where a redrive would send it.
 
-Shapes are those of the AWS documentation: EventBridge "dead-letter queues for targets", EventBridge Scheduler
-"dead-letter queue for a schedule", Lambda "invocation record", SNS "message format" (it gives no reason), and SQS,
-whose redrive policy adds no attribute but `DeadLetterQueueSourceArn`.
+Shapes are those of the AWS documentation: EventBridge "dead-letter queues for targets", EventBridge
+Scheduler "dead-letter queue for a schedule", Lambda "invocation record", SNS "message format" (it
+gives no reason), and SQS, whose redrive policy adds only the attribute `DeadLetterQueueSourceArn`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -29,7 +29,10 @@ UNKNOWN = "unknown"
 
 
 class Route(StrEnum):
-    """What gave the message up."""
+    """Who gave the message up.
+
+    The job itself, its queue, Lambda, Scheduler, a rule or an SNS subscription.
+    """
 
     JOB = "job"
     QUEUE = "queue"
@@ -44,9 +47,10 @@ class Route(StrEnum):
 class Letter:
     """A dead letter. `id` is its message id in the queue of dead letters.
 
-    `body` is the original event, as a redrive sends it to `origin`, the ARN of a queue, a function, a topic or a bus;
-    `attributes` go with it. Without an origin, `obstacle` says why. `source` is the ARN of what gave it up.
-    `trace` is the id of the delivery that failed: the one that a redrive got when it sent the letter.
+    `body` is the original event, as a redrive sends it to `origin`, the ARN of a queue, a function,
+    a topic or a bus; `attributes` go with it. Without an origin, `obstacle` says why. `source` is
+    the ARN of what gave it up. `trace` is the id of the delivery that failed: the one that a
+    redrive got when it sent the letter.
     """
 
     id: str
@@ -66,18 +70,23 @@ class Letter:
 
     @property
     def cause(self) -> Cause:
-        """The cause that it shares with others."""
+        """Return the cause that it shares with others."""
         return Cause(self.job, self.error_type, folded(self.reason))
 
 
 def read(message: "MessageTypeDef") -> Letter:
-    """Read a message of the queue of dead letters, received with all its attributes. Never raises."""
+    """Read a message of the queue of dead letters, received with all its attributes.
+
+    Never raises.
+    """
     attributes = message.get("MessageAttributes", {})
     facts = {name: value.get("StringValue", "") for name, value in attributes.items()}
     system = message.get("Attributes", {})
     body = message.get("Body", "")
-    sent = system.get("SentTimestamp", "")
-    seen = datetime.fromtimestamp(int(sent) / 1000, UTC) if sent.isdecimal() else datetime.now(UTC)
+    sent_ms = system.get("SentTimestamp", "")
+    first_seen = datetime.now(UTC)
+    if sent_ms.isdecimal():
+        first_seen = datetime.fromtimestamp(int(sent_ms) / 1000, UTC)
     letter = Letter(
         id=message.get("MessageId", ""),
         route=Route.UNKNOWN,
@@ -85,52 +94,68 @@ def read(message: "MessageTypeDef") -> Letter:
         reason="nothing in the message says why it is here, or where it came from",
         error_type=UNKNOWN,
         attempts=0,
-        first_seen=seen,
+        first_seen=first_seen,
         source="",
         origin="",
         body=body,
-        obstacle="its origin is not known: say where it is to go",
+        obstacle="its origin is unknown: say where to send it",
         redrives=_count(facts.get("redrives")),
     )
+    source_queue = system.get("DeadLetterQueueSourceArn", "")
+    evidence = _Evidence(source_queue, attributes, facts, decoded(body))
     try:
-        return _recognised(letter, system.get("DeadLetterQueueSourceArn", ""), attributes, facts)
+        for is_of_shape, read_shape in READERS.items():
+            if is_of_shape(evidence):
+                return read_shape(letter, evidence)
     except (RecursionError, ValueError):
-        # It nests too deeply to be written again, or holds no URL: it stays what it is, unknown.
+        # It nests too deeply to be written again, or holds no URL: it stays unknown.
         return letter
+    return letter
 
 
-def _recognised(
-    letter: Letter, queue: str, attributes: "Attributes", facts: Mapping[str, str]
-) -> Letter:
-    if queue:
-        return _given_up(letter, queue, attributes)
-    if {"job", "error_type", "reason"} <= facts.keys():
-        return _parked(letter, facts)
-    if "SCHEDULE_ARN" in facts:
-        return _not_started(letter, facts)
-    if "RULE_ARN" in facts:
-        return _not_delivered(letter, facts)
-    return _recorded(letter, decoded(letter.body))
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What a message shows of its past.
+
+    `source_queue` is the ARN that SQS adds to what a redrive policy moved, `facts` are the texts of
+    the message's `attributes`, and `document` is what its body says as JSON, or None.
+    """
+
+    source_queue: str
+    attributes: "Attributes"
+    facts: Mapping[str, str]
+    document: Any
 
 
 def job_of(arn: str) -> str:
-    """The job to which a queue, a function or a schedule belongs: each is named `<stack>-<job>`."""
+    """Return the job to which a queue, a function or a schedule belongs.
+
+    Each is named `<stack>-<job>`.
+    """
     name = _resource(arn).rpartition("/")[2].rpartition("-")[2]
     return cut(name, NAME_CHARACTERS) or UNKNOWN
 
 
 def service_of(arn: str) -> str:
-    """The service that an ARN is of, such as `sqs`."""
+    """Return the service of an ARN, such as `sqs`."""
     return f"{arn}:::".split(":")[2]
 
 
-def _given_up(letter: Letter, queue: str, attributes: "Attributes") -> Letter:
+def _is_moved_by_queue(evidence: _Evidence) -> bool:
+    return bool(evidence.source_queue)
+
+
+def _read_moved_by_queue(letter: Letter, evidence: _Evidence) -> Letter:
+    """Read what SQS moved by a queue's redrive policy, since its function never answered."""
+    queue = evidence.source_queue
+    attributes = evidence.attributes
     kept = {name: value for name, value in attributes.items() if name != "redrives"}
     return _with(
         letter,
         route=Route.QUEUE,
         job=job_of(queue),
-        reason=f"its function did not answer, {MAX_RECEIVES} times: it timed out, crashed or ran out of memory",
+        reason=f"its function did not answer, {MAX_RECEIVES} times: "
+        "it timed out, crashed or ran out of memory",
         error_type="Unanswered",
         attempts=MAX_RECEIVES,
         source=queue,
@@ -140,7 +165,13 @@ def _given_up(letter: Letter, queue: str, attributes: "Attributes") -> Letter:
     )
 
 
-def _parked(letter: Letter, facts: Mapping[str, str]) -> Letter:
+def _is_parked(evidence: _Evidence) -> bool:
+    return {"job", "error_type", "reason"} <= evidence.facts.keys()
+
+
+def _read_parked(letter: Letter, evidence: _Evidence) -> Letter:
+    """Read what the runtime parked, with its reason (`fleet.dead_letters.parking`)."""
+    facts = evidence.facts
     source = facts.get("source_arn", "")
     return _with(
         letter,
@@ -156,11 +187,18 @@ def _parked(letter: Letter, facts: Mapping[str, str]) -> Letter:
     )
 
 
-def _not_delivered(letter: Letter, facts: Mapping[str, str]) -> Letter:
-    """What a rule could not give to its target. It is the target that gets it: the bus would give it to all."""
+def _is_of_rule(evidence: _Evidence) -> bool:
+    return "RULE_ARN" in evidence.facts
+
+
+def _read_of_rule(letter: Letter, evidence: _Evidence) -> Letter:
+    """Read what a rule could not give to its target.
+
+    A redrive sends it to that target: the bus would give it to all.
+    """
+    facts = evidence.facts
     target = facts.get("TARGET_ARN", "")
-    event = decoded(letter.body)
-    event = event if isinstance(event, dict) else {}
+    event = _mapping(evidence.document)
     return _with(
         letter,
         route=Route.RULE,
@@ -173,14 +211,18 @@ def _not_delivered(letter: Letter, facts: Mapping[str, str]) -> Letter:
     )
 
 
-def _not_started(letter: Letter, facts: Mapping[str, str]) -> Letter:
+def _is_of_schedule(evidence: _Evidence) -> bool:
+    return "SCHEDULE_ARN" in evidence.facts
+
+
+def _read_of_schedule(letter: Letter, evidence: _Evidence) -> Letter:
+    """Read what Scheduler could not give to its target."""
+    facts = evidence.facts
     schedule = facts["SCHEDULE_ARN"]
     origin, body = _target(schedule, facts.get("TARGET_ARN", ""), letter.body)
     if facts.get("IS_PAYLOAD_TRUNCATED") == "true":
-        letter, origin = (
-            _with(letter, obstacle="Scheduler cut its payload: write the whole event anew"),
-            "",
-        )
+        origin = ""
+        letter = _with(letter, obstacle="Scheduler cut its payload: provide the whole event")
     return _with(
         letter,
         route=Route.SCHEDULE,
@@ -195,10 +237,11 @@ def _not_started(letter: Letter, facts: Mapping[str, str]) -> Letter:
 
 
 def _target(schedule: str, target: str, body: str) -> tuple[str, str]:
-    """Where a schedule's event was to go, and that event; Scheduler may give the call's name instead of the target.
+    """Return the ARN to which a schedule's event was to go, and that event.
 
-    A universal target's body holds the call. A templated one's does not; in the fleet, such a schedule bears the name
-    of its target.
+    Scheduler may give the name of the call instead of the target's ARN. The body of a universal
+    target holds the call. That of a templated target does not; in the fleet, such a schedule has
+    the name of its target.
     """
     if service_of(target) in ("sqs", "lambda", "sns", "events"):
         return target, body
@@ -224,7 +267,10 @@ def _target(schedule: str, target: str, body: str) -> tuple[str, str]:
 
 
 def _target_error(facts: Mapping[str, str]) -> dict[str, Any]:
-    """What EventBridge and Scheduler say of a target; `RETRY_ATTEMPTS` does not count the first attempt."""
+    """Return what EventBridge and Scheduler say about a target.
+
+    `RETRY_ATTEMPTS` does not count the first attempt.
+    """
     exhausted = facts.get("EXHAUSTED_RETRY_CONDITION")
     reason = facts.get("ERROR_MESSAGE") or "the target gave no reason"
     return {
@@ -234,43 +280,56 @@ def _target_error(facts: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _recorded(letter: Letter, document: Any) -> Letter:
-    """What says in its body where it came from: Lambda's record of an invocation, and SNS's envelope."""
-    match document:
-        case {"requestContext": {"functionArn": str(function)}, "requestPayload": _}:
-            return _invoked(letter, function, document)
-        case {"Type": "Notification", "TopicArn": str(topic), "Message": str(), **envelope}:
-            return _with(
-                letter,
-                route=Route.SUBSCRIPTION,
-                job=_resource(topic) or UNKNOWN,
-                reason="SNS could not deliver it to a subscription, and does not say why",
-                error_type="NotDelivered",
-                attempts=0,
-                first_seen=_first_moment(letter.first_seen, envelope.get("Timestamp")),
-                source=topic,
-                origin=topic,
-                redrives=_enveloped(envelope.get("MessageAttributes")),
-                trace=str(envelope.get("MessageId", "")),
-            )
-    return letter
+def _is_of_subscription(evidence: _Evidence) -> bool:
+    match evidence.document:
+        case {"Type": "Notification", "TopicArn": str(), "Message": str()}:
+            return True
+    return False
 
 
-def _invoked(letter: Letter, function: str, record: Mapping[str, Any]) -> Letter:
-    context, payload = record["requestContext"], record["requestPayload"]
+def _read_of_subscription(letter: Letter, evidence: _Evidence) -> Letter:
+    """Read what SNS could not deliver to a subscription."""
+    envelope = evidence.document
+    topic = envelope["TopicArn"]
+    return _with(
+        letter,
+        route=Route.SUBSCRIPTION,
+        job=_resource(topic) or UNKNOWN,
+        reason="SNS could not deliver it to a subscription, and does not say why",
+        error_type="NotDelivered",
+        attempts=0,
+        first_seen=_first_moment(letter.first_seen, envelope.get("Timestamp")),
+        source=topic,
+        origin=topic,
+        redrives=_redrives_in_envelope(envelope.get("MessageAttributes")),
+        trace=str(envelope.get("MessageId", "")),
+    )
+
+
+def _is_of_invocation(evidence: _Evidence) -> bool:
+    match evidence.document:
+        case {"requestContext": {"functionArn": str()}, "requestPayload": _}:
+            return True
+    return False
+
+
+def _read_of_invocation(letter: Letter, evidence: _Evidence) -> Letter:
+    """Read Lambda's record of an asynchronous invocation that it gave up."""
+    record = evidence.document
+    context = record["requestContext"]
+    payload = record["requestPayload"]
+    function = context["functionArn"]
     condition = str(context.get("condition", UNKNOWN))
-    response = record.get("responsePayload")
-    said = response if isinstance(response, dict) else {}
-    answered = record.get("responseContext")
-    kind = answered.get("functionError") if isinstance(answered, dict) else None
-    event = payload if isinstance(payload, dict) else {}
+    response = _mapping(record.get("responsePayload"))
+    function_error = _mapping(record.get("responseContext")).get("functionError")
+    event = _mapping(payload)
     attempts = context.get("approximateInvokeCount")
     return _with(
         letter,
         route=Route.INVOCATION,
         job=job_of(function),
-        reason=str(said.get("errorMessage") or f"Lambda gave it up: {condition}"),
-        error_type=str(said.get("errorType") or kind or condition),
+        reason=str(response.get("errorMessage") or f"Lambda gave it up: {condition}"),
+        error_type=str(response.get("errorType") or function_error or condition),
         attempts=attempts if type(attempts) is int else 0,
         first_seen=_first_moment(
             letter.first_seen, event.get("scheduled_at"), event.get("time"), record.get("timestamp")
@@ -282,27 +341,50 @@ def _invoked(letter: Letter, function: str, record: Mapping[str, Any]) -> Letter
     )
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+# How to read each shape, and how to tell it from those below it. What SQS itself moved comes first:
+# it says nothing else, but its body may look like any of the others.
+READERS: Mapping[Callable[[_Evidence], bool], Callable[[Letter, _Evidence], Letter]] = {
+    _is_moved_by_queue: _read_moved_by_queue,
+    _is_parked: _read_parked,
+    _is_of_schedule: _read_of_schedule,
+    _is_of_rule: _read_of_rule,
+    _is_of_invocation: _read_of_invocation,
+    _is_of_subscription: _read_of_subscription,
+}
+
+
 def _with(letter: Letter, **facts: Any) -> Letter:
     """Return the letter with these facts, as long and as clean as people and XML can take them."""
-    for name, limit in (
-        ("job", NAME_CHARACTERS),
-        ("error_type", NAME_CHARACTERS),
-        ("reason", REASON_CHARACTERS),
-    ):
+    limits = {
+        "job": NAME_CHARACTERS,
+        "error_type": NAME_CHARACTERS,
+        "reason": REASON_CHARACTERS,
+    }
+    for name, limit in limits.items():
         if name in facts:
-            facts[name] = cut(aws.UNFIT_FOR_XML.sub("\ufffd", facts[name]), limit) or UNKNOWN
+            clean = aws.UNFIT_FOR_XML.sub("\ufffd", facts[name])
+            facts[name] = cut(clean, limit) or UNKNOWN
     if facts.get("origin"):
         facts["obstacle"] = ""
     return replace(letter, **facts)
 
 
 def _first_moment(otherwise: datetime, *texts: object) -> datetime:
-    """The first of the texts that is a time: a keyword that Scheduler did not replace is none."""
-    moments = (moment(text) for text in texts)
-    return next((time for time in moments if time), otherwise)
+    """Return the first of the texts that is a time.
+
+    A keyword that Scheduler did not replace is not.
+    """
+    for text in texts:
+        if time := moment(text):
+            return time
+    return otherwise
 
 
-def _enveloped(attributes: object) -> int:
+def _redrives_in_envelope(attributes: object) -> int:
     match attributes:
         case {"redrives": {"Value": str(text)}}:
             return _count(text)

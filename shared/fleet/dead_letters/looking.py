@@ -1,9 +1,10 @@
 """Go through the queue of dead letters, and leave it as it was.
 
-SQS shows a message by hiding it from everybody else for a while. To see all of a queue, all must be hidden at once, or
-the same ones come again: so a look receives letters until there are no more, and gives back at its end those that
-nobody took out. It is bounded: whatever becomes of it, letters are hidden for two minutes at most, and none is lost.
-Two who look at once see different letters, and each is told that some were hidden from them.
+SQS shows a message by hiding it from everybody else for a while. To see all of a queue, all must be
+hidden at once, or the same ones come again: so a look receives letters until there are no more, and
+gives back at its end those that nobody took out. It is bounded: whatever becomes of it, letters are
+hidden for two minutes at most, and none is lost. Two who look at once see different letters, and
+each learns that some were hidden.
 """
 
 import math
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 HIDDEN_SECONDS = 120
-# Half of that is for going through the letters, the rest for acting on the last and giving all back.
+# Half of that is for going through the letters, the rest for acting on the last and giving all
+# back.
 LOOK_SECONDS = 60.0
 # Long polling asks all of a queue's servers, so an empty answer means that it is empty.
 POLL_SECONDS = 1
@@ -55,7 +57,10 @@ class Held:
 
 @dataclass(slots=True)
 class Look:
-    """One look: a context that yields each letter once. Afterwards `unseen` says why it did not see all, if so."""
+    """One look: a context that yields each letter once.
+
+    Afterwards `unseen` says why it did not see all, if so.
+    """
 
     queue: DeadLetters
     limit: int
@@ -96,15 +101,22 @@ class Look:
         if self.cut_short:
             self.unseen = f"the look ended after {seen} letters, of about {max(there, seen)}"
         elif elsewhere or seen < there:
-            self.unseen = f"{seen} letters were seen; about {elsewhere or there - seen} more are held by somebody else"
+            held = elsewhere or there - seen
+            self.unseen = f"{seen} letters were seen; about {held} more are held by somebody else"
 
     def take(self, held: Held) -> None:
-        """Take a letter out of the queue for good. Raises what SQS raises; the letter is then still there."""
+        """Take a letter out of the queue for good.
+
+        Raises what SQS raises; the letter is then still there.
+        """
         self.queue.sqs.delete_message(QueueUrl=self.queue.url, ReceiptHandle=held.receipt)
         self._receipts.pop(held.letter.id, None)
 
     def __exit__(self, *_: object) -> None:
-        """Give back what was not taken out. What SQS does not take back becomes visible by itself."""
+        """Give back what was not taken out.
+
+        What SQS does not take back becomes visible by itself.
+        """
         receipts = list(self._receipts.values())
         for start in range(0, len(receipts), AT_ONCE):
             if time.monotonic() - self._began > HIDDEN_SECONDS:
@@ -140,10 +152,11 @@ class Look:
 
 @dataclass(slots=True)
 class Sweep:
-    """Every letter once, in as many looks as that takes. `held` in the body of the loop can be taken out of `look`.
+    """Every letter once, in as many looks as that takes.
 
-    A look is bounded, so a long queue takes several, and those that were given back may come again; they are left out.
-    Close the iterator (`contextlib.closing`) to give back at once what a loop that is left early still holds.
+    `held` in the body of the loop can be taken out of `look`. A look is bounded, so a long queue
+    takes several, and those that were given back may come again; they are left out. Close the
+    iterator (`contextlib.closing`) to give back at once what a loop that is left early still holds.
     """
 
     queue: DeadLetters

@@ -1,4 +1,4 @@
-"""Park a message whose work cannot be done, with the reason, in the one queue where everything that failed ends."""
+"""Park a message that failed for good, with its reason, in the queue of dead letters."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +20,9 @@ MAX_RECEIVES = 5
 class Parked:
     """A message that failed: its body as it came, whose it was, and why it is here.
 
-    `attempts` counts its receipts; `source_arn` is the queue that it came from, to which a redrive returns it.
-    `message_id` is the id that it had there, and `redrives` says how often it was redriven before.
+    `attempts` counts its receipts; `source_arn` is the queue that it came from, to which a redrive
+    returns it. `message_id` is the id that it had there, and `redrives` says how often it was
+    redriven before.
     """
 
     body: str
@@ -35,7 +36,10 @@ class Parked:
     redrives: int = 0
 
     def attributes(self) -> "dict[str, MessageAttributeValueTypeDef]":
-        """The SQS message attributes; redrive and the console read them, so their names are fixed."""
+        """The SQS message attributes.
+
+        Redrive and the console read them, so their names are fixed.
+        """
         counts = {"attempts": self.attempts, "redrives": self.redrives}
         facts = {
             "job": self.job,
@@ -61,7 +65,10 @@ class Parked:
 
 
 def park(message: Parked) -> None:
-    """Send the message to the queue at `DEAD_LETTERS_URL`. Raises what SQS raises; the message is then not parked."""
+    """Send the message to the queue at `DEAD_LETTERS_URL`.
+
+    Raises what SQS raises; the message is then not parked.
+    """
     aws.client("sqs").send_message(
         QueueUrl=required("DEAD_LETTERS_URL"),
         MessageBody=message.body,

@@ -1,9 +1,10 @@
 """Send dead letters back to where they came from, or discard them.
 
-A letter is sent as a new message, and only when that is confirmed taken out of the queue. Whoever is interrupted
-between the two leaves it there, sent: a later redrive sends it again. Handlers are idempotent by what is inside an
-event, so that changes nothing, and it is why nothing can be lost. Nothing else is remembered: a second run, or another
-at the same time, does the same for the letters that are left.
+A letter is sent as a new message, and taken out of the queue only when that is confirmed. A redrive
+that is interrupted between the two leaves it there, and a later one sends it again. Handlers are
+idempotent by what is inside an event, so the second message changes nothing, and nothing is lost.
+Nothing else is remembered: a second run, or another at the same time, does the same for the letters
+that are left.
 """
 
 import time
@@ -75,7 +76,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How to redrive: `body` replaces that of the letter, `to` (an ARN) its origin; `wait` is seconds."""
+    """How to redrive: `body` replaces that of the letter, `to` (an ARN) its origin.
+
+    `wait` is seconds.
+    """
 
     dry_run: bool = False
     canary: bool = True
@@ -87,12 +91,12 @@ class Manner:
 
 @dataclass(slots=True)
 class Redrive:
-    """A redrive under way: iterate it for the outcomes, as they come; whoever stops iterating stops it.
+    """A redrive under way: iterate it for the outcomes, as they come; to stop it, stop iterating.
 
-    One letter goes first. If that, or any other sent here, is back in the dead letters within `wait`, the rest is
-    kept. Then all others go, and are watched as long. That shows what fails at once; a message that is tried again for
-    minutes, or an invocation that Lambda repeats, comes back later.
-    Afterwards `unseen` says why not all letters were looked at, if so.
+    One letter goes first. If that, or any other sent here, is back in the dead letters within
+    `wait`, the rest is kept. Then all others go, and are watched as long. That shows what fails at
+    once; a message that is tried again for minutes, or an invocation that Lambda repeats, comes
+    back later. Afterwards `unseen` says why not all letters were looked at, if so.
     """
 
     queue: DeadLetters
@@ -157,7 +161,7 @@ class Redrive:
         if not origin:
             return letter.obstacle
         if letter.redrives >= self.manner.most_redrives:
-            return f"it was redriven {letter.redrives} times: mend its cause, then permit more"
+            return f"it was redriven {letter.redrives} times: repair its cause, then permit more"
         if self._refusals.get(origin, 0) >= PATIENCE:
             return f"{origin} refused {PATIENCE} others in a row"
         return ""
@@ -189,9 +193,10 @@ def discard(
     *,
     dry_run: bool = False,
 ) -> Iterator[Outcome]:
-    """Take the selected letters out for good. `record` is called for each before, and must keep who did it and why.
+    """Take the selected letters out for good.
 
-    Raises what `record` raises; the letter is then still there.
+    `record` is called for each before, and must keep who did it and why. Raises what `record`
+    raises; the letter is then still there.
     """
     with closing(iter(Sweep(queue))) as letters:
         for look, held in letters:

@@ -20,23 +20,32 @@ Clients = Callable[[str], Any]
 
 
 class NotSent(Exception):
-    """The event is of no shape that its origin takes, or was refused; the message says which and why."""
+    """The event has no shape that its origin takes, or was refused.
+
+    The message says which and why.
+    """
 
 
 def send(clients: Clients, origin: str, body: str, attributes: "Attributes", redrives: int) -> str:
-    """Send a body to `origin`, an ARN, as new, and return the id of the delivery.
+    """Send a body to `origin`, an ARN, as a new message, and return the id of the delivery.
 
-    A queue and a topic are told how often it was redriven; a function and a bus have no place for that. Raises
-    `NotSent`, and what botocore raises; whether a call that timed out was heard, nobody knows.
+    The attribute `redrives` says in a queue or a topic how often it was redriven; a function and a
+    bus have no place for that. Raises `NotSent`, and what botocore raises: a call that timed out
+    may have been heard all the same.
     """
-    senders = {"sqs": _to_queue, "lambda": _to_function, "sns": _to_topic, "events": _to_bus}
-    if (to := senders.get(service_of(origin))) is None:
-        raise NotSent(
-            f"{origin or 'no origin'} is no ARN of a queue, a function, a topic or an event bus"
-        )
-    count = {"redrives": {"DataType": "Number", "StringValue": str(redrives)}}
+    senders = {
+        "sqs": _to_queue,
+        "lambda": _to_function,
+        "sns": _to_topic,
+        "events": _to_bus,
+    }
+    send_to = senders.get(service_of(origin))
+    if send_to is None:
+        known = "a queue, a function, a topic or an event bus"
+        raise NotSent(f"{origin or 'no origin'} is not the ARN of {known}")
+    count = {"DataType": "Number", "StringValue": str(redrives)}
     try:
-        return to(clients, origin, body, {**attributes, **count})
+        return send_to(clients, origin, body, {**attributes, "redrives": count})
     except (KeyError, TypeError, ValueError) as error:
         raise NotSent(f"the event cannot be sent as it is: {error!r:.200}") from error
 
@@ -60,27 +69,35 @@ def _to_function(clients: Clients, function: str, body: str, _: Mapping[str, Any
 
 def _to_topic(clients: Clients, topic: str, body: str, attributes: Mapping[str, Any]) -> str:
     """Publish what stands in SNS's envelope; a body without one is the message itself."""
+    request: dict[str, Any] = {
+        "TopicArn": topic,
+        "Message": body,
+        "MessageAttributes": dict(attributes),
+    }
     match decoded(body):
         case {"Type": "Notification", "Message": str(message), **envelope}:
-            subject, carried = envelope.get("Subject"), envelope.get("MessageAttributes")
-            own = _of_envelope(carried if isinstance(carried, dict) else {})
-        case _:
-            message, subject, own = body, None, {}
-    request = {"TopicArn": topic, "Message": message, "MessageAttributes": {**own, **attributes}}
-    if isinstance(subject, str):
-        request["Subject"] = subject
-    return str(clients("sns").publish(**request)["MessageId"])
+            request["Message"] = message
+            own_attributes = _attributes_in(envelope.get("MessageAttributes"))
+            request["MessageAttributes"] = {**own_attributes, **attributes}
+            subject = envelope.get("Subject")
+            if isinstance(subject, str):
+                request["Subject"] = subject
+    answer = clients("sns").publish(**request)
+    return str(answer["MessageId"])
 
 
-def _of_envelope(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _attributes_in(attributes: object) -> dict[str, Any]:
+    """Return the attributes in SNS's envelope as a publication takes them."""
+    if not isinstance(attributes, dict):
+        return {}
     values = {}
-    for name, each in attributes.items():
-        kind, value = each["Type"], each["Value"]
-        values[name] = (
-            {"DataType": kind, "BinaryValue": base64.b64decode(value)}
-            if kind == "Binary"
-            else {"DataType": kind, "StringValue": value}
-        )
+    for name, attribute in attributes.items():
+        kind = attribute["Type"]
+        value = attribute["Value"]
+        if kind == "Binary":
+            values[name] = {"DataType": kind, "BinaryValue": base64.b64decode(value)}
+        else:
+            values[name] = {"DataType": kind, "StringValue": value}
     return values
 
 
@@ -91,11 +108,13 @@ def _to_bus(clients: Clients, bus: str, body: str, _: Mapping[str, Any]) -> str:
                 "Source": source,
                 "DetailType": kind,
                 "Detail": json.dumps(detail),
-                "Resources": [arn for arn in _list(event.get("resources")) if isinstance(arn, str)],
+                "Resources": _texts(event.get("resources")),
                 "EventBusName": bus,
             }
         case _:
-            raise NotSent("a bus takes events, with source, detail-type and detail; this is none")
+            raise NotSent(
+                "a bus takes events, which have source, detail-type and detail; this is not one"
+            )
     try:
         (event_id,) = aws.put_events([entry], clients("events"))
     except Transient as error:
@@ -103,5 +122,7 @@ def _to_bus(clients: Clients, bus: str, body: str, _: Mapping[str, Any]) -> str:
     return event_id
 
 
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+def _texts(value: object) -> list[str]:
+    """Return the texts in what should be a list of them."""
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, str)]

@@ -17,18 +17,20 @@ from fleet.runtime.telemetry import count, instrumented, job_name, logger
 
 T = TypeVar("T")
 
-# What ends an invocation properly: the last visibility changes, metrics and the answer.
+# How long it takes to end an invocation properly: the last visibility changes, metrics and the
+# answer.
 RESERVE_SECONDS = 3.0
-# SQS hides a message for 12 hours at most, counted from its receipt (SQS Developer Guide, visibility time-out); what
-# the invocation has already used of them is at most 15 minutes.
+# SQS hides a message for 12 hours at most, counted from its receipt (SQS Developer Guide,
+# "visibility timeout"); what the invocation has already used of them is at most 15 minutes.
 LONGEST_WAIT_SECONDS = 43_200 - 900
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the job's queue. `attempts` counts its receipts, this one included; `first_seen` is UTC.
+    """One message of the job's queue.
 
-    `redrives` says how often it came back from the dead letters.
+    `attempts` counts its receipts, this one included; `first_seen` is UTC. `redrives` says how
+    often it came back from the dead letters.
     """
 
     id: str
@@ -39,7 +41,10 @@ class Message:
     redrives: int = 0
 
     def events(self) -> Iterator[events.Event]:
-        """Yield all events inside the body, whatever wraps them. Raises `Permanent`, at last, for what is none."""
+        """Yield all events inside the body, whatever wraps them.
+
+        Raises `Permanent`, at last, for what is not an event.
+        """
         return events.unwrap(self.body)
 
 
@@ -48,42 +53,50 @@ class _NotBegun(Exception):
 
 
 def queued(react: Callable[[Message], None]) -> Callable[[Any, Any], dict[str, Any]]:
-    """Make a Lambda handler, with partial batch responses, of a function that reacts to one message.
+    """Make a Lambda handler of a function that reacts to one message.
+
+    The handler answers with partial batch responses:
 
     - `react` returns: the message is done.
     - `Permanent`: it is parked in the dead letters at once.
-    - `Transient`, or anything else: it becomes visible again after a wait, until the last permitted attempt parks it
-      with the reason (the queue's own redrive would move it without one).
-    - Little time left: what has not begun goes back, after a wait too, since its receipt counts as an attempt.
-      Messages nearest to their last attempt come first.
+    - `Transient`, or anything else: it becomes visible again after a wait, until the last permitted
+      attempt parks it with the reason (the queue's own redrive would move it without one).
+    - Little time left: what has not begun goes back, after a wait too, since its receipt counts as
+      an attempt. Messages nearest to their last attempt come first.
 
-    Delivery is at least once: a process that dies between its effect, or the parking, and the answer does it again,
-    so `react` must be idempotent by something inside the message (the message id changes when it is redriven).
+    Delivery is at least once: a process that dies between its effect, or the parking, and the
+    answer does it again, so `react` must be idempotent by something inside the message (the message
+    id changes when it is redriven).
     """
 
     @functools.wraps(react)
     def handler(event: Any, context: Any) -> dict[str, Any]:
-        return attended(react, event, context)
+        return process(react, event, context)
 
     return instrumented(handler)  # type: ignore[no-any-return]
 
 
-def attended(react: Callable[[Message], object], event: Any, context: Any) -> dict[str, Any]:
-    """Have `react` attend to each message of an event, as `queued` says; return the partial batch response."""
+def process(react: Callable[[Message], object], event: Any, context: Any) -> dict[str, Any]:
+    """Give each message of an event to `react`, as `queued` says.
+
+    Returns the partial batch response.
+    """
     records = sorted(_records(event), key=_attempts, reverse=True)
-    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-    attend = functools.partial(_attend, react, _Pace(deadline))
+    remaining_seconds = context.get_remaining_time_in_millis() / 1000
+    pace = _Pace(deadline=time.monotonic() + remaining_seconds - RESERVE_SECONDS)
+    process_record = functools.partial(_process_record, react, pace)
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-    with processor(records, attend):
+    with processor(records, process_record):
         processor.process()
     return dict(processor.response())
 
 
 def for_each(items: Iterable[T], act: Callable[[T], None]) -> None:
-    """Do `act` for every item, whatever fails on the way; then raise the failure that most deserves another attempt.
+    """Do `act` for every item, then raise the failure that another attempt may help, if any.
 
-    That is anything before a `Permanent`: what is done by then is idempotent, what is hopeless will say so again.
-    `items` may be a generator that raises, which ends it; what it yielded before has been done.
+    That is any error before a `Permanent`: in the next attempt, what is done already changes
+    nothing, and what is hopeless fails again. `items` may be a generator that raises: it ends
+    there, and what it yielded before is done.
     """
     failures: list[Exception] = []
     try:
@@ -108,12 +121,16 @@ def _records(event: Any) -> list[dict[str, Any]]:
         ):
             return records
     raise ValueError(
-        f"expected an SQS event (Records with messageId, body, attributes, ...), got {events.shape(event)}"
+        "expected an SQS event (Records with messageId, body, attributes, ...), "
+        f"got {events.shape(event)}"
     )
 
 
 class _Pace:
-    """Whether another message can be begun: there must be time for one as slow as the slowest so far."""
+    """Whether another message can be begun.
+
+    There must be time for one as slow as the slowest so far.
+    """
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
@@ -131,15 +148,12 @@ class _Pace:
         self.slowest = max(self.slowest, time.monotonic() - self.started)
 
 
-def _attend(react: Callable[[Message], object], pace: _Pace, record: SQSRecord) -> None:
+def _process_record(react: Callable[[Message], object], pace: _Pace, record: SQSRecord) -> None:
+    """Do what `queued` says for one record. Raises where the message is to stay in its queue."""
     message = _message(record)
     if not pace.allows():
-        if message.attempts >= MAX_RECEIVES:
-            _park(message, _NotBegun(f"none of its {MAX_RECEIVES} receipts left time to begin it"))
-            return
-        _return(record, _wait(None, message.attempts))
-        count(HandedBack=1)
-        raise _NotBegun
+        _hand_back(message, record)
+        return
     try:
         with pace:
             react(message)
@@ -150,17 +164,40 @@ def _attend(react: Callable[[Message], object], pace: _Pace, record: SQSRecord) 
         if message.attempts >= MAX_RECEIVES:
             _park(message, error)
             return
-        wait = _wait(error, message.attempts)
-        logger.warning(
-            "will be tried again",
-            message_id=message.id,
-            attempt=message.attempts,
-            wait=wait,
-            exc_info=True,
-        )
-        _return(record, wait)
-        count(Retried=1)
+        _retry(message, record, error)
         raise Transient(str(error)) from error
+
+
+def _hand_back(message: Message, record: SQSRecord) -> None:
+    """Give back a message that there is no time to begin, or park it after its last receipt.
+
+    Raises `_NotBegun` where the message stays in its queue.
+    """
+    if message.attempts >= MAX_RECEIVES:
+        _park(message, _NotBegun(f"none of its {MAX_RECEIVES} receipts left time to begin it"))
+        return
+    _show_after(record, _backoff_seconds(message.attempts))
+    count(HandedBack=1)
+    raise _NotBegun
+
+
+def _retry(message: Message, record: SQSRecord, error: BaseException) -> None:
+    """Let the message be received again after a wait.
+
+    As long as the error asks, or as its attempts say.
+    """
+    seconds = _backoff_seconds(message.attempts)
+    if isinstance(error, Transient) and error.retry_after is not None:
+        seconds = round(min(LONGEST_WAIT_SECONDS, max(0, error.retry_after)))
+    logger.warning(
+        "will be tried again",
+        message_id=message.id,
+        attempt=message.attempts,
+        wait=seconds,
+        exc_info=True,
+    )
+    _show_after(record, seconds)
+    count(Retried=1)
 
 
 def _message(record: SQSRecord) -> Message:
@@ -186,21 +223,21 @@ def _attempts(record: dict[str, Any]) -> int:
     return int(record["attributes"]["ApproximateReceiveCount"])
 
 
-def _wait(error: BaseException | None, attempts: int) -> int:
-    """Seconds until the next attempt: as the error asks, or 5, 20, 80, 320."""
-    asked = error.retry_after if isinstance(error, Transient) else None
-    return round(
-        min(LONGEST_WAIT_SECONDS, max(0, 5 * 4 ** (attempts - 1) if asked is None else asked))
-    )
+def _backoff_seconds(attempts: int) -> int:
+    """Return the seconds until the next attempt: 5, 20, 80, 320."""
+    return int(min(LONGEST_WAIT_SECONDS, 5 * 4 ** (attempts - 1)))
 
 
-def _return(record: SQSRecord, wait: int) -> None:
-    """Make the message visible after `wait` seconds. Without that it is, after the queue's visibility time-out."""
+def _show_after(record: SQSRecord, seconds: int) -> None:
+    """Make the message visible after so many seconds.
+
+    Where that fails, its queue's visibility timeout counts.
+    """
     _, _, _, region, account, queue = record.event_source_arn.split(":")
     url = f"https://sqs.{region}.{aws.domain(region)}/{account}/{queue}"
     try:
         aws.client("sqs").change_message_visibility(
-            QueueUrl=url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=wait
+            QueueUrl=url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
         )
     except Exception:  # the queue itself makes the message visible later
         logger.warning("visibility not changed", message_id=record.message_id, exc_info=True)
@@ -222,7 +259,8 @@ def _park(message: Message, error: BaseException) -> None:
     try:
         park(parked)
     except Exception:
-        # It fails, so it returns to its queue, whose redrive policy is the second way to the dead letters.
+        # It fails, so it returns to its queue, whose redrive policy is the second way to the dead
+        # letters.
         logger.exception("could not be parked", message_id=message.id, reason=parked.reason)
         raise
     logger.error(

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 # EventBridge Scheduler puts the planned time in its place; an emulator may leave it as it stands.
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
-
-# What ends an invocation properly: the report, metrics and the answer.
+# How long it takes to end an invocation properly: the report, metrics and the answer.
 RESERVE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a job, or its part about a range of subjects: the run reports these, and says nothing of the others.
+    """One run of a job, or its part about a range of subjects.
 
-    `scheduled_at` (UTC) comes from the event, so that a run repeated later decides the same. The job must have
-    returned by `deadline`, a time of `time.monotonic()`.
+    The run reports the subjects in `about`, and says nothing about others. `scheduled_at` (UTC)
+    comes from the event, so that a run repeated later decides the same. The job must have returned
+    by `deadline`, a time of `time.monotonic()`.
     """
 
     job: str
@@ -55,26 +55,27 @@ Look = Callable[[Run], Iterable[Finding] | Scattered]
 def scheduled(look: Look) -> Callable[[Any, Any], dict[str, Any]]:
     """Make a Lambda handler of a function that returns all findings of a run.
 
-    The findings are published as one `Job Report` (as several, when they are too many for one event), also when
-    there are none. When `look` raises, nothing is reported and the invocation fails: Lambda then tries it again, and
-    at last sends the event to the dead letters. A run that dies after publishing reports the same once more.
+    The findings are published as one `Job Report` (as several, when they are too many for one
+    event), also when there are none. When `look` raises, nothing is reported and the invocation
+    fails: Lambda then tries it again, and at last sends the event to the dead letters. A run that
+    dies after publishing reports the same once more.
 
-    A job with more subjects than one run can look at returns `scatter`: its handler then also takes the parts from
-    the job's queue, with the retries and the parking of any queue job.
+    A job with more subjects than one run can look at returns `scatter`: its handler then also takes
+    the parts from the job's queue, with the retries and the parking of any queue job.
     """
 
     @functools.wraps(look)
     def handler(event: Any, context: Any) -> dict[str, Any]:
-        deadline = (
-            time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-        )
+        remaining_seconds = context.get_remaining_time_in_millis() / 1000
+        deadline = time.monotonic() + remaining_seconds - RESERVE_SECONDS
         match event:
             case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
-                from fleet.runtime.queued import attended
+                from fleet.runtime.queued import process
 
-                return attended(
-                    lambda message: _report(look, _part(message, deadline)), event, context
-                )
+                def report_part(message: "Message") -> None:
+                    _report(look, _part(message, deadline))
+
+                return process(report_part, event, context)
         return _report(look, Run(job_name(), scheduled_time(event), deadline=deadline))
 
     return instrumented(handler)  # type: ignore[no-any-return]
@@ -83,7 +84,8 @@ def scheduled(look: Look) -> Callable[[Any, Any], dict[str, Any]]:
 def scatter(run: Run, queue_url: str, subjects: Iterable[str], most: int) -> Scattered:
     """Send parts of a run, each about at most so many of the subjects, to the job's own queue.
 
-    Two runs of one moment send the same parts, or others: each part is right by itself, however often it is done.
+    Two runs of one moment send the same parts, or others: each part is right by itself, however
+    often it is done.
     """
     parts = divided(run.about, subjects, most)
     for about in parts:
@@ -141,15 +143,17 @@ def _part(message: "Message", deadline: float) -> Run:
 
 
 def scheduled_time(event: Any) -> datetime:
-    """When the run was due: the event's `scheduled_at`, or now for an empty event, as one sends by hand.
+    """Return when the run was due, in UTC.
 
-    Raises `ValueError` for any other event, and for a time that is no ISO 8601.
+    That is the event's `scheduled_at`, or now for an empty event, as people send by hand. Raises
+    `ValueError` for any other event, and for a time that is not ISO 8601.
     """
-    if event not in (None, {}) and (not isinstance(event, dict) or set(event) != {"scheduled_at"}):
-        raise ValueError(
-            f'expected {{}} or {{"scheduled_at": "2026-11-21T09:00:00Z"}}, got {shape(event)}'
-        )
-    text = event["scheduled_at"] if event else SCHEDULED_TIME
+    if event is None or event == {}:
+        return datetime.now(UTC)
+    if not isinstance(event, dict) or set(event) != {"scheduled_at"}:
+        example = '{"scheduled_at": "2026-11-21T09:00:00Z"}'
+        raise ValueError(f"expected {{}} or {example}, got {shape(event)}")
+    text = event["scheduled_at"]
     if text == SCHEDULED_TIME:
         return datetime.now(UTC)
     time = moment(text)

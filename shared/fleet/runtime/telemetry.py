@@ -16,7 +16,19 @@ from fleet import secrets
 from fleet.settings import required
 
 NAMESPACE = "Fleet"
-# Of a dimension's value (CloudWatch API reference, Dimension).
+# Fields of the logger's JSON lines that say nothing of what happened: whatever shows lines to
+# people leaves them out.
+NOISE = frozenset(
+    {
+        "cold_start",
+        "function_arn",
+        "function_memory_size",
+        "function_name",
+        "sampling_rate",
+        "xray_trace_id",
+    }
+)
+# The longest value of a dimension (CloudWatch API reference, Dimension).
 DIMENSION_CHARACTERS = 1_024
 
 
@@ -25,6 +37,7 @@ class _Redacting(LambdaPowertoolsFormatter):
         return secrets.redact(super().format(record))
 
 
+# Both live as long as the process.
 logger = Logger(logger_formatter=_Redacting(use_rfc3339=True))
 metrics = Metrics(namespace=NAMESPACE)
 warnings.filterwarnings(
@@ -33,7 +46,10 @@ warnings.filterwarnings(
 
 
 def job_name() -> str:
-    """The job's name, as its folder and the template give it."""
+    """Return the job's name, as its folder and the template give it.
+
+    Raises `SettingsError` without one.
+    """
     return required("POWERTOOLS_SERVICE_NAME")
 
 
@@ -46,9 +62,10 @@ def count(**figures: float) -> None:
 def measure(
     about: Mapping[str, str], counts: Mapping[str, float], milliseconds: Mapping[str, float]
 ) -> None:
-    """Write metrics of one thing that the job looked at; `about` are the dimensions that tell it from others.
+    """Write metrics of one thing that the job looked at.
 
-    CloudWatch bills each metric of each such thing. Names that are not ASCII are no dimensions, so they are escaped.
+    `about` are the dimensions that tell it from others; CloudWatch bills each metric of each such
+    thing. Names that are not ASCII cannot be dimensions, so they are escaped.
     """
     own = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
     own.add_dimension("stage", required("STAGE"))
@@ -63,7 +80,7 @@ def measure(
 
 
 def instrumented(handler: Any) -> Any:
-    """Log each line with the invocation's ids, and flush the metrics when the handler ends, well or badly.
+    """Log each line with the invocation's ids, and flush the metrics however the handler ends.
 
     Metrics have the dimensions `service`, the job, and `stage`, since stages may share an account.
     """
@@ -74,7 +91,8 @@ def instrumented(handler: Any) -> Any:
         try:
             return handler(event, context)
         except Exception as error:
-            # Lambda writes what leaves the handler into the log and into the dead letters by itself.
+            # Lambda writes what leaves the handler into the log and into the dead letters by
+            # itself.
             if (shown := secrets.redact(str(error))) != str(error):
                 raise RuntimeError(f"{type(error).__name__}: {shown}") from None
             raise

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError
 from functions.missed_runs import app
-from functions.missed_runs.app import Settings, Watched, handler, missed, silent
+from functions.missed_runs.app import Settings, Watched, describe, handler, missed
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import Context
@@ -180,15 +180,15 @@ def _until(schedule: Schedule, after: datetime, until: datetime) -> list[datetim
 def test_a_finding_says_what_was_due_and_where_to_look() -> None:
     job = watched("cron(0 8,20 * * ? *)", "2026-11-18T08:00", zone="Europe/Berlin")
 
-    assert silent(job, missed(job, NOW, GRACE), "/fleet/fleet-test") == Finding(
+    assert describe(job, missed(job, NOW, GRACE), "/fleet/fleet-test") == Finding(
         subject="web",
         title="web has not reported since 2026-11-18 08:00 UTC",
         detail={
             "last report": "2026-11-18 08:00 UTC",
-            "first runs without": "2026-11-18 19:00 UTC and 2026-11-19 07:00 UTC",
+            "missed runs": "2026-11-18 19:00 UTC and 2026-11-19 07:00 UTC",
             "schedule": "cron(0 8,20 * * ? *) Europe/Berlin",
-            "if its log shows these runs": "they failed: the log says why, and so do the dead letters",
-            "if its log shows none": "they never began: Scheduler's reason is in a dead letter, if it tried",
+            "if its log shows these runs": "they failed: see the log, and the dead letters",
+            "if its log shows none": "they never began: see Scheduler's reason in a dead letter",
             "log": "aws logs tail /fleet/fleet-test --since 2026-11-18T19:00:00Z"
             """ --filter-pattern '{ $.service = "web" }'""",
         },
@@ -198,7 +198,7 @@ def test_a_finding_says_what_was_due_and_where_to_look() -> None:
 
 
 def test_a_job_that_never_reported_is_said_to() -> None:
-    finding = silent(watched("rate(1 day)"), [NOW], "logs")
+    finding = describe(watched("rate(1 day)"), [NOW], "logs")
 
     assert (finding.title, finding.detail["last report"]) == ("web has never reported", "never")
 
@@ -301,7 +301,7 @@ def test_schedules_are_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> Non
         for job in ("a", "b")
     ]
 
-    assert list(app.schedules(scheduler, "fleet")) == [("fleet-a", "a"), ("fleet-b", "b")]
+    assert app.schedules(scheduler, "fleet") == {"fleet-a": "a", "fleet-b": "b"}
 
 
 @pytest.mark.parametrize("grace", ["30s", "2d"])

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 from functions.report_dead_letters.app import (
     LETTERS,
-    MOST_CAUSES,
+    MOST_SUBJECTS,
     Group,
     Settings,
-    findings,
-    grouped,
+    describe,
+    group_by_cause,
+    group_by_subject,
     handler,
-    named,
 )
 from tests.conftest import Context, Event
 
 from fleet import aws
 from fleet.dead_letters import Parked
 from fleet.dead_letters.letters import Letter, Route
-from fleet.findings import Severity
+from fleet.findings import Finding, Severity
 from fleet.settings import SettingsError, load
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -34,14 +34,19 @@ LETTER = Letter(
     first_seen=NOW - timedelta(hours=3),
     source="arn:aws:sqs:eu-west-1:123456789012:fleet-dev-start_pipeline",
     origin="arn:aws:sqs:eu-west-1:123456789012:fleet-dev-start_pipeline",
-    body='{"source": "fleet", "detail-type": "Start Pipeline", "id": "e1", "detail": {"pipeline": "secret-plan"}}',
+    body='{"source": "fleet", "detail-type": "Start Pipeline", "id": "e1",'
+    ' "detail": {"pipeline": "secret-plan"}}',
 )
+
+
+def findings(groups: Mapping[str, Group], link: str = "") -> list[Finding]:
+    return [describe(subject, group, NOW, Settings(), link) for subject, group in groups.items()]
 
 
 def test_letters_of_one_cause_are_one_group_with_its_oldest() -> None:
     older = replace(LETTER, reason="no pipeline deploy-18", first_seen=NOW - timedelta(days=2))
     other = replace(LETTER, error_type="ClientError")
-    groups = list(grouped([LETTER, older, other]).values())
+    groups = list(group_by_cause([LETTER, older, other]).values())
     assert [(group.letters, group.oldest.reason) for group in groups] == [
         (2, "no pipeline deploy-18"),
         (1, "no pipeline deploy-17"),
@@ -49,8 +54,10 @@ def test_letters_of_one_cause_are_one_group_with_its_oldest() -> None:
 
 
 def test_a_finding_says_how_many_how_old_and_how_to_send_them_back() -> None:
-    groups = named(grouped([LETTER, replace(LETTER, first_seen=NOW - timedelta(days=2, hours=5))]))
-    (finding,) = findings(groups, NOW, Settings(), "https://link")
+    groups = group_by_subject(
+        group_by_cause([LETTER, replace(LETTER, first_seen=NOW - timedelta(days=2, hours=5))])
+    )
+    (finding,) = findings(groups, "https://link")
     cause = LETTER.cause.id
     assert finding.subject == f"letters/start_pipeline/{cause}"
     assert finding.title == "start_pipeline could not do its work: Permanent: no pipeline deploy-17"
@@ -67,7 +74,7 @@ def test_a_finding_says_how_many_how_old_and_how_to_send_them_back() -> None:
 
 def test_no_value_of_the_event_and_no_secret_of_the_reason_is_shown() -> None:
     told = replace(LETTER, reason="refused: Bearer verysecret")
-    (finding,) = findings(named(grouped([told])), NOW, Settings(), "")
+    (finding,) = findings(group_by_subject(group_by_cause([told])))
     shown = json.dumps(finding.as_json())
     assert "secret-plan" not in shown
     assert "verysecret" not in shown
@@ -75,8 +82,10 @@ def test_no_value_of_the_event_and_no_secret_of_the_reason_is_shown() -> None:
 
 @pytest.mark.parametrize(("days", "severity"), [(9, Severity.WARNING), (11, Severity.CRITICAL)])
 def test_letters_that_sqs_will_soon_delete_are_critical(days: int, severity: Severity) -> None:
-    groups = named(grouped([replace(LETTER, first_seen=NOW - timedelta(days=days))]))
-    assert [finding.severity for finding in findings(groups, NOW, Settings(), "")] == [severity]
+    groups = group_by_subject(
+        group_by_cause([replace(LETTER, first_seen=NOW - timedelta(days=days))])
+    )
+    assert [finding.severity for finding in findings(groups)] == [severity]
 
 
 def words(number: int) -> str:
@@ -86,9 +95,9 @@ def words(number: int) -> str:
 @pytest.mark.parametrize(
     ("differ", "subjects"),
     [
-        pytest.param({"reason": MOST_CAUSES}, MOST_CAUSES, id="as many as may be"),
-        pytest.param({"reason": MOST_CAUSES + 1}, 1, id="too many reasons"),
-        pytest.param({"error_type": MOST_CAUSES + 1}, 1, id="too many errors"),
+        pytest.param({"reason": MOST_SUBJECTS}, MOST_SUBJECTS, id="as many as may be"),
+        pytest.param({"reason": MOST_SUBJECTS + 1}, 1, id="too many reasons"),
+        pytest.param({"error_type": MOST_SUBJECTS + 1}, 1, id="too many errors"),
         pytest.param({"reason": 5, "error_type": 6}, 6, id="few errors of many reasons"),
     ],
 )
@@ -100,12 +109,12 @@ def test_a_job_has_so_many_findings_and_no_more(differ: dict[str, int], subjects
             for letter in letters
             for each in range(number)
         ]
-    found = named(grouped([*letters, replace(LETTER, job="other")]))
+    found = group_by_subject(group_by_cause([*letters, replace(LETTER, job="other")]))
     assert len(found) == subjects + 1
     assert sum(group.letters for group in found.values()) == len(letters) + 1
     if subjects == 1:
-        (_, finding) = findings(found, NOW, Settings(), "")
-        assert f"could not do its work, for {MOST_CAUSES + 1} causes: " in finding.title
+        (_, finding) = findings(found)
+        assert f"could not do its work, for {MOST_SUBJECTS + 1} causes: " in finding.title
         assert "--job start_pipeline" in str(finding.detail["to send them back"])
 
 
@@ -115,8 +124,8 @@ def test_settings_out_of_range_are_refused() -> None:
 
 
 def test_a_group_keeps_no_body() -> None:
-    (group,) = grouped([replace(LETTER, body="x" * 250_000)]).values()
-    assert group == Group(replace(LETTER, body="text of 250000 characters"))
+    (group,) = group_by_cause([replace(LETTER, body="x" * 250_000)]).values()
+    assert group.oldest == replace(LETTER, body="text of 250000 characters")
 
 
 @pytest.fixture

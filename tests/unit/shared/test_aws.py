@@ -56,11 +56,11 @@ def test_a_parameter_is_at_most_300_seconds_old(
 
 
 @pytest.mark.usefixtures("moto")
-def test_a_parameter_may_be_read_anew_and_is_then_kept() -> None:
+def test_a_parameter_may_be_read_afresh_and_is_then_kept() -> None:
     keep("old")
     aws.parameter("/fleet/list")
     keep("new")
-    assert [aws.parameter("/fleet/list", anew=anew) for anew in (False, True, False)] == [
+    assert [aws.parameter("/fleet/list", fresh=fresh) for fresh in (False, True, False)] == [
         "old",
         "new",
         "new",

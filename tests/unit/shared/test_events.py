@@ -260,20 +260,26 @@ def test_a_notification_need_not_have_a_subject() -> None:
         ),
         pytest.param("[" * 100_000, "not JSON", id="lists too deep to read"),
         pytest.param(
-            "5", "no event of EventBridge, SNS, S3 or SQS: a value of type int", id="number"
+            "5", "not an EventBridge, SNS, S3 or SQS event: value of type int", id="number"
         ),
-        pytest.param("null", "no event", id="null"),
-        pytest.param('"text"', "no event", id="text"),
-        pytest.param("[]", "no event", id="list"),
-        pytest.param("{}", "no event", id="mapping"),
+        pytest.param("null", "not an EventBridge", id="null"),
+        pytest.param('"text"', "not an EventBridge", id="text"),
+        pytest.param("[]", "not an EventBridge", id="list"),
+        pytest.param("{}", "not an EventBridge", id="mapping"),
         pytest.param(
-            '{"detail-type": "x", "source": "y", "detail": "z"}', "no event", id="detail is text"
+            '{"detail-type": "x", "source": "y", "detail": "z"}',
+            "not an EventBridge",
+            id="detail is text",
         ),
         pytest.param(
-            '{"Records": [{"eventSource": "aws:s3"}]}', "no known shape", id="S3 without object"
+            '{"Records": [{"eventSource": "aws:s3"}]}',
+            "not an S3, SNS or SQS record",
+            id="S3 without object",
         ),
         pytest.param(
-            '{"Records": [7]}', "no known shape: a value of type int", id="record is a number"
+            '{"Records": [7]}',
+            "not an S3, SNS or SQS record: value of type int",
+            id="record is a number",
         ),
         pytest.param(
             '{"Records": [{"eventSource": "aws:sqs", "body": "x"}]}',
@@ -282,7 +288,7 @@ def test_a_notification_need_not_have_a_subject() -> None:
         ),
         pytest.param(
             '{"Records": [{"EventSource": "aws:sns", "Sns": {}}]}',
-            "no event",
+            "not an EventBridge",
             id="SNS without message",
         ),
     ],
@@ -298,10 +304,10 @@ def test_a_body_that_holds_no_event_is_permanent_and_its_shape_is_said(
     ("value", "said"),
     [
         ("a secret", "text of 8 characters"),
-        ({"b": "a secret", "a": 1}, "an object of a, b"),
-        ({}, "an object of nothing"),
-        ({"a" * 300: 1}, f"an object of {'a' * 200}"),
-        (["a secret"], "a value of type list"),
+        ({"b": "a secret", "a": 1}, "object with keys a, b"),
+        ({}, "object without keys"),
+        ({"a" * 300: 1}, f"object with keys {'a' * 200}"),
+        (["a secret"], "value of type list"),
     ],
 )
 def test_a_shape_says_nothing_of_what_a_value_holds(value: object, said: str) -> None:
@@ -318,7 +324,7 @@ def test_what_stands_beside_malformed_records_comes_out_before_they_are_permanen
     found: list[Event] = []
     with pytest.raises(
         Permanent,
-        match=r"no known shape: a value of type int; .* no known shape: an object of eventSource",
+        match=r"SQS record: value of type int; .* SQS record: object with keys eventSource",
     ):
         found.extend(unwrap(json.dumps(wrap(body))))
     assert [key_of(event) for event in found] == ["a", "b", "c"]
@@ -327,7 +333,7 @@ def test_what_stands_beside_malformed_records_comes_out_before_they_are_permanen
 def test_envelopes_beside_a_malformed_one_are_opened() -> None:
     body = in_sqs_records(eventbridge(1), in_sns(s3("a")), {"Records": [7]}, in_sns("hello"))
     found: list[Event] = []
-    with pytest.raises(Permanent, match="no known shape: a value of type int"):
+    with pytest.raises(Permanent, match="not an S3, SNS or SQS record: value of type int"):
         found.extend(unwrap(body))
     assert [event.type for event in found] == [
         "ECR Image Action",
@@ -338,7 +344,7 @@ def test_envelopes_beside_a_malformed_one_are_opened() -> None:
 
 @pytest.mark.parametrize("wrap", [in_sns, in_sns_records])
 def test_malformed_records_are_no_notification(wrap: Wrap) -> None:
-    with pytest.raises(Permanent, match="no known shape"):
+    with pytest.raises(Permanent, match="not an S3, SNS or SQS record"):
         unwrapped(wrap({"Records": [{"eventSource": "aws:s3"}]}))
 
 

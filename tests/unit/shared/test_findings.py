@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -202,7 +203,8 @@ def enumerate_names(facts: list[str]) -> Mapping[str, str]:
 def test_reports_hold_every_finding_once_within_the_limit_and_their_ranges_meet(
     found: list[Finding],
 ) -> None:
-    made = reports("job", NOW, found, LIMIT)
+    with patch("fleet.findings.REPORT_BYTES", LIMIT):
+        made = reports("job", NOW, found)
     assert subjects(made) == sorted(finding.subject for finding in found)
     assert max(len(report.as_json().encode()) for report in made) <= LIMIT
     assert (made[0].after, made[-1].through) == (None, None)

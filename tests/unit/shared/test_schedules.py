@@ -139,9 +139,9 @@ def test_what_runs_once_is_due_once_on_the_clocks_of_its_zone() -> None:
 @pytest.mark.parametrize(
     ("expression", "said"),
     [
-        ("cron(0 8 * * *)", "no cron(...) of six fields"),
-        ("rate(5 seconds)", "no rate(...)"),
-        ("rate(0 minutes)", "no rate(...)"),
+        ("cron(0 8 * * *)", "not a cron(...) of six fields"),
+        ("rate(5 seconds)", "a rate(...)"),
+        ("rate(0 minutes)", "a rate(...)"),
         ("cron(0 8 * * * *)", "one of its two days must be ?"),
         ("cron(0 8 ? * ? *)", "one of its two days must be ?"),
         ("cron(60 8 * * ? *)", "Bad minute"),
@@ -153,7 +153,7 @@ def test_what_runs_once_is_due_once_on_the_clocks_of_its_zone() -> None:
         ("cron(0 8 ? * 2#6 *)", "Bad day-of-week"),
         ("cron(0 8 * * ? 1969)", "years"),
         ("cron(0 8 * * ? soon)", "'SOON'"),
-        ("every day", "no cron(...)"),
+        ("every day", "not a cron(...)"),
     ],
 )
 def test_what_aws_would_not_take_is_said_at_once(expression: str, said: str) -> None:

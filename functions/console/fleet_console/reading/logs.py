@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from fleet import aws
+from fleet.runtime import telemetry
 from fleet_console import paging
 from fleet_console.problems import Invalid
 from fleet_console.reading.memory import Reader
@@ -20,16 +21,8 @@ MOST_PAGES = 10
 # What FilterLogEvents gives at once, at most (CloudWatch Logs API reference).
 LARGEST_PAGE = 10_000
 LINE_CHARACTERS = 8_192
-# What Powertools adds to each line, and nobody reads while looking at one job's.
-NOISE = {
-    "cold_start",
-    "function_arn",
-    "function_memory_size",
-    "function_name",
-    "service",
-    "sampling_rate",
-    "xray_trace_id",
-}
+# The service is the job, whose log this is.
+NOISE = telemetry.NOISE | {"service"}
 METRICS_PREFIX = '{"_aws"'
 
 

@@ -190,7 +190,7 @@ def test_a_cut_payload_cannot_be_sent_back() -> None:
     letter = scheduled('{"scheduled_', FUNCTION, IS_PAYLOAD_TRUNCATED="true")
     assert (letter.origin, letter.obstacle) == (
         "",
-        "Scheduler cut its payload: write the whole event anew",
+        "Scheduler cut its payload: provide the whole event",
     )
 
 

@@ -228,7 +228,7 @@ def test_a_letter_is_redriven_so_often_and_no_more(account: Account) -> None:
     (outcome,) = account.redrive()
     assert (outcome.step, outcome.detail) == (
         Step.KEPT,
-        "it was redriven 3 times: mend its cause, then permit more",
+        "it was redriven 3 times: repair its cause, then permit more",
     )
     assert steps(account.redrive(manner=Manner(canary=False, wait=0, most_redrives=4))) == [
         ("a", Step.SENT)
@@ -240,7 +240,7 @@ def test_a_letter_of_unknown_origin_is_kept_until_somebody_says_where_to(account
     (outcome,) = account.redrive()
     assert (outcome.step, outcome.detail) == (
         Step.KEPT,
-        "its origin is not known: say where it is to go",
+        "its origin is unknown: say where to send it",
     )
     manner = Manner(canary=False, wait=0, to=account.queue("job"), body="mended")
     assert [outcome.step for outcome in account.redrive(manner=manner)] == [Step.SENT]

@@ -133,7 +133,7 @@ def test_a_bus_gets_the_event() -> None:
 @pytest.mark.parametrize(
     ("service", "body", "answers", "said"),
     [
-        pytest.param("events", "text", {}, "this is none", id="no event"),
+        pytest.param("events", "text", {}, "this is not one", id="no event"),
         pytest.param(
             *(
                 "events",
@@ -175,5 +175,7 @@ def test_what_cannot_be_sent_says_why(service: str, body: Any, answers: Any, sai
 
 @pytest.mark.parametrize("origin", ["", "arn:aws:s3:::bucket", "https://example.com"])
 def test_what_is_no_origin_is_named(origin: str) -> None:
-    with pytest.raises(NotSent, match="is no ARN of a queue, a function, a topic or an event bus"):
+    with pytest.raises(
+        NotSent, match="is not the ARN of a queue, a function, a topic or an event bus"
+    ):
         send(lambda _: None, origin, "{}", {}, 1)

@@ -129,7 +129,7 @@ def test_a_messages_events_come_out_before_what_is_malformed_beside_them_parks_i
     )
     assert seen == ["e1"]
     assert [told(message)["reason"] for message in dead_letters()] == [
-        "a record is of no known shape: a value of type int"
+        "a record is not an S3, SNS or SQS record: value of type int"
     ]
 
 

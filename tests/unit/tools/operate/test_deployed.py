@@ -46,7 +46,7 @@ def test_without_a_stack_it_is_the_fleet_that_runs_here(monkeypatch: pytest.Monk
         (["--profile", "ops"], "--profile and --region are for a stack in AWS: add --stack"),
         (
             ["--stack", "nosuch"],
-            "there is no stack nosuch in eu-west-1: mend --stack, --region or --profile",
+            "there is no stack nosuch in eu-west-1: correct --stack, --region or --profile",
         ),
         (
             ["--stack", "x", "--profile", "nosuch"],
