@@ -62,9 +62,7 @@ def locked(path: Path, shared: bool = False) -> Iterator[None]:
 
 @contextmanager
 def state() -> Iterator[Path]:
-    """Yield this process's directory for temporary state, removed at the end, as is what killed
-    fleets left.
-    """
+    """Yield a directory for this process, removed at the end like those of killed fleets."""
     mine = FLEETS / str(os.getpid())
     with locked(FLEETS / "lock"):
         _sweep()

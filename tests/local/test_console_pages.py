@@ -78,9 +78,7 @@ def page(browser: Browser, console: str) -> Iterator[Page]:
 
 
 def refreshed(fleet: Fleet, page: Page, condition: Callable[[], bool], otherwise: str) -> None:
-    """Wait for what the page shows by itself in time; it looks again when somebody comes back to
-    it.
-    """
+    """Wait for what the page shows in time by itself; it looks again when someone returns."""
 
     def holds() -> bool:
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
@@ -125,9 +123,7 @@ def test_a_finding_opens_is_muted_and_resolves(page: Page, fleet: Fleet) -> None
 
 @pytest.fixture(scope="module")
 def letter(page: Page, fleet: Fleet) -> str:
-    """The address of a dead letter: of a job that somebody has run with an event for a pipeline
-    that is not there.
-    """
+    """The address of a dead letter: an event for a pipeline that does not exist."""
     event = {
         "version": "0",
         "id": str(uuid4()),

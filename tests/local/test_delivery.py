@@ -56,9 +56,7 @@ def endpoints(fleet: Fleet) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The bodies of messages, by the ids of their alerts: sound ones, those for the wrong key, and
-    malformed ones.
-    """
+    """The bodies of messages by the ids of their alerts: sound, for a wrong key, malformed."""
 
     sound: dict[str, str]
     keyless: dict[str, str]
@@ -67,9 +65,7 @@ class Load:
 
     @classmethod
     def of(cls, messages: int, random: Random) -> "Load":
-        """Make so many messages: a fifth are copies of others, and one in twenty is poison, in two
-        kinds.
-        """
+        """Make so many messages: a fifth are copies, and one in twenty is poison of two kinds."""
         ids = [f"load-{random.getrandbits(64):016x}" for _ in range(messages * 4 // 5)]
         poison = messages // 20
         malformed, keyless, sound = (
@@ -128,9 +124,7 @@ def send(fleet: Fleet, messages: list[tuple[str, str]]) -> None:
 
 
 def drained(fleet: Fleet) -> bool:
-    """Whether nothing is in the queue, in no state; the counts must say so twice, as messages pass
-    between them.
-    """
+    """Whether the queue is empty, twice in a row, as messages pass between its counts."""
     url = fleet.outputs["NotifyWebhookQueue"]
     return fleet.messages(url) == fleet.messages(url) == 0
 

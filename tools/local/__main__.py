@@ -154,9 +154,7 @@ def arguments() -> argparse.Namespace:
 
 
 def interrupted(_: int, __: FrameType | None) -> None:
-    """Treat every polite request to end like Ctrl-C, and let nothing interrupt the cleaning up that
-    follows.
-    """
+    """Treat every polite request to end like Ctrl-C; let none interrupt the clean-up."""
     for polite in POLITE:
         signal.signal(polite, signal.SIG_IGN)
     raise KeyboardInterrupt

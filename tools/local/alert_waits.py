@@ -8,8 +8,7 @@ from tools.local.progress import expect
 
 
 def wait_until_opened(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]:
-    """Wait until the webhook, and the destinations `elsewhere`, know of an alert; return it as the
-    webhook got it.
+    """Wait until the webhook and the destinations `elsewhere` know of an alert; return it.
 
     `key` is the alert's deduplication key. Raises `Failed` when one of them is not told.
     """
@@ -22,8 +21,7 @@ def wait_until_opened(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]
 
 
 def wait_until_resolved(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]:
-    """Wait until each knows that it is over: the webhook, Slack in the message itself, PagerDuty in
-    the incident.
+    """Wait until the webhook, Slack's message and PagerDuty's incident show that it is over.
 
     Raises `Failed` when one is not told, or when PagerDuty has an incident although it is not in
     `elsewhere`.

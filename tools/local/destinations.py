@@ -44,8 +44,7 @@ HANG_SECONDS = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a destination answers; `manner` says how: properly, by an echo, not at all, or too
-    slowly.
+    """What a destination answers, and how: properly, by an echo, not at all, or too slowly.
 
     An arranged answer with `about` waits for a request that holds this text.
     """

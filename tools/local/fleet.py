@@ -253,9 +253,7 @@ class Fleet:
         )
 
     def dead_letters(self, *jobs: str) -> list[dict[str, str]]:
-        """Return the attributes and the `body` of these jobs' dead letters, which stay where they
-        are.
-        """
+        """Return these jobs' dead letters as attributes and `body`, and leave them there."""
         messages: list[MessageTypeDef] = []
         while received := self._receive_dead_letters():
             messages += received

@@ -30,8 +30,9 @@ NOISE = frozenset(
 
 
 def lines(account: Account, since_ms: int) -> list[tuple[int, str, str]]:
-    """Return the log lines since that time (milliseconds since the epoch) as time, stream and text,
-    oldest first.
+    """Return the log lines since that time, oldest first, as time, stream and text.
+
+    Times are in milliseconds since the epoch.
     """
     found = []
     groups = account.logs.describe_log_groups()["logGroups"]
@@ -62,9 +63,7 @@ def follow(account: Account, since_ms: int) -> Iterator[str]:
 
 
 def readable(line: str) -> str:
-    """Return a JSON log line as time, level, job and message followed by what else it says; any
-    other line as it is.
-    """
+    """Return a JSON line as time, level, job, message and the rest; any other line as it is."""
     try:
         record: dict[str, Any] = json.loads(line)
         head = (

@@ -71,9 +71,7 @@ def install() -> None:
 def add_pipeline(
     name: str, stages: tuple[str, ...] = ("Source", "Build", "Deploy"), region: str = REGION
 ) -> None:
-    """Create a pipeline of `stages` without the IAM role and the actions that CreatePipeline asks
-    for.
-    """
+    """Create a pipeline of `stages`, without the role and actions that AWS asks for."""
     definition = {"name": name, "stages": [{"name": stage, "actions": []} for stage in stages]}
     _backend(region).pipelines[name] = CodePipeline(ACCOUNT, region, definition)
 
@@ -95,9 +93,7 @@ def resume(name: str, stage: str, region: str = REGION) -> None:
 
 
 def throttle(name: str, attempts: int, region: str = REGION) -> None:
-    """Make the next attempts to start this pipeline fail with ThrottlingException, with all retries
-    of botocore.
-    """
+    """Make the next attempts to start this pipeline, and all their retries, be throttled."""
     _state(_pipeline(_backend(region), name)).throttled_attempts = attempts
 
 
@@ -107,9 +103,7 @@ def starts(name: str, region: str = REGION) -> list[Start]:
 
 
 def executions(name: str, region: str = REGION) -> list[Start]:
-    """Return the call that began each execution of this pipeline; a repeated client request token
-    begins none.
-    """
+    """Return the call that began each execution; a repeated client token begins none."""
     begun = {start.execution: start for start in reversed(starts(name, region)) if start.execution}
     return list(reversed(begun.values()))
 

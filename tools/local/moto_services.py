@@ -125,9 +125,7 @@ class _Silent(WSGIRequestHandler):
 
 @contextmanager
 def serving(emulator: str, calls: CallLog) -> Iterator[dict[str, str]]:
-    """Serve the missing services beside the emulator at that address; yield the variables that lead
-    there.
-    """
+    """Serve what the emulator at that address lacks; yield the variables that lead there."""
     codepipeline.install()
     server = make_server(
         "127.0.0.1", 0, Gate(Account(emulator, {}), calls), threaded=True, request_handler=_Silent

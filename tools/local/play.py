@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from queue import Empty, SimpleQueue
 from threading import Barrier, BoundedSemaphore, Thread
 
@@ -26,9 +27,7 @@ TELL_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one job: `outcome` is `ok` or `failed`, `detail` says what it did or what did
-    not happen.
-    """
+    """What became of one job: `ok` or `failed`, and what it did or what did not happen."""
 
     job: str
     trigger: str
@@ -58,15 +57,18 @@ def play_all(fleet: Fleet) -> list[Outcome]:
             failure = attempt(job, acted, lambda: acted.seed(fleet))
         all_seeded()
         with room:
-            outcomes.put(failure or play(fleet, job, acted))
+            outcome = failure or play(fleet, job, acted)
+        outcomes.put(outcome)
 
     for job, acted in scenarios.items():
         # Daemons, so that Ctrl-C need not wait until each has lost patience.
-        Thread(target=run, args=(job, acted), name=job, daemon=True).start()
-    return sorted(_as_they_end(fleet, outcomes, len(scenarios)), key=lambda each: each.job)
+        thread = Thread(target=run, args=(job, acted), daemon=True)
+        thread.start()
+    ended = _collect(fleet, outcomes, len(scenarios))
+    return sorted(ended, key=attrgetter("job"))
 
 
-def _as_they_end(fleet: Fleet, outcomes: SimpleQueue[Outcome], count: int) -> list[Outcome]:
+def _collect(fleet: Fleet, outcomes: SimpleQueue[Outcome], count: int) -> list[Outcome]:
     """Collect `count` outcomes; say what ends and, while nothing does, what was sent so far."""
     began = time.monotonic()
     ended: list[Outcome] = []
@@ -79,8 +81,9 @@ def _as_they_end(fleet: Fleet, outcomes: SimpleQueue[Outcome], count: int) -> li
         else:
             ended.append(outcome)
             say(f"  {outcome.job}: {outcome.outcome} ({len(ended)} of {count})")
-    succeeded = sum(outcome.outcome == "ok" for outcome in ended)
-    say(f"{succeeded} of {count} ok in {time.monotonic() - began:.0f} s")
+    succeeded = [outcome for outcome in ended if outcome.outcome == "ok"]
+    seconds = time.monotonic() - began
+    say(f"{len(succeeded)} of {count} ok in {seconds:.0f} s")
     return ended
 
 
@@ -105,24 +108,25 @@ def attempt(job: str, acted: Scenario, part: Callable[[], object]) -> Outcome | 
 
 def table(outcomes: Iterable[Outcome]) -> Table:
     """Return the table that the user sees."""
-    shown = Table(title="The fleet, each job run once", title_justify="left")
-    shown.add_column("job", overflow="fold")
-    shown.add_column("trigger")
-    shown.add_column("outcome", no_wrap=True)
-    shown.add_column("detail", min_width=28)
+    rows = Table(title="The fleet, each job run once", title_justify="left")
+    rows.add_column("job", overflow="fold")
+    rows.add_column("trigger")
+    rows.add_column("outcome", no_wrap=True)
+    rows.add_column("detail", min_width=28)
     for outcome in outcomes:
-        # Text, not str: rich would read brackets in what a job says as markup.
         colour = "green" if outcome.outcome == "ok" else "red"
-        shown.add_row(
-            outcome.job, outcome.trigger, Text(outcome.outcome, colour), Text(outcome.detail)
+        rows.add_row(
+            outcome.job,
+            outcome.trigger,
+            # Text, not str: rich would read brackets in what a job says as markup.
+            Text(outcome.outcome, colour),
+            Text(outcome.detail),
         )
-    return shown
+    return rows
 
 
 def write(outcomes: Iterable[Outcome], ready_seconds: float, destinations: Destinations) -> None:
-    """Write `build/demo.json`: seconds until the fleet was ready, what became of each job, and what
-    was delivered.
-    """
+    """Write `build/demo.json`: when the fleet was ready, each job's outcome, all deliveries."""
     document = {
         "ready_s": round(ready_seconds, 1),
         "jobs": [asdict(outcome) for outcome in outcomes],

@@ -113,8 +113,9 @@ def _gave_up(look: Look) -> str:
 
 
 def cpu_ticks(group: int) -> int:
-    """Return the CPU time, in clock ticks, of a process group without its leader; 0 where there is
-    no `/proc`.
+    """Return the CPU time of a process group without its leader, in clock ticks.
+
+    Where there is no `/proc`, it is always 0.
 
     The fields are those of /proc/PID/stat in proc(5); the name in parentheses may hold anything.
     """

@@ -43,9 +43,7 @@ def fingerprints() -> dict[str, str]:
 
 
 def build() -> bool:
-    """Build the template and the layer unless that has been done already; say whether it was
-    needed.
-    """
+    """Build the template and the layer; return False if that had been done already."""
     with locked(LOCK):
         # The console's catalogue is made of the runbook too, which is no source of a function.
         wanted = str([*sorted(fingerprints().items()), _digest([ROOT / "docs" / "operations.md"])])

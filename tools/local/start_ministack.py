@@ -134,21 +134,22 @@ def resource_arn(service: str, method: str, path: str, *request: Any) -> str:
 
 
 def leading_keys(request: dict[str, Any]) -> Iterator[str]:
-    """Yield the partition that a query asks for, or those of all items; AWS checks a transaction
-    item by item.
+    """Yield the partition that a request is about, or those of all its items.
+
+    AWS checks a transaction item by item.
     """
-    for part in (
-        request,
-        *(part for item in request.get("TransactItems", []) for part in item.values()),
-    ):
-        table, item = (
-            dynamodb._tables.get(part.get("TableName")),
-            part.get("Key") or part.get("Item"),
-        )
+    parts = [request]
+    for item in request.get("TransactItems", []):
+        parts += item.values()
+    for part in parts:
+        table = dynamodb._tables.get(part.get("TableName"))
+        item = part.get("Key") or part.get("Item")
+        condition = re.match(r"\w+ = (:\w+)", part.get("KeyConditionExpression", ""))
         if table and item:
             yield from item[table["pk_name"]].values()
-        elif queried := re.match(r"\w+ = (:\w+)", part.get("KeyConditionExpression", "")):
-            yield from part["ExpressionAttributeValues"][queried[1]].values()
+        elif condition:
+            placeholder = condition[1]
+            yield from part["ExpressionAttributeValues"][placeholder].values()
 
 
 def enforce(key: str, action: str, *place: Any, **about: Any) -> Any:
@@ -180,9 +181,7 @@ def unpacked(layer: dict[str, Any] | str) -> str:
 
 
 def spawn(worker: Any) -> None:
-    """Start a function's process, which finds its layers by the variable that MiniStack's own code
-    would set.
-    """
+    """Start a function's process; it finds its layers by a variable of MiniStack's own."""
     config = worker.config
     layers = os.pathsep.join(map(unpacked, config.get("Layers", [])))
     variables = config.get("Environment", {}).get("Variables", {}) | {"_LAMBDA_LAYERS_DIRS": layers}

@@ -51,9 +51,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An authority that only the list's entries trust, a server in order, and one whose certificate
-    is about to end.
-    """
+    """An authority that only the list trusts, a healthy server, and one to be renewed soon."""
 
     authority: trustme.CA
     healthy: Server
@@ -86,9 +84,7 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect findings about the one server and ACM; then renew and delete, and expect people to
-    hear of it.
-    """
+    """Expect findings about one server and ACM, until one is renewed and the other deleted."""
     made = scene()
     unused = made.authority.issue_cert(
         "old.example.com", not_after=datetime.now(UTC) + timedelta(days=20)

@@ -83,9 +83,7 @@ def configure(fleet: Fleet, condition: str) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect findings about the failing page and the mistyped entry; mend both; then have the run
-    divided.
-    """
+    """Expect two findings, until both are repaired; then let the run be divided."""
     findings = {finding["subject"]: finding for finding in fleet.report(JOB)}
     mistyped = f"entry 3 of {fleet.variables(JOB)['ENDPOINTS_PARAMETER']}"
     expect(

@@ -33,9 +33,7 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect one finding, about the silent job; then let it report, and expect people to hear that
-    it is over.
-    """
+    """Expect one finding, about the silent job, until that reports."""
     report(fleet, WELL)
     (finding, *others) = fleet.report("missed_runs") or [{}]
     subjects = [each.get("subject") for each in (finding, *others)]

@@ -1,5 +1,6 @@
 """An alert and its resolution, by way of a bot token, while Slack is busy once."""
 
+import json
 import uuid
 from typing import Any
 
@@ -16,11 +17,12 @@ BUSY_SECONDS = 2
 def seed(fleet: Fleet) -> None:
     """Route the alerts of each owner to a channel of their own, and all others to another."""
     token = fleet.entrust(JOB, "token", SLACK_TOKEN)
-    routes = [
-        f"- {{token: {token}, channel: C0{owner.upper()}, owner: {owner}}}" for owner in OWNERS
-    ]
-    everything_else = f"- {{token: {token}, channel: C0FLEET}}"
-    fleet.configure(JOB, "ROUTES_PARAMETER", "\n".join([*routes, everything_else]))
+    routes: list[dict[str, str]] = []
+    for owner in OWNERS:
+        channel = f"C0{owner.upper()}"
+        routes.append({"token": token, "channel": channel, "owner": owner})
+    routes.append({"token": token, "channel": "C0FLEET"})
+    fleet.configure(JOB, "ROUTES_PARAMETER", json.dumps(routes))
 
 
 def play(fleet: Fleet) -> str:

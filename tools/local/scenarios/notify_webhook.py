@@ -26,9 +26,7 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect the alert once, signed; expect to hear of the receiver that is gone, and no more calls
-    to it.
-    """
+    """Expect the alert once, signed, and no second call to the receiver that is gone."""
     alert = sample(JOB)
     fleet.destinations.misbehave(WEBHOOK, Answer(503, headers={"Retry-After": "1"}))
     fleet.publish(alert)
@@ -43,9 +41,7 @@ def play(fleet: Fleet) -> str:
 
 
 def expect_one_call_to_the_departed(fleet: Fleet, alert: dict[str, Any]) -> None:
-    """Send two alerts of the owner whose receiver is gone, the second once people have heard of
-    that.
-    """
+    """Send two alerts to the receiver that is gone, the second once people know of that."""
     earlier = len(fleet.destinations.of(GONE))
     for name in ("first", "late"):
         alert_id = f"{alert['detail']['id']}-{name}"

@@ -30,9 +30,7 @@ def seed(_: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect one finding, about the forgotten pipeline; then resume that, and expect people to hear
-    that it is over.
-    """
+    """Expect one finding, about the forgotten pipeline, until that is resumed."""
     findings = fleet.report("paused_pipelines")
     subjects = [finding["subject"] for finding in findings]
     expect(

@@ -38,9 +38,7 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect the newest objects under the one prefix, and findings about the others until the list
-    is repaired.
-    """
+    """Expect the newest objects under one prefix, and findings until the list is repaired."""
     findings = fleet.report("prune_objects")
     pruned, tried = stored(fleet, "cache/"), stored(fleet, "tried/")
     expect(

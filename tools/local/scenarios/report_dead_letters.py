@@ -33,15 +33,11 @@ UNREADABLE = {"source": "fleet", "detail-type": "Job Report", "id": "unreadable"
 
 
 def seed(_: Fleet) -> None:
-    """Send nothing yet: others still seed the settings of triage, which ends its processes amid a
-    message.
-    """
+    """Send nothing yet: what others seed may end the processes of triage amid a message."""
 
 
 def play(fleet: Fleet) -> str:
-    """Send triage what it can never read, and expect a finding; then send it back repaired, and
-    expect its end.
-    """
+    """Send triage what it can never read, and expect a finding until it is repaired."""
     fleet.send(fleet.outputs["TriageAlertsQueue"], UNREADABLE)
     fleet.wait_for(partial(is_parked, fleet), "what triage cannot read was not parked")
     letter = retry(partial(own_letter, fleet), "`make dead-letters` does not list the letter")
@@ -66,9 +62,7 @@ def is_parked(fleet: Fleet) -> bool:
 
 
 def own_letter(fleet: Fleet) -> dict[str, Any] | None:
-    """Return the scenario's letter, unless somebody looks at it just now, which hides it for a
-    second.
-    """
+    """Return the scenario's letter, unless somebody looks at it and so hides it just now."""
     letters = run_tool(fleet, "list", "--job", "triage_alerts")["letters"]
     return next((letter for letter in letters if MARK in letter["reason"]), None)
 
@@ -101,9 +95,7 @@ def resolved(fleet: Fleet, subject: str) -> bool:
 
 
 def run_tool(fleet: Fleet, *words: str) -> dict[str, Any]:
-    """Run `make dead-letters` for this fleet; return the document that it prints, empty when it
-    could not.
-    """
+    """Run `make dead-letters` for this fleet; return the document that it prints, if any."""
     process = subprocess.run(
         [sys.executable, "-m", "tools.operate.dead_letters", *words, "--stack", STACK, "--json"],
         cwd=ROOT,

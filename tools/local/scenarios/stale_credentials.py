@@ -37,9 +37,7 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Expect the key and the password of the one user; then cure both, and expect people to hear of
-    it.
-    """
+    """Expect findings about the key and the password of one user, until both are cured."""
     findings = fleet.report(JOB)
     severities = by_subject(findings, "severity")
     expect(

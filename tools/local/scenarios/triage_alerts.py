@@ -38,9 +38,7 @@ def seed(fleet: Fleet) -> None:
 
 
 def play(fleet: Fleet) -> str:
-    """Report twice, the second time less; deliver the first report again; send text that nobody
-    knows.
-    """
+    """Report twice, the second time less; repeat the first report; send plain text."""
     now = datetime.now(UTC)
     alarm = alarmed(fleet, "ALARM", "OK")
     first = report(now - timedelta(minutes=2), *SUBJECTS)
@@ -78,9 +76,7 @@ def play(fleet: Fleet) -> str:
 
 
 def reminded(fleet: Fleet, now: datetime) -> None:
-    """Report what has stood for two days without anybody looking, and have a sweep find it, as its
-    schedule would.
-    """
+    """Report what has been wrong for two days, and let a sweep find it as its schedule would."""
     subject = uuid.uuid4().hex
     (sweep,) = (
         each["Target"] for each in fleet.account.schedules() if each["Name"].endswith(f"-{JOB}")
@@ -97,9 +93,7 @@ def reminded(fleet: Fleet, now: datetime) -> None:
 
 
 def alarmed(fleet: Fleet, state: str, before: str) -> str:
-    """Publish to the topic what CloudWatch does when an alarm changes its state; return its alerts'
-    key.
-    """
+    """Publish a change of an alarm as CloudWatch does; return the key of its alerts."""
     message = json.loads(json.loads(ALARM.read_text())["Message"])
     at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "+0000"
     message |= {"NewStateValue": state, "OldStateValue": before, "StateChangeTime": at}
