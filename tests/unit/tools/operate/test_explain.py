@@ -17,6 +17,7 @@ from tools.manifest import template
 from tools.operate import deployed, explain
 from tools.paths import ROOT
 
+from fleet import aws
 from fleet_triage.messages import from_message
 
 ALERTS = ROOT / "tests" / "events" / "alerts"
@@ -236,6 +237,26 @@ def test_people_read_where_each_sink_delivers(
     assert "notify_pagerduty: gets no alerts of severity warning\n" in printed
     assert "notify_webhook: a.example; b.example\n" in printed
     assert "hunter2" not in printed
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_stack_has_its_own_routes_and_owners(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = deployed.Stack("fleet-dev", {})
+    monkeypatch.setattr(deployed, "enter", lambda _: stack)
+    lists = {
+        "triage_alerts/owners": "[{pattern: 'source:aws.cloudwatch', owner: web}]",
+        "notify_slack/routes": "[{owner: web, webhook: /w}]",
+    }
+    for name, text in lists.items():
+        parameter = f"/fleet-dev/{name}"
+        aws.client("ssm").put_parameter(Name=parameter, Type="String", Value=text)
+    assert explain.main(["--stack", "fleet-dev", ALARM]) == 0
+    printed = capsys.readouterr().out
+    assert "owner: web\n" in printed
+    assert "notify_slack: /w\n" in printed
+    assert "notify_webhook: not in use, since it has no routes\n" in printed
 
 
 @pytest.mark.parametrize(
