@@ -78,7 +78,10 @@ def _checksum(report: Report) -> str:
 
 def _overlay(part: Part, new: Part) -> Iterator[Part]:
     """Yield the pieces of a part: the new report takes over what it covers, unless it is older."""
-    if _is_stale(new, part) or not part.overlaps(new):
+    if not part.overlaps(new):
+        yield part
+        return
+    if _is_stale(new, part):
         yield part
         return
     if part.after < new.after:
@@ -89,7 +92,8 @@ def _overlay(part: Part, new: Part) -> Iterator[Part]:
         through=part.first_end(new),
         superseded=_superseded(part, new),
     )
-    if new.through is not None and part.first_end(new) != part.through:
+    ends_within = part.first_end(new) != part.through
+    if ends_within and new.through is not None:
         yield replace(part, after=new.through)
 
 
@@ -97,7 +101,9 @@ def _is_stale(new: Part, part: Part) -> bool:
     """Whether the part is of a newer report, or the new report is one that it has superseded."""
     if new.at != part.at:
         return new.at < part.at
-    return new.event_id in (part.event_id, *part.superseded)
+    if new.event_id == part.event_id:
+        return True
+    return new.event_id in part.superseded
 
 
 def _superseded(part: Part, new: Part) -> tuple[str, ...]:
@@ -112,7 +118,8 @@ def _same_report(one: Part, other: Part) -> bool:
 
 
 def _same_apart_from_range(one: Part, other: Part) -> bool:
-    return _same_report(one, other) and one.superseded == other.superseded
+    same_superseded = one.superseded == other.superseded
+    return same_superseded and _same_report(one, other)
 
 
 def _join(pieces: Iterable[Part]) -> list[Part]:

@@ -46,7 +46,11 @@ def end_mute(mute: Mute, withheld: Sequence[Withheld], rules: Rules) -> Mute:
     )
     row = Row(observation.source, observation.subject)
     row = apply_observation(row, observation, rules)
-    return replace(mute, told=True, owed=row.owed)
+    return replace(
+        mute,
+        told=True,
+        owed=row.owed,
+    )
 
 
 def _findings(alerts: Sequence[Alert]) -> dict[str, Fact]:
@@ -62,7 +66,8 @@ def _findings(alerts: Sequence[Alert]) -> dict[str, Fact]:
 
 def _severity(unresolved: Sequence[Alert]) -> Severity:
     severities = [alert.severity for alert in unresolved]
-    return max([Severity.WARNING, *severities], key=RANKS.__getitem__)
+    severities.append(Severity.WARNING)
+    return max(severities, key=RANKS.__getitem__)
 
 
 def _order(alert: Alert) -> tuple[datetime, bool]:

@@ -98,11 +98,12 @@ class Triage:
 
     def _observe(self, observation: Observation) -> None:
         new = Row(observation.source, observation.subject)
+        row = self._stored(new)
 
         def apply(row: Row) -> Row:
             return apply_observation(row, observation, self.rules)
 
-        self._advance([self._stored(new)], apply)
+        self._advance([row], apply)
 
     def _report(self, report: Report, event_id: str) -> None:
         stored = self._stored(Reports(report.job))
@@ -120,7 +121,7 @@ class Triage:
             owner=self.owner,
             rules=self.rules,
         )
-        rows = self.ledger.query(Row, findings_of(report.job))
+        rows = self._findings(report.job)
         rows += update.new_rows(rows)
         self._advance(rows, update.apply, unchanged=[reports])
 
@@ -147,7 +148,7 @@ class Triage:
         storm = self.ledger.get(Storm, key)
         if storm is None:
             return
-        findings = self.ledger.query(Row, findings_of(storm.source))
+        findings = self._findings(storm.source)
 
         def apply(storm: Storm) -> Storm:
             return review(storm, findings, self.now, self.rules)
@@ -159,7 +160,8 @@ class Triage:
         if mute is None or mute.until > self.now:
             return
         if not mute.ended:
-            (mute,) = self._commit([replace(mute, ended=True)])
+            mute = replace(mute, ended=True)
+            (mute,) = self._commit([mute])
         withheld = self.ledger.query(Withheld, withheld_by(mute.id))
 
         def apply(mute: Mute) -> Mute:
@@ -185,7 +187,8 @@ class Triage:
             after = apply(current)
             if after != item:
                 changed.append(after)
-        committed = self._commit_all(self._fold(changed), unchanged)
+        folded = self._fold(changed)
+        committed = self._commit_all(folded, unchanged)
         self._publish_owed(committed)
         for item in committed:
             if item.owed:
@@ -200,7 +203,8 @@ class Triage:
         write = list(folded.write)
         check = [*unchanged, *folded.check]
         for start in range(0, len(folded.rows), COMMITTED_AT_ONCE):
-            rows = folded.rows[start : start + COMMITTED_AT_ONCE]
+            end = start + COMMITTED_AT_ONCE
+            rows = folded.rows[start:end]
             batch = self._commit([*write, *rows], check)
             check += batch[: len(write)]
             write = []
@@ -223,10 +227,9 @@ class Triage:
         )
         if storm.is_open:
             subjects = {row.subject for row in opening}
-            rows = [
-                fold_into_storm(row, storm.episode) if row.subject in subjects else row
-                for row in rows
-            ]
+            for at, row in enumerate(rows):
+                if row.subject in subjects:
+                    rows[at] = fold_into_storm(row, storm.episode)
         if storm == stored:
             return _Folded(rows, check=[storm])
         return _Folded(rows, write=[storm])
@@ -258,18 +261,31 @@ class Triage:
         if audible:
             self.publish(audible)
 
+    def _findings(self, source: str) -> list[Row]:
+        """Return all findings of a source as they are stored."""
+        return self.ledger.query(Row, findings_of(source))
+
     def _stored(self, new: S) -> S:
         """Return the item that is stored under the key of a new one, or else the new one."""
         return self.ledger.get(type(new), new.key) or new
 
-    def _commit(self, items: Sequence[Any], unchanged: Sequence[Item] = ()) -> list[Any]:
+    def _commit(
+        self,
+        items: Sequence[Any],
+        unchanged: Sequence[Item] = (),
+    ) -> list[Any]:
         """Commit, and return the items as they are stored."""
         self.ledger.commit(items, unchanged)
-        return [replace(item, version=item.version + 1) for item in items]
+        return [_next_version(item) for item in items]
 
     def _clear_owed(self, item: Row | Mute) -> None:
-        with suppress(Conflict):  # whoever changed it has published what it owed
+        with suppress(Conflict):  # the process that changed it has published what it owed
             self.ledger.commit([item.without_owed()])
+
+
+def _next_version(item: Any) -> Any:
+    version = item.version + 1
+    return replace(item, version=version)
 
 
 def _until_committed(act: Callable[[], None]) -> None:

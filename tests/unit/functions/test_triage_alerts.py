@@ -331,7 +331,7 @@ def test_killed_at_any_call_it_loses_nothing(
         assert sorted(json.loads(text)["status"] for text in found.values()) == sorted(KNOWN)
         assert not any(row.owed for row in table.query(Row, findings_of("paused_pipelines")))
         wanted = wanted or set(found)
-        assert set(found) == wanted, "a transition bore another id"
+        assert set(found) == wanted, "a transition had another id"
         if survived:
             break
     assert died >= 5

@@ -275,9 +275,9 @@ class Interleaved(RuleBasedStateMachine):
             assert is_open == bool(history and history[-1]), "the ledger is not what was seen last"
             if isinstance(row, Row) and is_open and row.storm:
                 storm = self.recorded.latest[STORMS, source]
-                assert isinstance(storm, Storm), "no storm tells of what was folded"
+                assert isinstance(storm, Storm), "what was folded has no storm"
                 assert (storm.state, storm.episode) == (State.OPEN, row.storm), (
-                    "no storm tells of what was folded"
+                    "what was folded has no storm"
                 )
             risen = sum(
                 now and not before for before, now in zip([False, *history], history, strict=False)
