@@ -1,1 +1,1 @@
-"""What a developer runs on the repository: the scaffold, the generated documents, the benchmarks."""
+"""What a developer runs on the repository: scaffold, generated documents, benchmarks."""

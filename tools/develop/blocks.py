@@ -11,6 +11,11 @@ from dataclasses import dataclass
 HEADING = re.compile(r"^(  # -{64} (.+)\n)", re.MULTILINE)
 NAME = re.compile(r"^  (\w+):$", re.MULTILINE)
 PARAMETERS = re.compile(r"^Parameters:\n((?:  .*\n|\n)+)", re.MULTILINE)
+OUTPUT = """\
+  {queue}:
+    Description: Queue of {job}
+    Value: !Ref {queue}
+"""
 SHARED = "what all jobs share"
 CONSOLE = "console"
 
@@ -31,8 +36,8 @@ class Blocks:
     @property
     def text(self) -> str:
         """The template's text."""
-        blocks = "".join(self.by_name.values())
-        return self.head + blocks + self.outputs
+        blocks = self.by_name.values()
+        return "".join([self.head, *blocks, self.outputs])
 
     @property
     def jobs(self) -> list[str]:
@@ -54,11 +59,12 @@ class Blocks:
 def split(text: str) -> Blocks:
     """Return the parts of the template's text."""
     body, separator, outputs = text.partition("Outputs:\n")
-    head, *rest = HEADING.split(body)
+    head, *parts = HEADING.split(body)
     by_name = {}
-    while rest:
-        heading, name, block, *rest = rest
-        by_name[name] = heading + block
+    while parts:
+        heading = parts.pop(0)
+        name = parts.pop(0)
+        by_name[name] = heading + parts.pop(0)
     return Blocks(head, by_name, separator + outputs)
 
 
@@ -67,10 +73,11 @@ def add(blocks: Blocks, job: str, resources: str) -> Blocks:
 
     Only a job with a queue has one.
     """
-    by_name = dict(blocks.by_name)
-    rule = "-" * 64
-    by_name[job] = f"  # {rule} {job}\n\n{resources}\n"
-    ordered = dict(sorted(by_name.items(), key=_place))
+    heading = "  # " + "-" * 64
+    own = {job: f"{heading} {job}\n\n{resources}\n"}
+    by_name = blocks.by_name | own
+    in_order = sorted(by_name.items(), key=_place)
+    ordered = dict(in_order)
     outputs = blocks.outputs
     for name in NAME.findall(resources):
         if name.endswith("Queue"):
@@ -119,7 +126,7 @@ def _place(named_block: tuple[str, str]) -> tuple[int, str]:
 
 def _add_output(outputs: str, queue: str, job: str) -> str:
     """Put the output of a queue among those of the other queues, in the order of their names."""
-    own = f"  {queue}:\n    Description: Queue of {job}\n    Value: !Ref {queue}\n"
+    own = OUTPUT.format(queue=queue, job=job)
     for name in NAME.findall(outputs):
         entry = _entry(outputs, name)
         if "Description: Queue of" in entry and name > queue:
@@ -129,20 +136,26 @@ def _add_output(outputs: str, queue: str, job: str) -> str:
 
 def _entry(section: str, name: str) -> str:
     """Return the text of the parameter or output of this name."""
-    lines = section.splitlines(keepends=True)
-    start = lines.index(f"  {name}:\n")
-    entry = lines[start]
-    for line in lines[start + 1 :]:
-        if not line.startswith("    "):
+    entry = ""
+    for line in section.splitlines(keepends=True):
+        if line == f"  {name}:\n":
+            entry = line
+        elif entry and line.startswith("    "):
+            entry += line
+        elif entry:
             break
-        entry += line
     return entry
 
 
 def _refers(text: str, names: list[str]) -> bool:
     """Whether the text has a `!Ref`, `!GetAtt` or `!Sub` of one of these names."""
     for name in names:
-        reference = rf"!Ref {name}\b|!GetAtt {name}\.|\$\{{{name}[.}}]"
-        if re.search(reference, text):
+        if re.search(rf"!Ref {name}\b", text):
+            return True
+        if f"!GetAtt {name}." in text:
+            return True
+        if f"${{{name}}}" in text:
+            return True
+        if f"${{{name}." in text:
             return True
     return False

@@ -47,6 +47,13 @@ def edits(job: str) -> dict[Path, str]:
     }
 
 
+def packages_of(job: str) -> list[str]:
+    """Return the names of the packages that only this job has."""
+    folder = ROOT / "functions" / job
+    modules = folder.glob("*/__init__.py")
+    return [path.parent.name for path in modules]
+
+
 def without_section(runbook: str, job: str) -> str:
     """Return the runbook without the job's section, which ends at the next heading of its kind."""
     section = rf"\n## {job}\n.*?(?=\n## |\Z)"
@@ -73,7 +80,13 @@ def mentions(job: str, packages: list[str]) -> list[str]:
     names = "|".join([job, logical_id(job), *packages])
     pattern = rf"(^|[^A-Za-z0-9_])({names})($|[^a-z0-9_])"
     command = ["git", "grep", "--untracked", "-nIE", pattern, "--", ".", ":!docs/decisions"]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return found.stdout.splitlines()
 
 
@@ -104,7 +117,7 @@ def main() -> int:
 def retire(job: str, *, yes: bool) -> None:
     """Remove the job; ask first, unless `yes`."""
     paths = own_paths(job)
-    packages = [path.parent.name for path in paths[0].glob("*/__init__.py")]
+    packages = packages_of(job)
     if not yes and not agreed(job, paths):
         print("Nothing was removed.")
         return
