@@ -66,7 +66,9 @@ class Finding:
         for name, fact in self.detail.items():
             short = cut(fact, FACT_CHARACTERS) if isinstance(fact, str) else fact
             facts[cut(name, TITLE_CHARACTERS)] = short
-        link = self.link if len(self.link) <= LINK_CHARACTERS else ""
+        link = self.link
+        if len(link) > LINK_CHARACTERS:
+            link = ""
         # The class is frozen, so this is how its own fields are set.
         object.__setattr__(self, "title", cut(self.title, TITLE_CHARACTERS))
         object.__setattr__(self, "detail", facts)
@@ -181,14 +183,17 @@ class Report:
             raise ValueError(f"no job, or no time with its zone: {job!r:.100}, {at}")
         after = document.get("after")
         through = document.get("through")
-        if not isinstance(after, str | None) or not isinstance(through, str | None):
-            raise TypeError(f"bounds must be text or null, got {after!r:.100} and {through!r:.100}")
+        for bound in (after, through):
+            if not isinstance(bound, str | None):
+                raise TypeError(f"bounds must be text or null, got {bound!r:.100}")
         return cls(job, at.astimezone(UTC), findings, after, through)
 
 
 def _read_finding(document: Any) -> Finding:
-    if not isinstance(document, dict) or not isinstance(document.get("detail", {}), dict):
-        raise TypeError("expected findings, and facts in the detail of each")
+    if not isinstance(document, dict):
+        raise TypeError("expected a finding, which is an object")
+    if not isinstance(document.get("detail", {}), dict):
+        raise TypeError("expected facts in the detail of a finding")
     severity = Severity(document["severity"])
     return Finding(**{**document, "severity": severity})
 
@@ -201,8 +206,9 @@ class Range:
     through: str | None = None
 
     def __contains__(self, subject: str) -> bool:
-        is_after = self.after is None or self.after < subject
-        return is_after and (self.through is None or subject <= self.through)
+        if self.after is not None and subject <= self.after:
+            return False
+        return self.through is None or subject <= self.through
 
 
 EVERYTHING = Range()
@@ -227,10 +233,12 @@ def reports(
     for part in _parts(ordered, about):
         fitting = [_fitting(finding, room) for finding in ordered if finding.subject in part]
         groups = list(_groups(fitting, room)) or [()]
-        last_subjects = [group[-1].subject for group in groups[:-1]]
-        bounds = [part.after, *last_subjects, part.through]
-        for group, (after, through) in zip(groups, pairwise(bounds), strict=True):
+        after = part.after
+        for group in groups[:-1]:
+            through = group[-1].subject
             made.append(Report(job, scheduled_at, group, after, through))
+            after = through
+        made.append(Report(job, scheduled_at, groups[-1], after, part.through))
     return made
 
 
@@ -257,23 +265,27 @@ def _check(job: str, ordered: Sequence[Finding], about: Range) -> None:
 
 
 def _prefixes_of_unread(ordered: Iterable[Finding]) -> list[str]:
-    return sorted(f"{finding.subject}/" for finding in ordered if isinstance(finding, Unread))
+    unread = [finding for finding in ordered if isinstance(finding, Unread)]
+    return sorted(f"{finding.subject}/" for finding in unread)
 
 
 def _room(job: str, scheduled_at: datetime, ordered: Iterable[Finding], about: Range) -> int:
     """Return how many bytes of a report its findings may have, whatever its bounds are."""
     bounds = [f"{finding.subject}/{LAST}" for finding in ordered]
     bounds += [about.after or "", about.through or ""]
-    longest = max(len(json.dumps(bound)) for bound in bounds)
+    longest_bytes = max(len(json.dumps(bound)) for bound in bounds)
     empty = Report(job, scheduled_at, (), after="", through="")
-    return REPORT_BYTES - len(empty.as_json()) - 2 * longest
+    empty_bytes = len(empty.as_json())
+    return REPORT_BYTES - empty_bytes - 2 * longest_bytes
 
 
 def _parts(ordered: Iterable[Finding], about: Range) -> Iterator[Range]:
     """Yield the parts of a range before, between and behind the subjects that are unread."""
     after = about.after
     for prefix in _prefixes_of_unread(ordered):
-        through = prefix if about.through is None else min(prefix, about.through)
+        through = prefix
+        if about.through is not None:
+            through = min(prefix, about.through)
         if after is None or after < through:
             yield Range(after, through)
         after = f"{prefix}{LAST}"

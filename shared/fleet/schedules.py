@@ -56,13 +56,15 @@ class Schedule:
         """
         zone = _zone(self.zone)
         if once := AT.fullmatch(self.expression):  # which knows no start and no end
-            return _once(datetime.fromisoformat(once[1]).replace(tzinfo=zone), after)
+            time = datetime.fromisoformat(once[1])
+            return _once(time.replace(tzinfo=zone), after)
         if self.start:
             after = max(after, self.start - MOMENT)
         if rate := RATE.fullmatch(self.expression):
             times = self._at_rate(int(rate[1]), rate[2], after)
         elif cron := CRON.fullmatch(self.expression):
-            times = _on_clocks(_local(cron, _naive(after, zone)), zone, after)
+            local_times = _local(cron, _naive(after, zone))
+            times = _on_clocks(local_times, zone, after)
         else:
             raise ValueError(
                 f"{self.expression!r} is not a cron(...) of six fields, a rate(...) or an at(...)"
@@ -173,7 +175,8 @@ def _times_within(
     """
     for year in years:
         new_year = datetime(year, 1, 1)  # noqa: DTZ001 - what clocks show, wherever
-        for time in CronSim(spec, max(after, new_year - timedelta(seconds=1))):
+        begin = max(after, new_year - timedelta(seconds=1))
+        for time in CronSim(spec, begin):
             if time.year != year:
                 break
             if not near_day or time.day == _nearest_weekday(time, near_day):
