@@ -1,6 +1,5 @@
 """What requests ask for, as values: queries, forms and bodies that are valid, or `Invalid`."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -8,6 +7,7 @@ from typing import Any, TypeVar
 from flask import Request
 
 from fleet.dead_letters.redrive import Selection
+from fleet.events import SURROGATE
 from fleet.findings import Severity
 from fleet.ledger.rows import LONG_AGO
 from fleet.ledger.table import FAR_AHEAD
@@ -21,7 +21,6 @@ LARGEST_PAGE = 100
 LONGEST_TEXT = 1_000
 LONGEST_AGE = timedelta(days=3_650)
 LONGEST_LOG = timedelta(days=7)
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ def from_message(body: Any, *, now: datetime | None = None) -> list[Observation]
     now = now.astimezone(UTC)
     observations: list[Observation] = []
     for event in _events(body, DEEPEST):
-        observations += _observe(_complete(event, now))
+        complete = _complete(event, now)
+        observations += _observe(complete)
     return [_not_in_the_future(observation, now) for observation in observations]
 
 
@@ -55,7 +56,11 @@ def _read_notification(event: Event) -> list[Observation] | None:
         return read_event(event)
     for notification in NOTIFICATIONS:
         if notification.recognises(message):
-            event = replace(event, source=notification.source, detail=content)
+            event = replace(
+                event,
+                source=notification.source,
+                detail=content,
+            )
             return notification.reader(event)
     return None
 

@@ -13,7 +13,11 @@ from fleet.findings import Severity
 from fleet_triage.documents import first_text, items, join, last_part, number, text, texts
 from fleet_triage.observing import LABELS, console_link, observe, regional_subject, url_part
 
-FINDINGS = {"ACTIVE": Status.FAILING, "CLOSED": Status.OK, "SUPPRESSED": Status.OK}
+FINDINGS = {
+    "ACTIVE": Status.FAILING,
+    "CLOSED": Status.OK,
+    "SUPPRESSED": Status.OK,
+}
 COMPLETE = ("COMPLETE", "INITIAL_SCAN_COMPLETE")
 
 
@@ -101,7 +105,8 @@ def _title(name: str, counts: dict[str, float]) -> str:
     if not counts:
         return f"{name} could not be scanned"
     vulnerabilities = [f"{count:g} {label.lower()}" for label, count in counts.items()]
-    return f"{name} has vulnerabilities: {', '.join(vulnerabilities)}"
+    listed = ", ".join(vulnerabilities)
+    return f"{name} has vulnerabilities: {listed}"
 
 
 def _worst(labels: Iterable[str]) -> Severity:
