@@ -1,0 +1,101 @@
+"""Code is roomy: few syntax nodes a line, so that a stranger reads it once."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tools.manifest import ROOT
+
+# Syntax nodes for each line of code. Codebases that are held up as models have 3.3 to 7.7.
+OF_JOBS, OF_OTHERS = 8.0, 8.5
+# Denser than they should be: take one out when it has been made roomier, and add none.
+DENSER = {
+    "functions/triage_alerts/fleet_triage/messages.py",
+    "functions/triage_alerts/fleet_triage/protocol.py",
+    "functions/triage_alerts/fleet_triage/sources/images.py",
+    "shared/fleet/findings.py",
+    "shared/fleet/mappings.py",
+    "shared/fleet/schedules.py",
+    "tools/local/account.py",
+    "tools/local/alert_waits.py",
+    "tools/local/fleet.py",
+    "tools/local/play.py",
+    "tools/local/role_checks.py",
+    "tools/local/scenarios/console.py",
+    "tools/local/scenarios/notify_pagerduty.py",
+    "tools/local/scenarios/notify_slack.py",
+    "tools/local/scenarios/notify_webhook.py",
+    "tools/local/scenarios/report_dead_letters.py",
+    "tools/local/scenarios/stale_backups.py",
+    "tools/local/scenarios/stale_credentials.py",
+    "tools/local/stack.py",
+    "tools/local/start_ministack.py",
+}
+
+
+def density(text: str) -> float:
+    """Return the syntax nodes for each line of code, without docstrings and comments."""
+    tree = ast.parse(text)
+    left_out = docstring_lines(tree)
+    lines = 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        code = line.strip()
+        if code and not code.startswith("#") and number not in left_out:
+            lines += 1
+    return len(list(ast.walk(tree))) / max(lines, 1)
+
+
+def docstring_lines(tree: ast.Module) -> set[int]:
+    """Return the numbers of the lines of docstrings."""
+    numbers = set[int]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            match node.body:
+                case [ast.Expr(value=ast.Constant(value=str())) as docstring, *_]:
+                    last = docstring.end_lineno or docstring.lineno
+                    numbers.update(range(docstring.lineno, last + 1))
+    return numbers
+
+
+def violations(path: str, text: str) -> Iterator[str]:
+    """Yield that a module is too dense."""
+    is_job = path.startswith("functions/") and path.endswith("/app.py")
+    limit = OF_JOBS if is_job else OF_OTHERS
+    nodes = density(text)
+    # A few lines say nothing.
+    if len(text.splitlines()) > 25 and round(nodes, 1) > limit:
+        yield f"{path}: {nodes:.1f} syntax nodes a line, at most {limit}: put one idea on a line"
+
+
+def code() -> Iterator[Path]:
+    for folder in ("functions", "shared", "tools"):
+        yield from (ROOT / folder).rglob("*.py")
+
+
+def test_code_is_roomy() -> None:
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in code()}
+
+    found = [
+        fault
+        for path, text in sorted(texts.items())
+        if path not in DENSER
+        for fault in violations(path, text)
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("line", "nodes"),
+    [("x = 1\n", 5.0), ('"""Not counted."""\n\n# Nor this.\nx = 1\n', 7.0)],
+    ids=["code", "docstring"],
+)
+def test_nodes_are_counted_for_each_line_of_code(line: str, nodes: float) -> None:
+    assert density(line) == nodes
+
+
+def test_dense_code_is_named() -> None:
+    dense = "x = {a: [b for b in c if b and b not in d] for a, c in e.items() if a or f(a)}\n" * 30
+
+    assert [fault.split(":")[0] for fault in violations("tools/x.py", dense)] == ["tools/x.py"]
