@@ -42,7 +42,7 @@ class Event:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-class _NotAnEvent(Permanent):
+class NotAnEvent(Permanent):
     """The document has no shape of an event, so it may be plain content."""
 
 
@@ -112,7 +112,7 @@ def _inner(document: Any, depth: int) -> Iterator[Event]:
         case {"Service": "Amazon S3", "Event": "s3:TestEvent"}:
             return
         case _:
-            raise _NotAnEvent(
+            raise NotAnEvent(
                 f"the body is not an EventBridge, SNS, S3 or SQS event: {shape(document)}"
             )
 
@@ -158,7 +158,7 @@ def _sns(envelope: Mapping[str, Any], message: str, depth: int) -> Iterator[Even
         content = message  # plain text is a message too
     try:
         yield from _inner(content, depth - 1)
-    except _NotAnEvent:  # no event inside, so the message itself is the event
+    except NotAnEvent:  # no event inside, so the message itself is the event
         topic = envelope["TopicArn"]
         region, account = f"{topic}:::::".split(":")[3:5]
         yield Event(

@@ -49,7 +49,7 @@ HOSTILE = {
     "an empty object": "{}",
     "a list of everything": '[null, true, 0, "", [], {"a": [null]}]',
 }
-DECIDED = ("Gone", "Permanent", "Refused", "SettingsError", "_Unknown")
+DECIDED = ("Gone", "NotAnEvent", "Permanent", "Refused", "SettingsError")
 TWICE = "the same key twice"
 
 
@@ -195,13 +195,7 @@ def odd(letter: Letter) -> bool:
     """Whether the letter lacks a decision: an error that nobody foresaw is tried five times, and
     says little.
     """
-    return letter.route is not Route.JOB or letter.error_type not in (
-        "Gone",
-        "Permanent",
-        "Refused",
-        "SettingsError",
-        "_Unknown",
-    )
+    return letter.route is not Route.JOB or letter.error_type not in DECIDED
 
 
 @pytest.mark.parametrize("job", [job for job in JOBS if job.of_schedule], ids=lambda job: job.name)
