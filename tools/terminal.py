@@ -8,9 +8,20 @@ _errors = Console(stderr=True)
 
 def say(text: str) -> None:
     """Print a line of progress at once, as it is."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    _print(console, text)
 
 
 def complain(text: str) -> None:
     """Print what went wrong."""
-    _errors.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+    _print(_errors, text, style="red")
+
+
+def _print(target: Console, text: str, style: str | None = None) -> None:
+    """Print a text as it is: rich would read brackets as markup, colour numbers and break lines."""
+    target.print(
+        text,
+        style=style,
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

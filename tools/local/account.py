@@ -55,38 +55,47 @@ class Account:
     def make_bucket(self, name: str) -> None:
         """Create a bucket, unless it is there already."""
         place: Any = {"LocationConstraint": REGION}
-        with suppress(self.s3.exceptions.BucketAlreadyOwnedByYou):
-            self.s3.create_bucket(Bucket=name, CreateBucketConfiguration=place)
+        s3 = self.s3
+        with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration=place)
 
     def functions(self) -> dict[str, "FunctionConfigurationTypeDef"]:
         """Return every deployed function by its name."""
         functions = {}
-        for page in self.lambda_.get_paginator("list_functions").paginate():
+        pages = self.lambda_.get_paginator("list_functions").paginate()
+        for page in pages:
             for function in page["Functions"]:
-                functions[function["FunctionName"]] = function
+                name = function["FunctionName"]
+                functions[name] = function
         return functions
 
     def schedules(self) -> Iterator["GetScheduleOutputTypeDef"]:
         """Yield every deployed schedule."""
-        scheduler = self.scheduler
-        for page in scheduler.get_paginator("list_schedules").paginate():
+        pages = self.scheduler.get_paginator("list_schedules").paginate()
+        for page in pages:
             for summary in page["Schedules"]:
-                name, group = summary["Name"], summary["GroupName"]
+                name = summary["Name"]
+                group = summary["GroupName"]
                 # One that runs once may be gone by now.
-                with suppress(scheduler.exceptions.ResourceNotFoundException):
-                    yield scheduler.get_schedule(Name=name, GroupName=group)
+                with suppress(self.scheduler.exceptions.ResourceNotFoundException):
+                    yield self.scheduler.get_schedule(Name=name, GroupName=group)
 
     def allowed(self, role_arn: str, action: str, resource: str) -> bool:
         """Return whether the role's policies allow the action on the resource."""
         answer = self.iam.simulate_principal_policy(
-            PolicySourceArn=role_arn, ActionNames=[action], ResourceArns=[resource]
+            PolicySourceArn=role_arn,
+            ActionNames=[action],
+            ResourceArns=[resource],
         )
-        return all(result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"])
+        decisions = [result["EvalDecision"] for result in answer["EvaluationResults"]]
+        return all(decision == "allowed" for decision in decisions)
 
 
 def credentials(function: "FunctionConfigurationTypeDef") -> dict[str, str]:
     """Return what the emulator gives to a function in its role, as `boto3.Session` takes it."""
-    digest = _sha256(f"{function['FunctionArn']}:{function['Role']}")
+    arn = function["FunctionArn"]
+    role = function["Role"]
+    digest = _sha256(f"{arn}:{role}")
     return {
         "aws_access_key_id": f"ASIA{digest[:16].upper()}",
         "aws_secret_access_key": _sha256(f"secret:{digest}"),

@@ -6,8 +6,11 @@ from tools.local.destinations import PAGERDUTY, SLACK
 from tools.local.fleet import Fleet
 from tools.local.progress import expect
 
+Alert = dict[str, Any]
+"""An alert as the webhook's receiver got it."""
 
-def wait_until_opened(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]:
+
+def wait_until_opened(fleet: Fleet, key: str, *elsewhere: str) -> Alert:
     """Wait until the webhook and the destinations `elsewhere` know of an alert; return it.
 
     `key` is the alert's deduplication key. Raises `Failed` when one of them is not told.
@@ -20,7 +23,7 @@ def wait_until_opened(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]
     return alert
 
 
-def wait_until_resolved(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, Any]:
+def wait_until_resolved(fleet: Fleet, key: str, *elsewhere: str) -> Alert:
     """Wait until the webhook, Slack's message and PagerDuty's incident show that it is over.
 
     Raises `Failed` when one is not told, or when PagerDuty has an incident although it is not in
@@ -28,37 +31,43 @@ def wait_until_resolved(fleet: Fleet, key: str, *elsewhere: str) -> dict[str, An
     """
     alert = _wait_for_webhook(fleet, key, resolved=True)
     if SLACK in elsewhere:
-        _wait_for_slack(fleet, f"Resolved: {alert['title']}", "chat.update")
+        text = f"Resolved: {alert['title']}"
+        _wait_for_slack(fleet, text, "chat.update")
     if PAGERDUTY in elsewhere:
         _wait_for_pagerduty(fleet, key, "resolve")
     else:
         incidents = fleet.destinations.incidents
-        expect(key not in incidents, f"{key} is not critical, and opened an incident")
+        wrong = f"{key} is not critical, and opened an incident"
+        expect(key not in incidents, wrong)
     return alert
 
 
-def _wait_for_webhook(fleet: Fleet, key: str, resolved: bool) -> dict[str, Any]:
+def _wait_for_webhook(fleet: Fleet, key: str, resolved: bool) -> Alert:
     """Wait until the last alert of this key that the webhook got is, or is not, a resolution."""
 
-    def last_alert() -> dict[str, Any] | None:
+    def last_alert() -> Alert | None:
         alerts = fleet.destinations.alerts(key)
         if not alerts:
             return None
         alert = alerts[-1]
         is_resolved = alert["status"] == "resolved"
-        return alert if is_resolved is resolved else None
+        if is_resolved is not resolved:
+            return None
+        return alert
 
     event = "resolved" if resolved else "opened"
     missing = f"the webhook did not hear that {key} {event}"
-    alert: dict[str, Any] = fleet.wait_for(last_alert, missing)
+    alert: Alert = fleet.wait_for(last_alert, missing)
     return alert
 
 
 def _wait_for_slack(fleet: Fleet, text: str, method: str) -> None:
     def has_text() -> bool:
-        return text in fleet.destinations.texts(method)
+        texts = fleet.destinations.texts(method)
+        return text in texts
 
-    fleet.wait_for(has_text, f"Slack got no {method}: {text}")
+    missing = f"Slack got no {method}: {text}"
+    fleet.wait_for(has_text, missing)
 
 
 def _wait_for_pagerduty(fleet: Fleet, key: str, action: str) -> None:
@@ -68,4 +77,5 @@ def _wait_for_pagerduty(fleet: Fleet, key: str, action: str) -> None:
             return False
         return actions[-1] == action
 
-    fleet.wait_for(is_last_action, f"PagerDuty got no {action} of {key}")
+    missing = f"PagerDuty got no {action} of {key}"
+    fleet.wait_for(is_last_action, missing)

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+Event = dict[str, Any]
+"""An EventBridge event as JSON holds it."""
+
+Finding = dict[str, Any]
+"""A finding as a job's report holds it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tap:
@@ -31,19 +37,21 @@ class Tap:
     url: str
     progress: Progress
 
-    def next(self, otherwise: str) -> dict[str, Any]:
+    def next(self, otherwise: str) -> Event:
         """Wait for the next event and return it. Raises `Failed` when none comes."""
-        event: dict[str, Any] = self.progress.wait_for(self.receive, otherwise)
+        event: Event = self.progress.wait_for(self.receive, otherwise)
         return event
 
-    def receive(self) -> dict[str, Any] | None:
-        """Return the next event if it is there within a second."""
+    def receive(self) -> Event | None:
+        """Return the next event if it is there within a second, otherwise None."""
         answer = self.sqs.receive_message(QueueUrl=self.url, WaitTimeSeconds=1)
-        if not answer.get("Messages"):
+        messages = answer.get("Messages")
+        if not messages:
             return None
-        message = answer["Messages"][0]
-        self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-        event: dict[str, Any] = json.loads(message["Body"])
+        message = messages[0]
+        receipt = message["ReceiptHandle"]
+        self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=receipt)
+        event: Event = json.loads(message["Body"])
         return event
 
 
@@ -66,28 +74,33 @@ class Fleet:
         self.destinations = destinations
         self.calls = calls
         self._work = work
-        (stack,) = account.cloudformation.describe_stacks(StackName=STACK)["Stacks"]
-        self.outputs = {
-            output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])
-        }
+        self.outputs = stack_outputs(account)
         self.progress = Progress(self._done, self._messages_on_their_way)
         self.wait_for = self.progress.wait_for
 
     def _done(self) -> tuple[int, int, int]:
         """Return what differs whenever the fleet has done anything."""
-        return self.calls.mark(), len(self.destinations.deliveries), self._work()
+        calls = self.calls.mark()
+        deliveries = len(self.destinations.deliveries)
+        return calls, deliveries, self._work()
 
     def _messages_on_their_way(self) -> dict[str, int]:
         """Return how many messages each queue has still to deliver, without the empty queues."""
         counts = {}
         for name, url in self.outputs.items():
-            if name.endswith("Queue"):
-                counts[name] = self.messages(url)
-        return {name: count for name, count in counts.items() if count}
+            if not name.endswith("Queue"):
+                continue
+            count = self.messages(url)
+            if count:
+                counts[name] = count
+        return counts
 
     def messages(self, queue_url: str) -> int:
         """Return how many messages a queue holds: visible, delayed, or in flight."""
-        answer = self.account.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
+        answer = self.account.sqs.get_queue_attributes(
+            QueueUrl=queue_url,
+            AttributeNames=["All"],
+        )
         messages = 0
         for name, value in answer["Attributes"].items():
             if name.startswith("ApproximateNumberOfMessages"):
@@ -117,7 +130,8 @@ class Fleet:
 
     def variables(self, job: str) -> dict[str, str]:
         """Return the job's environment variables."""
-        function = self.account.lambda_.get_function_configuration(FunctionName=f"{STACK}-{job}")
+        name = f"{STACK}-{job}"
+        function = self.account.lambda_.get_function_configuration(FunctionName=name)
         return function["Environment"]["Variables"]
 
     def renew(self, job: str, variables: Mapping[str, str]) -> None:
@@ -149,10 +163,12 @@ class Fleet:
     def configuration(self, job: str, variable: str) -> str:
         """Return the list of the job that a variable names, empty if there is none."""
         name = self.variables(job)[variable]
+        ssm = self.account.ssm
         try:
-            return self.account.ssm.get_parameter(Name=name)["Parameter"]["Value"]
-        except self.account.ssm.exceptions.ParameterNotFound:
+            answer = ssm.get_parameter(Name=name)
+        except ssm.exceptions.ParameterNotFound:
             return "[]"
+        return answer["Parameter"]["Value"]
 
     def entrust(self, job: str, name: str, secret: str) -> str:
         """Write a secret where the job may read it; return the parameter's name."""
@@ -168,20 +184,19 @@ class Fleet:
     def delivered(self, destination: str, text: str, count: int) -> list[Delivery]:
         """Wait until a destination accepted `count` requests with this text, and return them."""
 
-        def accepted() -> list[Delivery]:
-            return [
-                delivery
-                for delivery in self.destinations.of(destination)
-                if delivery.accepted and text in json.dumps(delivery.body)
-            ]
+        def accepted() -> list[Delivery] | None:
+            deliveries = []
+            for delivery in self.destinations.of(destination):
+                body = json.dumps(delivery.body)
+                if delivery.accepted and text in body:
+                    deliveries.append(delivery)
+            return deliveries if len(deliveries) >= count else None
 
-        self.wait_for(
-            lambda: len(accepted()) >= count,
-            f"{destination} did not accept {count} requests with {text!r}",
-        )
-        return accepted()
+        missing = f"{destination} did not accept {count} requests with {text!r}"
+        deliveries: list[Delivery] = self.wait_for(accepted, missing)
+        return deliveries
 
-    def publish(self, event: dict[str, Any]) -> None:
+    def publish(self, event: Event) -> None:
         """Publish an event on the default bus; EventBridge gives it an id and a time of its own."""
         entry: PutEventsRequestEntryTypeDef = {
             "Source": event["source"],
@@ -192,9 +207,10 @@ class Fleet:
         answer = self.account.events.put_events(Entries=[entry])
         expect(not answer["FailedEntryCount"], f"the event was refused: {answer['Entries']}")
 
-    def send(self, queue_url: str, event: dict[str, Any]) -> None:
+    def send(self, queue_url: str, event: Event) -> None:
         """Put an event on a queue as a second delivery would: the same body, another message id."""
-        self.account.sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(event))
+        body = json.dumps(event)
+        self.account.sqs.send_message(QueueUrl=queue_url, MessageBody=body)
 
     @contextmanager
     def tap(self, name: str, pattern: dict[str, Any]) -> Iterator[Tap]:
@@ -204,8 +220,14 @@ class Fleet:
         rule = f"tap-{name}"
         url = sqs.create_queue(QueueName=rule)["QueueUrl"]
         queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{rule}"
-        events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
-        events.put_targets(Rule=rule, Targets=[{"Id": "tap", "Arn": queue}])
+        events.put_rule(
+            Name=rule,
+            EventPattern=json.dumps(pattern),
+        )
+        events.put_targets(
+            Rule=rule,
+            Targets=[{"Id": "tap", "Arn": queue}],
+        )
         try:
             yield Tap(sqs, url, self.progress)
         finally:
@@ -213,20 +235,24 @@ class Fleet:
             events.delete_rule(Name=rule)
             sqs.delete_queue(QueueUrl=url)
 
-    def report(self, job: str) -> list[dict[str, Any]]:
+    def report(self, job: str) -> list[Finding]:
         """Run a scheduled job once and return the findings that it reports.
 
         A schedule made for it fires a second from now; it has the role, target and input of the
         job's own. Raises `Failed` when no report comes.
         """
-        due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-        # Its own schedule may run the job meanwhile.
-        detail = {"job": [job], "scheduled_at": [due.isoformat()]}
-        pattern = {"source": ["fleet"], "detail-type": ["Job Report"], "detail": detail}
+        now = datetime.now(UTC).replace(microsecond=0)
+        due = now + timedelta(seconds=1)
+        pattern = {
+            "source": ["fleet"],
+            "detail-type": ["Job Report"],
+            # Its own schedule may run the job meanwhile.
+            "detail": {"job": [job], "scheduled_at": [due.isoformat()]},
+        }
         with self.tap(job, pattern) as tap:
             self._schedule_once(job, due)
             report = tap.next(f"{job} was due at {due:%H:%M:%S} UTC and has not reported")
-        findings: list[dict[str, Any]] = report["detail"]["findings"]
+        findings: list[Finding] = report["detail"]["findings"]
         say(f"  {job} reported {len(findings)} findings")
         return findings
 
@@ -258,15 +284,11 @@ class Fleet:
         while received := self._receive_dead_letters():
             messages += received
         self._return_dead_letters(messages)
-        letters = []
-        for message in messages:
-            letter = {"body": message["Body"]}
-            for name, attribute in message.get("MessageAttributes", {}).items():
-                letter[name] = attribute.get("StringValue", "")
-            letters.append(letter)
+        letters = [as_letter(message) for message in messages]
         return [letter for letter in letters if letter.get("job") in jobs]
 
     def _receive_dead_letters(self) -> list["MessageTypeDef"]:
+        """Return some of the messages that are visible, and hide them for a minute."""
         answer = self.account.sqs.receive_message(
             QueueUrl=self.outputs["DeadLettersUrl"],
             MessageAttributeNames=["All"],
@@ -287,19 +309,43 @@ class Fleet:
     def _schedule(self, job: str) -> Any:
         function = f":function:{STACK}-{job}"
         for schedule in self.account.schedules():
-            if schedule["Target"]["Arn"].endswith(function):
+            target = schedule["Target"]["Arn"]
+            if target.endswith(function):
                 return schedule
         raise Failed(f"the template has no schedule for {job}")
 
 
-def by_subject(findings: list[dict[str, Any]], field: str) -> dict[str, Any]:
+def stack_outputs(account: Account) -> dict[str, str]:
+    """Return the outputs of the fleet's stack by their names."""
+    answer = account.cloudformation.describe_stacks(StackName=STACK)
+    (stack,) = answer["Stacks"]
+    outputs = {}
+    for output in stack.get("Outputs", []):
+        key = output["OutputKey"]
+        outputs[key] = output["OutputValue"]
+    return outputs
+
+
+def as_letter(message: "MessageTypeDef") -> dict[str, str]:
+    """Return a dead letter's attributes by their names, and its `body`."""
+    letter = {"body": message["Body"]}
+    attributes = message.get("MessageAttributes", {})
+    for name, attribute in attributes.items():
+        letter[name] = attribute.get("StringValue", "")
+    return letter
+
+
+def by_subject(findings: list[Finding], field: str) -> dict[str, Any]:
     """Return a field of each finding by its subject, in their order."""
     return {finding["subject"]: finding[field] for finding in findings}
 
 
-def sample(job: str) -> dict[str, Any]:
+def sample(job: str) -> Event:
     """Return the event inside `tests/events/JOB.json`, out of the queue message that carries it."""
-    event: dict[str, Any] = json.loads((ROOT / "tests" / "events" / f"{job}.json").read_text())
-    if "Records" in event:
-        event = json.loads(event["Records"][0]["body"])
-    return event
+    file = ROOT / "tests" / "events" / f"{job}.json"
+    event: Event = json.loads(file.read_text())
+    if "Records" not in event:
+        return event
+    (message,) = event["Records"]
+    carried: Event = json.loads(message["body"])
+    return carried

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from queue import Empty, SimpleQueue
@@ -45,17 +45,18 @@ def at_once() -> int:
 def play_all(fleet: Fleet) -> list[Outcome]:
     """Play all scenarios and return their outcomes, sorted by job; say meanwhile what ends.
 
-    None is played before all have seeded: what one sets up for its sink, the alerts of all need.
+    All seed before one is played: what one sets up for its sink, the alerts of all need.
     """
     scenarios = {job: scenario(job) for job in fleet.jobs()}
-    all_seeded = Barrier(len(scenarios)).wait
+    count = len(scenarios)
+    seeded = Barrier(count)
     room = BoundedSemaphore(at_once())
     outcomes: SimpleQueue[Outcome] = SimpleQueue()
 
     def run(job: str, acted: Scenario) -> None:
         with room:
-            failure = attempt(job, acted, lambda: acted.seed(fleet))
-        all_seeded()
+            failure = seed(fleet, job, acted)
+        seeded.wait()
         with room:
             outcome = failure or play(fleet, job, acted)
         outcomes.put(outcome)
@@ -64,7 +65,7 @@ def play_all(fleet: Fleet) -> list[Outcome]:
         # Daemons, so that Ctrl-C need not wait until each has lost patience.
         thread = Thread(target=run, args=(job, acted), daemon=True)
         thread.start()
-    ended = _collect(fleet, outcomes, len(scenarios))
+    ended = _collect(fleet, outcomes, count)
     return sorted(ended, key=attrgetter("job"))
 
 
@@ -76,34 +77,43 @@ def _collect(fleet: Fleet, outcomes: SimpleQueue[Outcome], count: int) -> list[O
         try:
             outcome = outcomes.get(timeout=TELL_SECONDS)
         except Empty:
+            done = len(ended)
             delivered = len(fleet.destinations.deliveries)
-            say(f"  {len(ended)} of {count} done, {delivered} requests to destinations so far ...")
-        else:
-            ended.append(outcome)
-            say(f"  {outcome.job}: {outcome.outcome} ({len(ended)} of {count})")
+            say(f"  {done} of {count} done, {delivered} requests to destinations so far ...")
+            continue
+        ended.append(outcome)
+        done = len(ended)
+        say(f"  {outcome.job}: {outcome.outcome} ({done} of {count})")
     succeeded = [outcome for outcome in ended if outcome.outcome == "ok"]
     seconds = time.monotonic() - began
     say(f"{len(succeeded)} of {count} ok in {seconds:.0f} s")
     return ended
 
 
+def seed(fleet: Fleet, job: str, acted: Scenario) -> Outcome | None:
+    """Set up what one job's scenario needs; return the outcome if that failed, otherwise None."""
+    try:
+        acted.seed(fleet)
+    except Exception as error:  # noqa: BLE001 - it must not hide what the other jobs did
+        return Outcome(job, acted.TRIGGER, "failed", cause_of(error))
+    return None
+
+
 def play(fleet: Fleet, job: str, acted: Scenario) -> Outcome:
     """Play one job's scenario, for which everything has been seeded."""
-    details: list[str] = []
-    failure = attempt(job, acted, lambda: details.append(acted.play(fleet)))
-    return failure or Outcome(job, acted.TRIGGER, "ok", details[0])
-
-
-def attempt(job: str, acted: Scenario, part: Callable[[], object]) -> Outcome | None:
-    """Run a part of a job's scenario; return the outcome if it failed, otherwise None."""
     try:
-        part()
-    except Failed as failure:
-        return Outcome(job, acted.TRIGGER, "failed", str(failure))
-    except Exception as error:  # noqa: BLE001 - one broken scenario must not hide what the other jobs did
-        cause = f"the scenario broke: {type(error).__name__}: {error}"
-        return Outcome(job, acted.TRIGGER, "failed", cause)
-    return None
+        detail = acted.play(fleet)
+    except Exception as error:  # noqa: BLE001 - it must not hide what the other jobs did
+        return Outcome(job, acted.TRIGGER, "failed", cause_of(error))
+    return Outcome(job, acted.TRIGGER, "ok", detail)
+
+
+def cause_of(error: Exception) -> str:
+    """Return why a scenario failed: what did not happen, or the error that broke it."""
+    if isinstance(error, Failed):
+        return str(error)
+    name = type(error).__name__
+    return f"the scenario broke: {name}: {error}"
 
 
 def table(outcomes: Iterable[Outcome]) -> Table:

@@ -30,12 +30,16 @@ class Need:
 
 def check(account: Account) -> None:
     """Raise `FleetError` that names every right that a role lacks."""
-    needs = chain(by_functions(account), by_queues(account), by_schedules(account))
-    faults = [
-        f"the role of {need.of} lacks {need.action} on {need.resource}"
-        for need in needs
-        if not account.allowed(need.role, need.action, need.resource)
-    ]
+    needs = chain(
+        by_functions(account),
+        by_queues(account),
+        by_schedules(account),
+    )
+    faults = []
+    for need in needs:
+        if not account.allowed(need.role, need.action, need.resource):
+            fault = f"the role of {need.of} lacks {need.action} on {need.resource}"
+            faults.append(fault)
     if faults:
         heading = "on AWS this deployment would fail, or not work:"
         raise FleetError("\n".join([heading, *faults]))
@@ -48,7 +52,8 @@ def by_functions(account: Account) -> Iterator[Need]:
         streams = _log_streams(function)
         for action in LOGS:
             yield Need(name, role, action, streams)
-        if function["TracingConfig"]["Mode"] == "Active":
+        tracing = function["TracingConfig"]["Mode"]
+        if tracing == "Active":
             for action in TRACES:
                 yield Need(name, role, action, "*")
         for destination in _failure_destinations(account, name):
@@ -58,12 +63,13 @@ def by_functions(account: Account) -> Iterator[Need]:
 def by_queues(account: Account) -> Iterator[Need]:
     """Yield what each function needs to be given the messages of its queue."""
     functions = account.functions()
-    mappings = account.lambda_.list_event_source_mappings()["EventSourceMappings"]
-    for mapping in mappings:
-        name = mapping["FunctionArn"].rsplit(":", 1)[-1]
+    answer = account.lambda_.list_event_source_mappings()
+    for mapping in answer["EventSourceMappings"]:
+        _, _, name = mapping["FunctionArn"].rpartition(":")
         role = functions[name]["Role"]
+        queue = mapping["EventSourceArn"]
         for action in POLLS:
-            yield Need(name, role, action, mapping["EventSourceArn"])
+            yield Need(name, role, action, queue)
 
 
 def by_schedules(account: Account) -> Iterator[Need]:
@@ -72,22 +78,27 @@ def by_schedules(account: Account) -> Iterator[Need]:
         name = f"schedule {schedule['Name']}"
         target = schedule["Target"]
         role = target["RoleArn"]
-        is_queue = ":sqs:" in target["Arn"]
+        arn = target["Arn"]
+        is_queue = ":sqs:" in arn
         action = "sqs:SendMessage" if is_queue else "lambda:InvokeFunction"
-        yield Need(name, role, action, target["Arn"])
-        dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
+        yield Need(name, role, action, arn)
+        dead_letter_config = target.get("DeadLetterConfig", {})
+        dead_letters = dead_letter_config.get("Arn")
         if dead_letters:
             yield Need(name, role, "sqs:SendMessage", dead_letters)
 
 
 def _log_streams(function: FunctionConfigurationTypeDef) -> str:
+    """Return the ARN of any stream of the function's log group."""
     group = function["LoggingConfig"]["LogGroup"]
     return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:log-stream:any"
 
 
 def _failure_destinations(account: Account, name: str) -> Iterator[str]:
+    """Yield the ARNs of the queues to which Lambda sends events that the function failed on."""
     answer = account.lambda_.list_function_event_invoke_configs(FunctionName=name)
     for config in answer["FunctionEventInvokeConfigs"]:
-        on_failure = config.get("DestinationConfig", {}).get("OnFailure", {})
+        destinations = config.get("DestinationConfig", {})
+        on_failure = destinations.get("OnFailure", {})
         if "Destination" in on_failure:
             yield on_failure["Destination"]

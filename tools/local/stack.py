@@ -28,29 +28,40 @@ BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
 LOCK = BUILD / "build.lock"
 STAMP = BUILD / "built"
 
+OUTPUT_LINES = 30
+"""How many of the last lines of a failed command's output an error shows."""
+
 
 def jobs() -> list[str]:
     """Return the names of all jobs: the folders in `functions/`."""
-    return sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
+    handlers = (ROOT / "functions").glob("*/app.py")
+    return sorted(handler.parent.name for handler in handlers)
 
 
 def fingerprints() -> dict[str, str]:
     """Return a fingerprint of each source: the template, the layer (`shared`) and every job."""
-    sources = {job: [ROOT / "functions" / job] for job in jobs()}
-    sources["shared"] = [ROOT / "shared"]
-    sources["template"] = [ROOT / "template.yaml", ROOT / "samconfig.toml"]
-    return {name: _digest(paths) for name, paths in sources.items()}
+    template = ROOT / "template.yaml"
+    settings = ROOT / "samconfig.toml"
+    digests = {}
+    for job in jobs():
+        folder = ROOT / "functions" / job
+        digests[job] = _digest([folder])
+    digests["shared"] = _digest([ROOT / "shared"])
+    digests["template"] = _digest([template, settings])
+    return digests
 
 
 def build() -> bool:
     """Build the template and the layer; return False if that had been done already."""
     with locked(LOCK):
-        # The console's catalogue is made of the runbook too, which is no source of a function.
-        wanted = str([*sorted(fingerprints().items()), _digest([ROOT / "docs" / "operations.md"])])
-        if BUILT.exists() and STAMP.exists() and STAMP.read_text() == wanted:
+        sources = sorted(fingerprints().items())
+        # The console's catalogue is made of the runbook too, which no function has in its folder.
+        runbook = _digest([ROOT / "docs" / "operations.md"])
+        stamp = str([*sources, runbook])
+        if BUILT.exists() and STAMP.exists() and STAMP.read_text() == stamp:
             return False
         _sam("build", {})
-        STAMP.write_text(wanted)
+        STAMP.write_text(stamp)
     return True
 
 
@@ -66,9 +77,11 @@ def deploy(account: Account) -> dict[str, str]:
         try:
             _sam("deploy", account.environment)
         except FleetError:
-            if reasons := "\n".join(_reasons(account)):
-                raise FleetError(f"sam could not deploy the template:\n{reasons}") from None
-            raise
+            reasons = list(_reasons(account))
+            if not reasons:
+                raise
+            heading = "sam could not deploy the template:"
+            raise FleetError("\n".join([heading, *reasons])) from None
     role_checks.check(account)
     return deployed
 
@@ -80,8 +93,12 @@ def update(account: Account, deployed: Mapping[str, str]) -> list[str]:
     again.
     """
     now = fingerprints()
-    changed = [name for name, digest in now.items() if deployed.get(name) != digest]
-    if "template" in changed or set(now) != set(deployed):
+    changed = []
+    for name, digest in now.items():
+        if deployed.get(name) != digest:
+            changed.append(name)
+    same_sources = now.keys() == deployed.keys()
+    if "template" in changed or not same_sources:
         build()
         deploy(account)
         return changed
@@ -94,7 +111,8 @@ def update(account: Account, deployed: Mapping[str, str]) -> list[str]:
 
 
 def _update_job(account: Account, job: str) -> None:
-    with _built(ROOT / "functions" / job) as folder:
+    source = ROOT / "functions" / job
+    with _built(source) as folder:
         account.lambda_.update_function_code(
             FunctionName=f"{STACK}-{job}",
             ZipFile=_zipped(folder),
@@ -123,7 +141,8 @@ def _layer_name(functions: "Iterable[FunctionConfigurationTypeDef]") -> str:
     names = set()
     for function in functions:
         for layer in function["Layers"]:
-            name, _version = layer["Arn"].split(":")[-2:]
+            # arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION
+            *_, name, _version = layer["Arn"].split(":")
             names.add(name)
     if len(names) != 1:
         raise FleetError(f"expected the fleet to have one layer; it has {sorted(names)}")
@@ -137,65 +156,96 @@ def _built(source: Path) -> Iterator[Path]:
     if not makefile.exists():
         yield source
         return
-    # The target's name ends with the logical id, as sam asks.
-    target = re.search(r"^(build-\w+):", makefile.read_text(), re.MULTILINE)
-    if target is None:
-        raise FleetError(f"{makefile.relative_to(ROOT)} has no target build-<logical id>")
+    target = _build_target(makefile)
+    command = ["make", "-C", str(source), target]
     with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
-        _run(["make", "-C", str(source), target[1]], {"ARTIFACTS_DIR": scratch})
+        _run(command, {"ARTIFACTS_DIR": scratch})
         yield Path(scratch)
 
 
+def _build_target(makefile: Path) -> str:
+    """Return the target that sam asks for, whose name ends with the function's logical id.
+
+    Raises `FleetError` when the Makefile has none.
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-custom-runtimes.html
+    """
+    text = makefile.read_text()
+    target = re.search(r"^(build-\w+):", text, re.MULTILINE)
+    if target is None:
+        raise FleetError(f"{makefile.relative_to(ROOT)} has no target build-<logical id>")
+    return target[1]
+
+
 def _sam(command: str, environment: Mapping[str, str]) -> None:
-    _run([str(ROOT / ".venv/sam/bin/sam"), command, "--config-env", "local"], environment)
+    sam = ROOT / ".venv" / "sam" / "bin" / "sam"
+    _run([str(sam), command, "--config-env", "local"], environment)
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> None:
     """Run a command in the root, with uv on its path; its output is shown only when it fails."""
-    path = f"{ROOT / '.venv/uv/bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    own = {"PATH": path, "SAM_CLI_POLL_DELAY": "0.2"}
+    uv = ROOT / ".venv" / "uv" / "bin"
+    path = os.environ.get("PATH", os.defpath)
     # sam leaves temporary directories behind.
     with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             check=False,
             cwd=ROOT,
-            env={**isolated(os.environ), **own, "TMPDIR": scratch, **environment},
+            env={
+                **isolated(os.environ),
+                "PATH": f"{uv}{os.pathsep}{path}",
+                "SAM_CLI_POLL_DELAY": "0.2",
+                "TMPDIR": scratch,
+                **environment,
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
         )
-    if done.returncode:
-        program, *arguments = command
-        shown = " ".join([Path(program).name, *arguments])
-        lines = f"{done.stdout}{done.stderr}".splitlines()
-        said = [line for line in lines if line and "Uploading to" not in line]
-        heading = f"`{shown}` failed with exit code {done.returncode}:"
-        raise FleetError("\n".join([heading, *said[-30:]]))
+    if process.returncode:
+        raise FleetError(_failure(process))
 
 
-def _reasons(account: Account) -> Iterable[str]:
+def _failure(process: subprocess.CompletedProcess[str]) -> str:
+    """Return what to say of a failed process: its command, and the end of its output."""
+    program, *arguments = process.args
+    name = Path(program).name
+    command = " ".join([name, *arguments])
+    output = f"{process.stdout}{process.stderr}"
+    lines = [line for line in output.splitlines() if line and "Uploading to" not in line]
+    heading = f"`{command}` failed with exit code {process.returncode}:"
+    last_lines = lines[-OUTPUT_LINES:]
+    return "\n".join([heading, *last_lines])
+
+
+def _reasons(account: Account) -> Iterator[str]:
+    """Yield why resources of the stack failed, in the order in which they did."""
+    cloudformation = account.cloudformation
     try:
-        events = account.cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
-    except account.cloudformation.exceptions.ClientError:
+        answer = cloudformation.describe_stack_events(StackName=STACK)
+    except cloudformation.exceptions.ClientError:
         return
-    for event in reversed(events):
-        if event["ResourceStatus"].endswith("FAILED") and event.get("ResourceStatusReason"):
-            yield f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+    for event in reversed(answer["StackEvents"]):
+        failed = event["ResourceStatus"].endswith("FAILED")
+        reason = event.get("ResourceStatusReason")
+        if failed and reason:
+            yield f"{event['LogicalResourceId']}: {reason}"
 
 
 def _files(path: Path) -> list[Path]:
     """Return the path itself if it is a file, or the files below it; bytecode is left out."""
     candidates = [path, *path.rglob("*")]
-    return sorted(file for file in candidates if file.is_file() and file.suffix != ".pyc")
+    files = [file for file in candidates if file.is_file()]
+    return sorted(file for file in files if file.suffix != ".pyc")
 
 
 def _digest(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         for file in _files(path):
+            name = file.relative_to(ROOT)
             content = file.read_bytes()
-            heading = f"{file.relative_to(ROOT)}\0{len(content)}\0"
+            heading = f"{name}\0{len(content)}\0"
             digest.update(heading.encode() + content)
     return digest.hexdigest()
 
@@ -204,5 +254,6 @@ def _zipped(directory: Path) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for file in _files(directory):
-            archive.write(file, file.relative_to(directory))
+            name = file.relative_to(directory)
+            archive.write(file, name)
     return buffer.getvalue()

@@ -53,6 +53,8 @@ from ministack.services import (  # type: ignore[import-not-found]
     scheduler,
 )
 
+Json = dict[str, Any]
+
 OPERATOR = "test"
 CALLS = Path("calls.jsonl")
 LAYERS = Path("layers")
@@ -70,53 +72,78 @@ _spawn = lambda_runtime.Worker._spawn
 
 
 async def handle_request(
-    method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query: Json,
 ) -> Any:
     """Answer an EventBridge request, remembering who sent it."""
-    _by_operator.set(extract_access_key_id(headers, query) == OPERATOR)
+    key = extract_access_key_id(headers, query)
+    _by_operator.set(key == OPERATOR)
     return await _handle_request(method, path, headers, body, query)
 
 
-def put_events(data: dict[str, Any]) -> Any:
+def put_events(data: Json) -> Any:
     """Answer PutEvents."""
-    return _put_events(data, allow_aws_source=_by_operator.get())
+    by_operator = _by_operator.get()
+    return _put_events(data, allow_aws_source=by_operator)
 
 
-def create_schedule(name: str, body: dict[str, Any]) -> Any:
+def create_schedule(name: str, body: Json) -> Any:
     """Answer CreateSchedule."""
     answer = _create_schedule(name, body)
-    if answer[0] == HTTPStatus.OK:
-        made = scheduler._schedules[f"{body.get('GroupName', 'default')}/{name}"]
-        made["CreationDate"] = made["LastModificationDate"] = min(
-            made["CreationDate"], body.get("StartDate", math.inf)
-        )
+    status = answer[0]
+    if status == HTTPStatus.OK:
+        group = body.get("GroupName", "default")
+        schedule = scheduler._schedules[f"{group}/{name}"]
+        start = body.get("StartDate", math.inf)
+        created = min(schedule["CreationDate"], start)
+        schedule["CreationDate"] = created
+        schedule["LastModificationDate"] = created
     return answer
 
 
 def iam_action(service: str, *request: Any, **more: Any) -> Any:
     """Return the action that a policy must permit for a request."""
     action = _extract_iam_action(service, *request, **more)
-    return action.removesuffix("Batch") if service == "sqs" and isinstance(action, str) else action
+    if service == "sqs" and isinstance(action, str):
+        return action.removesuffix("Batch")
+    return action
 
 
 def condition_keys(
-    service: str, action: str, body: bytes, parameters: dict[str, Any]
-) -> dict[str, Any]:
+    service: str,
+    action: str,
+    body: bytes,
+    parameters: Json,
+) -> Json:
     """Return the keys of a request that a policy's conditions may test."""
-    keys: dict[str, Any] = _condition_keys(service, action, body, parameters)
+    keys: Json = _condition_keys(service, action, body, parameters)
     if action == "events:PutEvents":
         entries = json.loads(body)["Entries"]
-        for key, member in (("events:source", "Source"), ("events:detail-type", "DetailType")):
-            # AWS checks entry by entry; here a request whose entries differ has no such key, so a
-            # condition refuses it.
-            values = {entry.get(member) for entry in entries}
-            keys |= {key: values.pop()} if len(values) == 1 else {}
-    if service == "dynamodb" and (leading := sorted(set(leading_keys(json.loads(body))))):
-        keys["dynamodb:LeadingKeys"] = leading
+        add_common_value(keys, "events:source", entries, "Source")
+        add_common_value(keys, "events:detail-type", entries, "DetailType")
+    if service == "dynamodb":
+        request = json.loads(body)
+        leading = set(leading_keys(request))
+        if leading:
+            keys["dynamodb:LeadingKeys"] = sorted(leading)
     return keys
 
 
-def list_server_certificates(_: dict[str, Any]) -> Any:
+def add_common_value(keys: Json, key: str, entries: list[Json], member: str) -> None:
+    """Add the value that a member has in all entries as a condition key, if they agree.
+
+    AWS checks entry by entry; here a request whose entries differ has no such key, so a condition
+    refuses it.
+    """
+    values = {entry.get(member) for entry in entries}
+    if len(values) == 1:
+        keys[key] = values.pop()
+
+
+def list_server_certificates(_: Json) -> Any:
     """Answer ListServerCertificates."""
     none = "<ServerCertificateMetadataList></ServerCertificateMetadataList>"
     all_shown = "<IsTruncated>false</IsTruncated>"
@@ -126,14 +153,18 @@ def list_server_certificates(_: dict[str, Any]) -> Any:
 
 def resource_arn(service: str, method: str, path: str, *request: Any) -> str:
     """Return the resource that a request is about."""
-    if service == "backup" and (vault := re.match(r"/backup-vaults/([^/]+)", path)):
+    vault = re.match(r"/backup-vaults/([^/]+)", path)
+    if service == "backup" and vault:
         *_, region, account = request
-        return f"arn:aws:backup:{region}:{account}:backup-vault:{vault[1]}"
+        name = vault[1]
+        return f"arn:aws:backup:{region}:{account}:backup-vault:{name}"
     arn = str(_extract_resource_arn(service, method, path, *request))
-    return f"{arn}:" if service == "logs" and ":log-group:" in arn else arn
+    if service == "logs" and ":log-group:" in arn:
+        return f"{arn}:"
+    return arn
 
 
-def leading_keys(request: dict[str, Any]) -> Iterator[str]:
+def leading_keys(request: Json) -> Iterator[str]:
     """Yield the partition that a request is about, or those of all its items.
 
     AWS checks a transaction item by item.
@@ -144,12 +175,15 @@ def leading_keys(request: dict[str, Any]) -> Iterator[str]:
     for part in parts:
         table = dynamodb._tables.get(part.get("TableName"))
         item = part.get("Key") or part.get("Item")
-        condition = re.match(r"\w+ = (:\w+)", part.get("KeyConditionExpression", ""))
+        expression = part.get("KeyConditionExpression", "")
+        condition = re.match(r"\w+ = (:\w+)", expression)
         if table and item:
-            yield from item[table["pk_name"]].values()
+            partition_key = table["pk_name"]
+            yield from item[partition_key].values()
         elif condition:
             placeholder = condition[1]
-            yield from part["ExpressionAttributeValues"][placeholder].values()
+            values = part["ExpressionAttributeValues"]
+            yield from values[placeholder].values()
 
 
 def enforce(key: str, action: str, *place: Any, **about: Any) -> Any:
@@ -162,30 +196,42 @@ def enforce(key: str, action: str, *place: Any, **about: Any) -> Any:
             "resource": about.get("resource_arn", "*"),
             "allowed": not refusal,
         }
+        line = json.dumps(decision)
         with CALLS.open("a") as file:
-            file.write(json.dumps(decision) + "\n")
+            file.write(f"{line}\n")
     return refusal
 
 
-def unpacked(layer: dict[str, Any] | str) -> str:
+def unpack(layer: Json | str) -> str:
     """Return the directory with the files of a layer's version, which never change."""
     arn = layer if isinstance(layer, str) else layer["Arn"]
-    directory = LAYERS.absolute() / re.sub(r"\W", "-", arn)
+    name = re.sub(r"\W", "-", arn)
+    directory = LAYERS.absolute() / name
     with _unpacking:
-        if not directory.exists():
-            draft = directory.with_suffix(".draft")
-            with zipfile.ZipFile(io.BytesIO(lambda_svc._resolve_layer_zip(layer))) as archive:
-                archive.extractall(draft)
-            draft.rename(directory)
+        if directory.exists():
+            return str(directory)
+        draft = directory.with_suffix(".draft")
+        content = lambda_svc._resolve_layer_zip(layer)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            archive.extractall(draft)
+        draft.rename(directory)
     return str(directory)
 
 
 def spawn(worker: Any) -> None:
     """Start a function's process; it finds its layers by a variable of MiniStack's own."""
     config = worker.config
-    layers = os.pathsep.join(map(unpacked, config.get("Layers", [])))
-    variables = config.get("Environment", {}).get("Variables", {}) | {"_LAMBDA_LAYERS_DIRS": layers}
-    worker.config = config | {"Layers": [], "Environment": {"Variables": variables}}
+    directories = [unpack(layer) for layer in config.get("Layers", [])]
+    environment = config.get("Environment", {})
+    variables = {
+        **environment.get("Variables", {}),
+        "_LAMBDA_LAYERS_DIRS": os.pathsep.join(directories),
+    }
+    worker.config = {
+        **config,
+        "Layers": [],
+        "Environment": {"Variables": variables},
+    }
     try:
         _spawn(worker)
     finally:

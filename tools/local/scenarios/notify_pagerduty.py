@@ -8,13 +8,14 @@ from tools.local.progress import expect
 
 TRIGGER = "critical alert"
 JOB = "notify_pagerduty"
-WARNING = {"id": "of-a-warning", "severity": "warning", "dedup_key": "a warning"}
+WARNING_KEY = "a warning"
 
 
 def seed(fleet: Fleet) -> None:
     """Route all alerts to one service."""
     key = fleet.entrust(JOB, "key", ROUTING_KEY)
-    fleet.configure(JOB, "ROUTES_PARAMETER", f"[{{key: {key}}}]")
+    routes = f"[{{key: {key}}}]"
+    fleet.configure(JOB, "ROUTES_PARAMETER", routes)
 
 
 def play(fleet: Fleet) -> str:
@@ -22,17 +23,29 @@ def play(fleet: Fleet) -> str:
     alert = sample(JOB)
     opened = alert["detail"]
     key = opened["dedup_key"]
-    fleet.destinations.misbehave(PAGERDUTY, Answer(429, headers={"Retry-After": "1"}, about=key))
-    fleet.publish({**alert, "detail": {**opened, **WARNING}})
+    busy = Answer(429, headers={"Retry-After": "1"}, about=key)
+    fleet.destinations.misbehave(PAGERDUTY, busy)
+    warning = {
+        **opened,
+        "id": "of-a-warning",
+        "severity": "warning",
+        "dedup_key": WARNING_KEY,
+    }
+    fleet.publish({**alert, "detail": warning})
     fleet.publish(alert)
     fleet.delivered(PAGERDUTY, key, 1)
 
-    resolved = {**opened, "id": f"{opened['id']}-resolved", "status": "resolved"}
+    resolved = {
+        **opened,
+        "id": f"{opened['id']}-resolved",
+        "status": "resolved",
+    }
     fleet.publish({**alert, "detail": resolved})
     fleet.delivered(PAGERDUTY, key, 2)
-    actions = fleet.destinations.incidents[key]
+    incidents = fleet.destinations.incidents
+    actions = incidents[key]
     expect(actions == ["trigger", "resolve"], f"the incident's events are {actions}")
-    expect(WARNING["dedup_key"] not in fleet.destinations.incidents, "a warning opened an incident")
+    expect(WARNING_KEY not in incidents, "a warning opened an incident")
     return (
         "a critical alert opened an incident, once PagerDuty was no longer busy, "
         "and its resolution resolved it; a warning opened none"

@@ -2,10 +2,9 @@
 
 import json
 import uuid
-from typing import Any
 
 from tools.local.destinations import SLACK, SLACK_TOKEN, Answer
-from tools.local.fleet import Fleet, sample
+from tools.local.fleet import Event, Fleet, sample
 from tools.local.progress import expect
 
 TRIGGER = "alert"
@@ -20,31 +19,27 @@ def seed(fleet: Fleet) -> None:
     routes: list[dict[str, str]] = []
     for owner in OWNERS:
         channel = f"C0{owner.upper()}"
-        routes.append({"token": token, "channel": channel, "owner": owner})
-    routes.append({"token": token, "channel": "C0FLEET"})
-    fleet.configure(JOB, "ROUTES_PARAMETER", json.dumps(routes))
+        route = {"token": token, "channel": channel, "owner": owner}
+        routes.append(route)
+    other_owners = {"token": token, "channel": "C0FLEET"}
+    routes.append(other_owners)
+    yaml = json.dumps(routes)
+    fleet.configure(JOB, "ROUTES_PARAMETER", yaml)
 
 
 def play(fleet: Fleet) -> str:
     """Expect one message, which is resolved in place, and a reply in its thread."""
     mark = uuid.uuid4().hex[:6]  # `make invoke` may have sent the sample itself already
     alert = marked_alert(mark)
-    title = alert["detail"]["title"]
     waited = expect_patience(fleet, mark, alert)
-
-    resolved = {**alert["detail"], "id": f"{mark}-resolved", "status": "resolved"}
-    fleet.publish({**alert, "detail": resolved})
-    (*_, update) = fleet.delivered(SLACK, f"Resolved: {title}", 1)
-    in_place = update.path.endswith("chat.update")
-    expect(in_place, f"the resolution was sent by {update.path}, not in place")
-    fleet.delivered(SLACK, "Resolved: since", 1)
+    expect_resolution_in_place(fleet, mark, alert)
     return (
         f"one message, posted {waited:.0f} s after Slack asked for {BUSY_SECONDS}, "
         "then resolved in place and in its thread"
     )
 
 
-def marked_alert(mark: str) -> dict[str, Any]:
+def marked_alert(mark: str) -> Event:
     """Return the event of an alert that no other scenario has."""
     alert = sample(JOB)
     detail = alert["detail"]
@@ -54,16 +49,40 @@ def marked_alert(mark: str) -> dict[str, Any]:
     return alert
 
 
-def expect_patience(fleet: Fleet, mark: str, alert: dict[str, Any]) -> float:
+def expect_patience(fleet: Fleet, mark: str, alert: Event) -> float:
     """Publish the alert while Slack is busy; return the seconds that it waited after that."""
-    busy = Answer(429, headers={"Retry-After": str(BUSY_SECONDS)}, about=mark)
+    title = alert["detail"]["title"]
+    busy = Answer(
+        429,
+        headers={"Retry-After": str(BUSY_SECONDS)},
+        about=mark,
+    )
     fleet.destinations.misbehave(SLACK, busy)
     fleet.publish(alert)
-    (posted,) = fleet.delivered(SLACK, alert["detail"]["title"], 1)
-    refusals = [delivery for delivery in fleet.destinations.of(SLACK) if not delivery.accepted]
-    waited = posted.at - refusals[0].at
-    expect(
-        waited >= BUSY_SECONDS,
-        f"Slack asked for {BUSY_SECONDS} s and was called again after {waited:.1f} s",
-    )
+    (posted,) = fleet.delivered(SLACK, title, 1)
+
+    deliveries = fleet.destinations.of(SLACK)
+    refusals = [delivery for delivery in deliveries if not delivery.accepted]
+    refused = refusals[0]
+    waited = posted.at - refused.at
+    hasty = f"Slack asked for {BUSY_SECONDS} s and was called again after {waited:.1f} s"
+    expect(waited >= BUSY_SECONDS, hasty)
     return waited
+
+
+def expect_resolution_in_place(fleet: Fleet, mark: str, alert: Event) -> None:
+    """Publish that the alert is over; expect its message to be changed, and a reply to it."""
+    detail = alert["detail"]
+    title = detail["title"]
+    resolved = {
+        **detail,
+        "id": f"{mark}-resolved",
+        "status": "resolved",
+    }
+    fleet.publish({**alert, "detail": resolved})
+
+    (*_, update) = fleet.delivered(SLACK, f"Resolved: {title}", 1)
+    path = update.path
+    in_place = path.endswith("chat.update")
+    expect(in_place, f"the resolution was sent by {path}, not in place")
+    fleet.delivered(SLACK, "Resolved: since", 1)

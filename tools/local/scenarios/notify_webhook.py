@@ -3,10 +3,9 @@ receiver that is gone.
 """
 
 import uuid
-from typing import Any
 
 from tools.local.destinations import GONE, SIGNING_KEY, WEBHOOK, Answer
-from tools.local.fleet import Fleet, sample
+from tools.local.fleet import Event, Fleet, sample
 from tools.local.progress import expect
 
 TRIGGER = "alert"
@@ -28,28 +27,36 @@ def seed(fleet: Fleet) -> None:
 def play(fleet: Fleet) -> str:
     """Expect the alert once, signed, and no second call to the receiver that is gone."""
     alert = sample(JOB)
-    fleet.destinations.misbehave(WEBHOOK, Answer(503, headers={"Retry-After": "1"}))
+    alert_id = alert["detail"]["id"]
+    failure = Answer(503, headers={"Retry-After": "1"})
+    fleet.destinations.misbehave(WEBHOOK, failure)
     fleet.publish(alert)
-    fleet.delivered(WEBHOOK, alert["detail"]["id"], 1)
+    fleet.delivered(WEBHOOK, alert_id, 1)
     fleet.publish(alert)
     expect_one_call_to_the_departed(fleet, alert)
-    expect_one_delivery(fleet, alert["detail"]["id"])
+    expect_one_delivery(fleet, alert_id)
     return (
         "the receiver verified the signature, after failing once; the alert's second copy was not "
         "sent; a receiver that answered that it is gone was reported, and not called again"
     )
 
 
-def expect_one_call_to_the_departed(fleet: Fleet, alert: dict[str, Any]) -> None:
+def expect_one_call_to_the_departed(fleet: Fleet, alert: Event) -> None:
     """Send two alerts to the receiver that is gone, the second once people know of that."""
-    earlier = len(fleet.destinations.of(GONE))
+    detail = alert["detail"]
+    earlier = fleet.destinations.of(GONE)
     for name in ("first", "late"):
-        alert_id = f"{alert['detail']['id']}-{name}"
-        changes = {"id": alert_id, "dedup_key": f"departed/{name}", "owner": DEPARTED}
-        fleet.publish({**alert, "detail": {**alert["detail"], **changes}})
+        alert_id = f"{detail['id']}-{name}"
+        departed = {
+            **detail,
+            "id": alert_id,
+            "dedup_key": f"departed/{name}",
+            "owner": DEPARTED,
+        }
+        fleet.publish({**alert, "detail": departed})
         fleet.delivered(WEBHOOK, alert_id, 1)
         fleet.delivered(WEBHOOK, "it gets no more alerts", 1)
-    calls = len(fleet.destinations.of(GONE)) - earlier
+    calls = len(fleet.destinations.of(GONE)) - len(earlier)
     expect(calls == 1, f"the receiver that is gone was called {calls} times")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tools.local.alert_waits import wait_until_opened, wait_until_resolved
 from tools.local.destinations import SLACK
-from tools.local.fleet import Fleet, by_subject
+from tools.local.fleet import Finding, Fleet, by_subject
 from tools.local.progress import expect, retry
 from tools.local.stack import STACK
 from tools.paths import ROOT
@@ -29,7 +29,12 @@ REPORT: dict[str, object] = {
     "after": None,
     "through": None,
 }
-UNREADABLE = {"source": "fleet", "detail-type": "Job Report", "id": "unreadable", "detail": REPORT}
+UNREADABLE = {
+    "source": "fleet",
+    "detail-type": "Job Report",
+    "id": "unreadable",
+    "detail": REPORT,
+}
 
 
 def seed(_: Fleet) -> None:
@@ -41,9 +46,11 @@ def play(fleet: Fleet) -> str:
     fleet.send(fleet.outputs["TriageAlertsQueue"], UNREADABLE)
     fleet.wait_for(partial(is_parked, fleet), "what triage cannot read was not parked")
     letter = retry(partial(own_letter, fleet), "`make dead-letters` does not list the letter")
-    subject = f"letters/triage_alerts/{letter['cause']}"
+    cause = letter["cause"]
+    subject = f"letters/triage_alerts/{cause}"
     finding = retry(partial(reported, fleet, subject), f"{subject} was not reported")
-    expect(MARK in finding["title"], f"the finding lacks the reason: {finding['title']}")
+    title = finding["title"]
+    expect(MARK in title, f"the finding lacks the reason: {title}")
     wait_until_opened(fleet, f"{JOB}/{subject}", SLACK)
 
     while letter := own_letter(fleet):  # this fleet may have played the scenario before
@@ -58,48 +65,71 @@ def play(fleet: Fleet) -> str:
 
 def is_parked(fleet: Fleet) -> bool:
     """Whether triage has parked the report."""
-    return any(MARK in letter["reason"] for letter in fleet.dead_letters("triage_alerts"))
+    letters = fleet.dead_letters("triage_alerts")
+    return any(MARK in letter["reason"] for letter in letters)
 
 
 def own_letter(fleet: Fleet) -> dict[str, Any] | None:
     """Return the scenario's letter, unless somebody looks at it and so hides it just now."""
-    letters = run_tool(fleet, "list", "--job", "triage_alerts")["letters"]
-    return next((letter for letter in letters if MARK in letter["reason"]), None)
+    document = run_tool(fleet, "list", "--job", "triage_alerts")
+    for letter in document["letters"]:
+        if MARK in letter["reason"]:
+            own: dict[str, Any] = letter
+            return own
+    return None
 
 
 def redrive_repaired(fleet: Fleet, letter: dict[str, Any]) -> None:
     """Send the letter back with a body that triage can read, as an operator does."""
-    detail = {"scheduled_at": datetime.now(UTC).isoformat()}
-    sweep = {**UNREADABLE, "detail-type": "Sweep", "detail": detail}
+    letter_id = letter["id"]
+    now = datetime.now(UTC)
+    sweep = {
+        **UNREADABLE,
+        "detail-type": "Sweep",
+        "detail": {"scheduled_at": now.isoformat()},
+    }
     with tempfile.NamedTemporaryFile("w") as body:
         json.dump(sweep, body)
         body.flush()
-        words = ("redrive", "--id", letter["id"], "--body", body.name, "--wait", "0s")
-        (outcome,) = fleet.wait_for(
-            lambda: run_tool(fleet, *words).get("outcomes"),
-            f"the letter {letter['id']} was not found",
-        )
+
+        def redrive() -> Any:
+            words = ("--id", letter_id, "--body", body.name, "--wait", "0s")
+            document = run_tool(fleet, "redrive", *words)
+            return document.get("outcomes")
+
+        (outcome,) = fleet.wait_for(redrive, f"the letter {letter_id} was not found")
     expect(outcome["step"] == "sent", f"the letter was not redriven: {outcome}")
-    expect(outcome["detail"] == letter["origin"], f"the letter was sent to {outcome['detail']}")
+    queue = outcome["detail"]
+    expect(queue == letter["origin"], f"the letter was sent to {queue}")
 
 
-def reported(fleet: Fleet, subject: str) -> dict[str, Any] | None:
-    """Run the job once; return its finding about the subject."""
-    return next((finding for finding in fleet.report(JOB) if finding["subject"] == subject), None)
+def reported(fleet: Fleet, subject: str) -> Finding | None:
+    """Run the job once; return its finding about the subject, or None if it has none."""
+    for finding in fleet.report(JOB):
+        if finding["subject"] == subject:
+            return finding
+    return None
 
 
 def resolved(fleet: Fleet, subject: str) -> bool:
     """Run the job once; return whether its report, which saw all letters, lacks the subject."""
-    subjects = set(by_subject(fleet.report(JOB), "title"))
-    return not subjects & {subject, "letters"}
+    findings = fleet.report(JOB)
+    subjects = by_subject(findings, "title")
+    return subject not in subjects and "letters" not in subjects
 
 
 def run_tool(fleet: Fleet, *words: str) -> dict[str, Any]:
     """Run `make dead-letters` for this fleet; return the document that it prints, if any."""
+    tool = [sys.executable, "-m", "tools.operate.dead_letters"]
+    environment = {
+        **isolated(os.environ),
+        **fleet.account.environment,
+        "PYTHONPATH": "shared",
+    }
     process = subprocess.run(
-        [sys.executable, "-m", "tools.operate.dead_letters", *words, "--stack", STACK, "--json"],
+        [*tool, *words, "--stack", STACK, "--json"],
         cwd=ROOT,
-        env={**isolated(os.environ), **fleet.account.environment, "PYTHONPATH": "shared"},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,

@@ -13,13 +13,17 @@ from tools.sandbox import ACCOUNT, CONFIG, REGION, session
 TRIGGER = "schedule"
 JOB = "stale_backups"
 BUCKET = "fleet-dumps"
-OLD, SMALL, GOOD = (f"s3://{BUCKET}/{name}/" for name in ("old", "small", "good"))
+OLD = f"s3://{BUCKET}/old/"
+SMALL = f"s3://{BUCKET}/small/"
+GOOD = f"s3://{BUCKET}/good/"
+BYTES = {OLD: 2_000, SMALL: 10, GOOD: 2_000}
 DUMPS = f"""
 - {{path: "{OLD}", max_age: 5s}}
 - {{path: "{SMALL}", max_age: 1h, min_bytes: 1000}}
 - {{path: "{GOOD}", max_age: 1h, min_bytes: 1000}}
 """
-UNPROTECTED, PROTECTED = "shop-orders", "shop-invoices"
+UNPROTECTED = "shop-orders"
+PROTECTED = "shop-invoices"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{UNPROTECTED}"
 
 
@@ -32,15 +36,20 @@ def seed(fleet: Fleet) -> None:
         create_table(fleet, name)
     protect(fleet, PROTECTED)
     fleet.account.make_bucket(BUCKET)
-    for path, size in ((OLD, 2_000), (SMALL, 10), (GOOD, 2_000)):
+    for path, size in BYTES.items():
         dump(fleet, path, size)
     fleet.configure(JOB, "DUMPS_PARAMETER", DUMPS)
 
 
 def play(fleet: Fleet) -> str:
     """Expect the table, the old and the small dump; then protect and dump again."""
-    fleet.wait_for(lambda: age(fleet) > timedelta(seconds=6), "the dump does not grow old")
-    titles = by_subject(fleet.report(JOB), "title")
+
+    def is_old() -> bool:
+        return age(fleet) > timedelta(seconds=6)
+
+    fleet.wait_for(is_old, "the dump does not grow old")
+    findings = fleet.report(JOB)
+    titles = by_subject(findings, "title")
     expect(
         set(titles) == {TABLE, OLD, SMALL},
         f"expected the table, the old and the small dump; reported: {titles}",
@@ -48,8 +57,8 @@ def play(fleet: Fleet) -> str:
     for subject in titles:
         wait_until_opened(fleet, f"{JOB}/{subject}", SLACK)
     protect(fleet, UNPROTECTED)
-    for path in (SMALL, OLD):
-        dump(fleet, path, 2_000)
+    dump(fleet, SMALL, 2_000)
+    dump(fleet, OLD, 2_000)
     fleet.report_nothing(JOB, "all has a recent backup now")
     for subject in titles:
         wait_until_resolved(fleet, f"{JOB}/{subject}", SLACK)
@@ -73,18 +82,21 @@ def create_table(fleet: Fleet, name: str) -> None:
 def protect(fleet: Fleet, table: str) -> None:
     """Turn point-in-time recovery on."""
     fleet.account.dynamodb.update_continuous_backups(
-        TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        TableName=table,
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
     )
 
 
 def dump(fleet: Fleet, path: str, size: int) -> None:
     """Leave a dump of so many bytes under a path."""
     prefix = path.removeprefix(f"s3://{BUCKET}/")
-    key = f"{prefix}{datetime.now(UTC):%H%M%S}.sql"
+    now = datetime.now(UTC)
+    key = f"{prefix}{now:%H%M%S}.sql"
     fleet.account.s3.put_object(Bucket=BUCKET, Key=key, Body=bytes(size))
 
 
 def age(fleet: Fleet) -> timedelta:
     """Return how old the newest dump under the old path is."""
-    stored = fleet.account.s3.list_objects_v2(Bucket=BUCKET, Prefix="old/")["Contents"]
-    return datetime.now(UTC) - max(item["LastModified"] for item in stored)
+    answer = fleet.account.s3.list_objects_v2(Bucket=BUCKET, Prefix="old/")
+    newest = max(dump["LastModified"] for dump in answer["Contents"])
+    return datetime.now(UTC) - newest

@@ -11,8 +11,11 @@ from tools.local.progress import expect
 
 TRIGGER = "schedule"
 JOB = "stale_credentials"
-STALE, HEALTHY, EXCEPTED = "vendor-upload", "ann", "legacy-scanner"
-PASSWORD, KEY = f"user/{STALE}/password", f"user/{STALE}/access_key_1"
+STALE = "vendor-upload"
+HEALTHY = "ann"
+EXCEPTED = "legacy-scanner"
+PASSWORD = f"user/{STALE}/password"
+KEY = f"user/{STALE}/access_key_1"
 
 
 def seed(fleet: Fleet) -> None:
@@ -28,9 +31,11 @@ def seed(fleet: Fleet) -> None:
     for user in (STALE, HEALTHY):
         iam.create_login_profile(UserName=user, Password=token_urlsafe())
     give_mfa(fleet, HEALTHY)
-    exception = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d} until the new scanner is there"
+    until = datetime.now(UTC) + timedelta(days=30)
+    exception = f"{until:%Y-%m-%d} until the new scanner is there"
     iam.tag_user(
-        UserName=EXCEPTED, Tags=[{"Key": "fleet:stale-credentials-exception", "Value": exception}]
+        UserName=EXCEPTED,
+        Tags=[{"Key": "fleet:stale-credentials-exception", "Value": exception}],
     )
     no_time = {"OLD_DAYS": "0", "OLD_CRITICAL_DAYS": "0", "UNUSED_DAYS": "0"}
     fleet.renew(JOB, fleet.variables(JOB) | no_time)
@@ -44,9 +49,12 @@ def play(fleet: Fleet) -> str:
         severities == {KEY: "critical", PASSWORD: "warning"},
         f"expected an old key and no MFA; reported: {severities}",
     )
-    (key,) = fleet.account.iam.list_access_keys(UserName=STALE)["AccessKeyMetadata"]
-    title = by_subject(findings, "title")[KEY]
-    fault = f"{key['AccessKeyId'][-4:]} of {STALE} is 0 d old and has never been used"
+    answer = fleet.account.iam.list_access_keys(UserName=STALE)
+    (key,) = answer["AccessKeyMetadata"]
+    titles = by_subject(findings, "title")
+    title = titles[KEY]
+    last_characters = key["AccessKeyId"][-4:]
+    fault = f"{last_characters} of {STALE} is 0 d old and has never been used"
     expect(title.endswith(fault), f"expected {fault!r}; the finding says: {title}")
     wait_until_opened(fleet, f"{JOB}/{KEY}", SLACK, PAGERDUTY)
     wait_until_opened(fleet, f"{JOB}/{PASSWORD}", SLACK)
@@ -64,7 +72,9 @@ def play(fleet: Fleet) -> str:
 def cure(fleet: Fleet, key: Any) -> None:
     """Make the key inactive, and give its user MFA."""
     fleet.account.iam.update_access_key(
-        UserName=STALE, AccessKeyId=key["AccessKeyId"], Status="Inactive"
+        UserName=STALE,
+        AccessKeyId=key["AccessKeyId"],
+        Status="Inactive",
     )
     give_mfa(fleet, STALE)
 
@@ -72,7 +82,8 @@ def cure(fleet: Fleet, key: Any) -> None:
 def give_mfa(fleet: Fleet, user: str) -> None:
     """Enable an MFA device for the user."""
     iam = fleet.account.iam
-    device = iam.create_virtual_mfa_device(VirtualMFADeviceName=user)["VirtualMFADevice"]
+    answer = iam.create_virtual_mfa_device(VirtualMFADeviceName=user)
+    device = answer["VirtualMFADevice"]
     iam.enable_mfa_device(
         UserName=user,
         SerialNumber=device["SerialNumber"],
