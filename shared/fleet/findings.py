@@ -25,6 +25,7 @@ LAST = "\U0010ffff"
 """No subject that anybody makes begins with this: it stands behind all others."""
 
 Fact = str | int | float | bool
+Facts = Mapping[str, Fact]
 LEFT_OUT = "left out"
 """The name of the fact that says how many others there was no room for."""
 JOB = "[a-z][a-z0-9_]{0,63}"  # a function's name is no longer
@@ -54,28 +55,28 @@ class Finding:
     subject: str
     title: str
     severity: Severity = Severity.WARNING
-    detail: Mapping[str, Fact] = field(default_factory=dict)
+    detail: Facts = field(default_factory=dict)
     link: str = ""
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.subject) <= SUBJECT_CHARACTERS:
-            raise ValueError(
-                f"a subject has 1 to {SUBJECT_CHARACTERS} characters, not {len(self.subject)}"
-            )
-        facts: dict[str, Fact] = {}
+        length = len(self.subject)
+        if not 0 < length <= SUBJECT_CHARACTERS:
+            raise ValueError(f"a subject has 1 to {SUBJECT_CHARACTERS} characters, not {length}")
+        title = cut(self.title, TITLE_CHARACTERS)
+        facts = {}
         for name, fact in self.detail.items():
-            short = cut(fact, FACT_CHARACTERS) if isinstance(fact, str) else fact
-            facts[cut(name, TITLE_CHARACTERS)] = short
+            short_name = cut(name, TITLE_CHARACTERS)
+            facts[short_name] = _cut_fact(fact)
         link = self.link
         if len(link) > LINK_CHARACTERS:
             link = ""
         # The class is frozen, so this is how its own fields are set.
-        object.__setattr__(self, "title", cut(self.title, TITLE_CHARACTERS))
+        object.__setattr__(self, "title", title)
         object.__setattr__(self, "detail", facts)
         object.__setattr__(self, "link", link)
 
     def as_json(self) -> dict[str, Any]:
-        """The finding as it stands in a report."""
+        """Return the finding as a report has it."""
         return {
             "subject": self.subject,
             "title": self.title,
@@ -101,6 +102,12 @@ def cut(text: str, characters: int) -> str:
     return text[: characters - len(notice)] + notice
 
 
+def _cut_fact(fact: Fact) -> Fact:
+    if isinstance(fact, str):
+        return cut(fact, FACT_CHARACTERS)
+    return fact
+
+
 def span(length: timedelta) -> str:
     """Write a length of time in its largest units: `3 d 2 h`, `26 h 5 min`, `45 min`, `30 s`.
 
@@ -110,36 +117,46 @@ def span(length: timedelta) -> str:
     minutes = seconds // 60
     hours = minutes // 60
     if hours >= 48:
-        days, rest = divmod(hours, 24)
-        return f"{days} d {rest} h" if rest else f"{days} d"
+        days = hours // 24
+        return _join_units(f"{days} d", hours % 24, "h")
     if hours:
-        rest = minutes % 60
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    return f"{minutes} min" if minutes else f"{seconds} s"
+        return _join_units(f"{hours} h", minutes % 60, "min")
+    if minutes:
+        return f"{minutes} min"
+    return f"{seconds} s"
 
 
-def fit(
-    facts: Mapping[str, Fact], room: int, measure: Callable[[Mapping[str, Fact]], int]
-) -> dict[str, Fact]:
+def _join_units(large: str, rest: int, small_unit: str) -> str:
+    """Return `3 d 2 h` for `3 d`, 2 and `h`, and `3 d` for a rest of 0."""
+    if rest == 0:
+        return large
+    return f"{large} {rest} {small_unit}"
+
+
+def fit(facts: Facts, room: int, measure: Callable[[Facts], int]) -> dict[str, Fact]:
     """Return all facts, or as many of the first as fit and the fact `LEFT_OUT`.
 
     `measure` returns the size of what carries the facts that it is given, in the unit of `room`;
     more facts must make it larger. When there is no room at all, `LEFT_OUT` is the only fact:
-    whether that fits is for the caller to see.
+    whether that fits is for the caller to check.
     """
     if not facts or measure(facts) <= room:
         return dict(facts)
-    whole = list(facts.items())
+    items = list(facts.items())
+    total = len(items)
 
     def first(count: int) -> dict[str, Fact]:
-        note = f"{len(whole) - count} of {len(whole)} facts"
-        return {**dict(whole[:count]), LEFT_OUT: note}
+        kept = dict(items[:count])
+        kept[LEFT_OUT] = f"{total - count} of {total} facts"
+        return kept
 
     def size(count: int) -> int:
         return measure(first(count))
 
-    fitting = bisect_right(range(len(whole)), room, key=size)
-    return first(max(fitting - 1, 0))
+    counts = range(total)
+    fitting = bisect_right(counts, room, key=size)
+    most = max(fitting - 1, 0)
+    return first(most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,17 +175,16 @@ class Report:
     through: str | None = None
 
     def as_json(self) -> str:
-        """The `detail` of a `Job Report` event, as ASCII text: one character is one byte."""
-        return json.dumps(
-            {
-                "job": self.job,
-                "scheduled_at": self.scheduled_at.isoformat(),
-                "findings": [finding.as_json() for finding in self.findings],
-                "after": self.after,
-                "through": self.through,
-            },
-            allow_nan=False,
-        )
+        """Return the `detail` of a `Job Report` event, as ASCII text: one character is one byte."""
+        findings = [finding.as_json() for finding in self.findings]
+        document = {
+            "job": self.job,
+            "scheduled_at": self.scheduled_at.isoformat(),
+            "findings": findings,
+            "after": self.after,
+            "through": self.through,
+        }
+        return json.dumps(document, allow_nan=False)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
@@ -176,26 +192,39 @@ class Report:
 
         Raises `KeyError`, `TypeError` or `ValueError` for any other.
         """
-        findings = tuple(_read_finding(finding) for finding in document["findings"])
+        findings = [_read_finding(finding) for finding in document["findings"]]
         job = document["job"]
-        at = datetime.fromisoformat(document["scheduled_at"])
-        if not re.fullmatch(JOB, job) or at.tzinfo is None:
-            raise ValueError(f"no job, or no time with its zone: {job!r:.100}, {at}")
-        after = document.get("after")
-        through = document.get("through")
-        for bound in (after, through):
-            if not isinstance(bound, str | None):
-                raise TypeError(f"bounds must be text or null, got {bound!r:.100}")
-        return cls(job, at.astimezone(UTC), findings, after, through)
+        time = datetime.fromisoformat(document["scheduled_at"])
+        if not re.fullmatch(JOB, job) or time.tzinfo is None:
+            raise ValueError(f"no job, or no time with its zone: {job!r:.100}, {time}")
+        return cls(
+            job=job,
+            scheduled_at=time.astimezone(UTC),
+            findings=tuple(findings),
+            after=_read_bound(document, "after"),
+            through=_read_bound(document, "through"),
+        )
+
+
+def _read_bound(document: Mapping[str, Any], name: str) -> str | None:
+    bound = document.get(name)
+    if bound is None or isinstance(bound, str):
+        return bound
+    raise TypeError(f"bounds must be text or null, got {bound!r:.100}")
 
 
 def _read_finding(document: Any) -> Finding:
     if not isinstance(document, dict):
         raise TypeError("expected a finding, which is an object")
-    if not isinstance(document.get("detail", {}), dict):
+    detail = document.get("detail", {})
+    if not isinstance(detail, dict):
         raise TypeError("expected facts in the detail of a finding")
-    severity = Severity(document["severity"])
-    return Finding(**{**document, "severity": severity})
+    fields = dict(document)
+    fields["severity"] = Severity(document["severity"])
+    return Finding(**fields)
+
+
+Group = tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +237,9 @@ class Range:
     def __contains__(self, subject: str) -> bool:
         if self.after is not None and subject <= self.after:
             return False
-        return self.through is None or subject <= self.through
+        if self.through is None:
+            return True
+        return subject <= self.through
 
 
 EVERYTHING = Range()
@@ -222,24 +253,34 @@ def reports(
 ) -> list[Report]:
     """Put the findings about a range, sorted by subject, into as few reports as they need.
 
-    Each has `REPORT_BYTES` at most; without findings there is one, which is empty. What is `Unread`
-    lies between two reports. Raises `ValueError` when two findings share a subject, or one is about
-    what is unread, or not in the range.
+    Each has at most `REPORT_BYTES`. Without findings there is one report, which is empty. No report
+    covers what is `Unread`. Raises `ValueError` when two findings share a subject, when one is
+    about something unread, or when one is outside the range.
     """
     ordered = sorted(findings, key=lambda finding: finding.subject)
     _check(job, ordered, about)
     room = _room(job, scheduled_at, ordered, about)
-    made: list[Report] = []
+    result: list[Report] = []
     for part in _parts(ordered, about):
-        fitting = [_fitting(finding, room) for finding in ordered if finding.subject in part]
-        groups = list(_groups(fitting, room)) or [()]
-        after = part.after
-        for group in groups[:-1]:
-            through = group[-1].subject
-            made.append(Report(job, scheduled_at, group, after, through))
-            after = through
-        made.append(Report(job, scheduled_at, groups[-1], after, part.through))
-    return made
+        in_part = [finding for finding in ordered if finding.subject in part]
+        fitting = [_shorten(finding, room) for finding in in_part]
+        result += _reports_about(part, job, scheduled_at, _groups(fitting, room))
+    return result
+
+
+def _reports_about(
+    part: Range,
+    job: str,
+    scheduled_at: datetime,
+    groups: Sequence[Group],
+) -> Iterator[Report]:
+    """Yield a report for each group. Together they cover the part, without a gap."""
+    after = part.after
+    for group in groups[:-1]:
+        last = group[-1]
+        yield Report(job, scheduled_at, group, after, last.subject)
+        after = last.subject
+    yield Report(job, scheduled_at, groups[-1], after, part.through)
 
 
 def _check(job: str, ordered: Sequence[Finding], about: Range) -> None:
@@ -266,14 +307,16 @@ def _check(job: str, ordered: Sequence[Finding], about: Range) -> None:
 
 def _prefixes_of_unread(ordered: Iterable[Finding]) -> list[str]:
     unread = [finding for finding in ordered if isinstance(finding, Unread)]
-    return sorted(f"{finding.subject}/" for finding in unread)
+    prefixes = [f"{finding.subject}/" for finding in unread]
+    return sorted(prefixes)
 
 
 def _room(job: str, scheduled_at: datetime, ordered: Iterable[Finding], about: Range) -> int:
     """Return how many bytes of a report its findings may have, whatever its bounds are."""
     bounds = [f"{finding.subject}/{LAST}" for finding in ordered]
-    bounds += [about.after or "", about.through or ""]
-    longest_bytes = max(len(json.dumps(bound)) for bound in bounds)
+    bounds.append(about.after or "")
+    bounds.append(about.through or "")
+    longest_bytes = max(_json_bytes(bound) for bound in bounds)
     empty = Report(job, scheduled_at, (), after="", through="")
     empty_bytes = len(empty.as_json())
     return REPORT_BYTES - empty_bytes - 2 * longest_bytes
@@ -289,30 +332,45 @@ def _parts(ordered: Iterable[Finding], about: Range) -> Iterator[Range]:
         if after is None or after < through:
             yield Range(after, through)
         after = f"{prefix}{LAST}"
-    if after is None or about.through is None or after < about.through:
-        yield Range(after, about.through)
+    through_end = about.through
+    if after is None or through_end is None or after < through_end:
+        yield Range(after, through_end)
+
+
+def _json_bytes(value: Any) -> int:
+    """Return the size of a value as a report has it: ASCII, so a character is a byte."""
+    text = json.dumps(value)
+    return len(text)
 
 
 def _size(finding: Finding) -> int:
-    return len(json.dumps(finding.as_json())) + len(", ")
+    document = finding.as_json()
+    return _json_bytes(document) + len(", ")
 
 
-def _groups(findings: Iterable[Finding], room: int) -> Iterator[tuple[Finding, ...]]:
-    group: list[Finding] = []
+def _groups(findings: Iterable[Finding], room: int) -> list[Group]:
+    """Divide findings into as few groups as fit into reports; without findings, one empty group."""
+    groups: list[Group] = []
+    group: Group = ()
     used = 0
     for finding in findings:
         size = _size(finding)
         if group and used + size > room:
-            yield tuple(group)
-            group, used = [], 0
-        group.append(finding)
+            groups.append(group)
+            group = ()
+            used = 0
+        group += (finding,)
         used += size
-    if group:
-        yield tuple(group)
+    groups.append(group)
+    return groups
 
 
-def _fitting(finding: Finding, room: int) -> Finding:
-    def size(facts: Mapping[str, Fact]) -> int:
-        return _size(replace(finding, detail=facts))
+def _shorten(finding: Finding, room: int) -> Finding:
+    """Leave out the last facts of a finding that would not fit into a report."""
 
-    return replace(finding, detail=fit(finding.detail, room, size))
+    def size(facts: Facts) -> int:
+        shorter = replace(finding, detail=facts)
+        return _size(shorter)
+
+    facts = fit(finding.detail, room, size)
+    return replace(finding, detail=facts)

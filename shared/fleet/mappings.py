@@ -1,4 +1,4 @@
-"""Make dataclasses of mappings that people wrote: YAML entries, JSON documents, queries, forms.
+"""Turn mappings that people wrote into dataclasses: YAML entries, JSON documents, queries, forms.
 
 One message names every fault of a mapping, by its key, with the value and what was expected.
 """
@@ -21,26 +21,27 @@ T = TypeVar("T")
 
 
 def structure(value: Any, kind: type[T], where: str, *, texts: bool = False) -> T:
-    """Make the dataclass `kind` of a decoded YAML or JSON mapping.
+    """Turn a decoded YAML or JSON mapping into the dataclass `kind`.
 
-    Types must be right as they are, unless its values are all `texts`, as in a query. Unknown keys
-    are refused: a misspelt option must not pass for its default. Raises `SettingsError`, in which
-    `where` names the mapping.
+    Values must have the right types already, unless they are all `texts`, as in a query. Unknown
+    keys are refused: a misspelt option must not pass for its default. Raises `SettingsError`, in
+    which `where` names the mapping.
     """
     if not isinstance(value, Mapping):
         keys = ", ".join(_needed_keys(kind)) or "settings"
         raise SettingsError(f"{where}: expected a mapping with {keys}, got {value!r:.200}")
+    converter = _converter(texts)
     try:
-        return _converter(texts).structure(value, kind)
-    except Exception as error:  # noqa: BLE001 - cattrs wraps whatever a reader or a dataclass raises
-        described = transform_error(error, format_exception=_described)
-        faults = "; ".join(_with_key(fault) for fault in described)
-        raise SettingsError(f"{where}: {faults}") from None
+        return converter.structure(value, kind)
+    except Exception as error:  # noqa: BLE001 - cattrs wraps what a reader or a dataclass raises
+        described = transform_error(error, format_exception=_describe)
+        faults = [_with_key(fault) for fault in described]
+        text = "; ".join(faults)
+        raise SettingsError(f"{where}: {text}") from None
 
 
 def yaml_key(key: str) -> dict[str, str]:
-    """Return the metadata of a field whose key in YAML is not a Python name, such as
-    `query-type`."""
+    """Return the metadata of a field whose YAML key is not a Python name, such as `query-type`."""
     return {"key": key}
 
 
@@ -51,21 +52,25 @@ def _needed_keys(kind: Any) -> Iterator[str]:
 
 
 def _key(field: Any) -> str:
-    return str(field.metadata.get("key", field.name))
+    key = field.metadata.get("key", field.name)
+    return str(key)
 
 
 def _with_key(fault: str) -> str:
     """Put the path of a fault first; cattrs ends each with it, as `reason @ $.key`."""
     reason, _, path = fault.rpartition(" @ $")
-    return f"{path.lstrip('.')}: {reason}" if path else reason
+    if not path:
+        return reason
+    key = path.lstrip(".")
+    return f"{key}: {reason}"
 
 
-def _described(error: BaseException, expected: type | None) -> str:
+def _describe(error: BaseException, expected: type | None) -> str:
     match error:
         case ForbiddenExtraKeysError():
-            known = ", ".join(_key(field) for field in fields(error.cl))
-            unknown = ", ".join(sorted(map(str, error.extra_fields)))
-            return f"unknown: {unknown} (known: {known})"
+            unknown = sorted(str(key) for key in error.extra_fields)
+            known = [_key(field) for field in fields(error.cl)]
+            return f"unknown: {', '.join(unknown)} (known: {', '.join(known)})"
         case AttributeError():
             return "expected a mapping"
         case TypeError():

@@ -186,7 +186,10 @@ def test_a_schedule_that_cannot_start_its_function_ends_in_the_dead_letters(
     arn = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/fleet-local-{job}"
     scheduler = Deliveries(
         throttled, policy["MaximumRetryAttempts"], policy["MaximumEventAgeInSeconds"], dead.url,
-        {"SCHEDULE_ARN": arn, "TARGET_ARN": queue.arn, "SCHEDULED_TIME": "2026-11-20T08:00:00Z", "EXECUTION_ID": "x"},
+        {
+            "SCHEDULE_ARN": arn, "TARGET_ARN": queue.arn,
+            "SCHEDULED_TIME": "2026-11-20T08:00:00Z", "EXECUTION_ID": "x",
+        },
     )  # fmt: skip
     scheduler.deliver(OCCURRENCE)
 
@@ -210,9 +213,10 @@ def test_what_a_rule_could_not_deliver_or_delivered_twice_is_one_alert(
     queue = sqs.create_queue(QueueName="fleet-local-triage_alerts")["QueueUrl"]
     body = json.dumps(
         {
-            "version": "0", "id": "e1", "source": "aws.codepipeline", "account": ACCOUNT, "region": REGION,
-            "detail-type": "CodePipeline Pipeline Execution State Change", "time": "2026-11-20T08:00:00Z",
-            "resources": [], "detail": {"pipeline": "deploy-shop", "state": "FAILED", "execution-id": "x"},
+            "version": "0", "id": "e1", "time": "2026-11-20T08:00:00Z",
+            "source": "aws.codepipeline", "account": ACCOUNT, "region": REGION,
+            "detail-type": "CodePipeline Pipeline Execution State Change", "resources": [],
+            "detail": {"pipeline": "deploy-shop", "state": "FAILED", "execution-id": "x"},
         }
     )  # fmt: skip
     (target,) = real()["Resources"]["TriageAlertsOnResource"]["Properties"]["Targets"]

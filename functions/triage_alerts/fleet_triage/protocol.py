@@ -121,9 +121,9 @@ class Triage:
             owner=self.owner,
             rules=self.rules,
         )
-        rows = self._findings(report.job)
-        rows += update.new_rows(rows)
-        self._advance(rows, update.apply, unchanged=[reports])
+        known = self._findings(report.job)
+        new = update.new_rows(known)
+        self._advance([*known, *new], update.apply, unchanged=[reports])
 
     def _attend_finding(self, key: Key) -> None:
         row = self.ledger.get(Row, key)
@@ -134,13 +134,16 @@ class Triage:
             reports = self._stored(Reports(row.source))
 
         def apply(row: Row) -> Row:
-            if row.due is None or row.due > self.now:
+            is_due = row.due is not None and row.due <= self.now
+            if not is_due:
                 return row
             current = row
             if reported_by_a_job and row.is_open:
                 current = catch_up(row, reports.runs, reports.last_report)
             changed = after_timers(current, self.now, self.rules)
-            return row if changed is current else changed
+            if changed is current:
+                return row
+            return changed
 
         self._advance([row], apply)
 
@@ -162,7 +165,8 @@ class Triage:
         if not mute.ended:
             mute = replace(mute, ended=True)
             (mute,) = self._commit([mute])
-        withheld = self.ledger.query(Withheld, withheld_by(mute.id))
+        partition_key = withheld_by(mute.id)
+        withheld = self.ledger.query(Withheld, partition_key)
 
         def apply(mute: Mute) -> Mute:
             return end_mute(mute, withheld, self.rules)
@@ -267,7 +271,9 @@ class Triage:
 
     def _stored(self, new: S) -> S:
         """Return the item that is stored under the key of a new one, or else the new one."""
-        return self.ledger.get(type(new), new.key) or new
+        kind = type(new)
+        stored = self.ledger.get(kind, new.key)
+        return stored or new
 
     def _commit(
         self,

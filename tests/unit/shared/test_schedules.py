@@ -257,7 +257,8 @@ def crons(draw: st.DrawFn) -> tuple[str, Cron]:
     return f"cron({minute[0]} {hour[0]} {days} {year[0]})", Cron(sets)
 
 
-# Two days around what zones do to their clocks: an hour back, an hour forward, half an hour, at midnight, a year's end.
+# Two days around what zones do to their clocks: an hour back, an hour forward, half an hour, at
+# midnight, a year's end.
 TURNS = [
     (BERLIN, at("2026-10-24T12:00:00")),
     (BERLIN, at("2027-03-27T12:00:00")),

@@ -88,7 +88,10 @@ def test_an_ordinary_reason_is_not_masked() -> None:
     ("body", "shown"),
     [
         (
-            '{"source": "aws.ecr", "detail-type": "ECR Image Action", "id": "e1", "detail": {"image-tag": "v1"}}',
+            (
+                '{"source": "aws.ecr", "detail-type": "ECR Image Action", "id": "e1", '
+                '"detail": {"image-tag": "v1"}}'
+            ),
             "aws.ecr / ECR Image Action, id e1, with image-tag",
         ),
         ('{"scheduled_at": "2026-11-20T08:00:00Z"}', "JSON with scheduled_at"),

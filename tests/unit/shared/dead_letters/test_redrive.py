@@ -1,4 +1,7 @@
-"""Redrive and discard against queues in memory: nothing is lost, whatever fails or is killed at whichever step."""
+"""Redrive and discard against queues in memory.
+
+Nothing is lost, whichever step fails or is killed.
+"""
 
 import time
 import zlib
@@ -31,7 +34,10 @@ class Killed(BaseException):
 
 @dataclass
 class Faulty:
-    """A client whose calls may fail: `fault` is told each call's number and name, before it is made and after."""
+    """A client whose calls may fail: `fault` gets the number and name of each call, twice.
+
+    Once before the call is made, and once after it.
+    """
 
     real: Any
     fault: Callable[[int, str, str], None]
@@ -56,7 +62,10 @@ class Faulty:
 
 
 class Account:
-    """Dead letters of jobs, each with a queue of its own; `name` tells them from those of other tests."""
+    """Dead letters of jobs, each with its own queue.
+
+    `name` keeps them apart from those of other tests.
+    """
 
     def __init__(self, sqs: Any, name: str) -> None:
         self.name = name

@@ -213,7 +213,7 @@ def test_a_transient_error_says_when_the_message_comes_back(
 def test_a_wait_beyond_sqss_limit_becomes_the_longest_that_sqs_takes(
     asked: float, context: Context, queue: Queue
 ) -> None:
-    """SQS counts its 12 hours from the receipt, so those that have passed since are not to be had."""
+    """SQS counts its 12 hours from the receipt, so what has passed since then is used up."""
     react = Reaction(Transient("busy", retry_after=asked))
     assert failed(queued(react)(queue.deliver("busy"), context)) == ["m0"]
     assert 11 * 3_600 < queue.waits["m0"] < 43_200
