@@ -31,6 +31,10 @@ invoke: local-environments ## Invoke one job in the running fleet: JOB=name [EVE
 dead-letters: dev-environment ## List, show, redrive or discard what failed, here or in AWS: [ARGS="redrive --help"]
 	@PYTHONPATH=shared $(DEV)/python -m tools.operate.dead_letters $(ARGS)
 
+.PHONY: mutes
+mutes: dev-environment ## List, add or end mutes of alerts, here or in AWS: [ARGS="add --help"]
+	@PYTHONPATH=shared $(DEV)/python -m tools.operate.mute $(or $(ARGS),list)
+
 .PHONY: explain
 explain: dev-environment ## Show what triage makes of a message, and who gets the alert: EVENT=file [STACK=name [PROFILE=name]]
 	@$(DEV)/python -m tools.operate.explain $(if $(STACK),--stack "$(STACK)") $(if $(PROFILE),--profile "$(PROFILE)") $(ARGS) $(if $(EVENT),"$(EVENT)")

@@ -22,7 +22,7 @@ from fleet_slack.messages import finding_message, thread_reply
 SPACING_SECONDS = 1.0
 IN_THREAD = (AlertStatus.REMINDED, AlertStatus.RESOLVED)
 # In the memory of a thread: the latest alert that its message shows. Stored items have this key.
-LATEST = "told"
+LAST_SHOWN = "told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Channel(Route):
             raise ValueError("expected token and channel, or webhook alone")
 
 
-def place_in_life(alert: Alert) -> str:
+def order_in_life(alert: Alert) -> str:
     """Return a text by which a finding's alerts sort as they happened, its resolution last."""
     resolved = 1 if alert.status is AlertStatus.RESOLVED else 0
     last_seen = in_utc(alert.last_seen)
@@ -68,10 +68,10 @@ def in_utc(at: datetime) -> str:
 
 
 def show_finding(slack: WebApi, channel: str, alert: Alert, memory: Memory) -> Memory:
-    """Post the finding's message, or update the one that it has; return what to remember of it."""
-    place = place_in_life(alert)
-    if place < memory.get(LATEST, ""):
-        logger.warning("overtaken by a later alert", alert=alert.id)
+    """Post the finding's message, or update the existing one; return what to remember of it."""
+    place = order_in_life(alert)
+    if place < memory.get(LAST_SHOWN, ""):
+        logger.warning("skipped: a later alert is shown already", alert=alert.id)
         return memory
     if "ts" in memory:
         try:
@@ -79,13 +79,13 @@ def show_finding(slack: WebApi, channel: str, alert: Alert, memory: Memory) -> M
         except MessageDeleted:  # people still need to see the finding
             logger.info("the message was deleted and is posted again", alert=alert.id)
         else:
-            return {**memory, LATEST: place}
+            return {**memory, LAST_SHOWN: place}
     message = finding_message(alert)
     posted = slack.call("chat.postMessage", {**message, "channel": channel})
     return {
         "ts": str(posted["ts"]),
         "channel": str(posted["channel"]),
-        LATEST: place,
+        LAST_SHOWN: place,
     }
 
 

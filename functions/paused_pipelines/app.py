@@ -33,7 +33,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class PausedStage:
-    """A stage that nothing may enter, because somebody disabled the transition into it."""
+    """A stage whose inbound transition somebody disabled, so that no execution enters it."""
 
     name: str
     since: datetime

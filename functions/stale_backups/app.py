@@ -1,6 +1,6 @@
 """Report databases, tables, volumes, file systems, buckets and dumps without a recent backup.
 
-Trigger: schedule, daily. Reads: RDS, DynamoDB, EBS, EFS, S3, AWS Backup, the list of dumps in SSM.
+Trigger: schedule, daily. Reads: RDS, DynamoDB, EBS, EFS, S3, AWS Backup, tags, the list of dumps.
 Reports: one finding for each whose newest good backup is missing, too old, or cannot be read.
 """
 
@@ -44,7 +44,7 @@ def judge_resource(
 ) -> Iterator[Finding]:
     """Yield what is wrong with a resource's backups, by the age that its tag or the default allows.
 
-    Of a resource whose tag cannot be used, only that is said.
+    An unusable tag is the only finding about its resource.
     """
     try:
         allowed = allowed_age(tag, default)

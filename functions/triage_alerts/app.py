@@ -49,7 +49,7 @@ class Owner:
     owner: str
 
 
-def own_event(body: str) -> Event | None:
+def report_or_sweep(body: str) -> Event | None:
     """Return the `Job Report` or the sweep in a message's body; None when it is anything else."""
     try:
         events = list(unwrap(body))
@@ -74,7 +74,7 @@ def read_report(event: Event, now: datetime) -> Report:
     if report.scheduled_at > now + CLOCKS_DIFFER:
         raise Permanent(
             f"the Job Report is from the future ({report.scheduled_at}): "
-            "all reports until then would count as old"
+            "accepting it would make every report before then look old"
         )
     return report
 
@@ -127,7 +127,7 @@ def handler(message: Message) -> None:
         rules=settings,
         now=now,
     )
-    event = own_event(message.body)
+    event = report_or_sweep(message.body)
     if event is None:
         for_each(from_message(message.body), triage.observe)
     elif event.type == REPORT:

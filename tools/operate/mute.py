@@ -1,6 +1,6 @@
 """Mute alerts for a while, list the mutes, or end one early: on this machine or in a stack in AWS.
 
-Run it with PYTHONPATH=shared. Within five minutes of a mute's end, one alert says what it withheld.
+Within five minutes of a mute's end, one alert says what it withheld.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def _running(table: Table, mute_id: str) -> Mute:
 def arguments(words: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="make mutes", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     add, end, show = (verbs.add_parser(verb) for verb in ("add", "end", "list"))

@@ -33,7 +33,7 @@ class Dump:
 
 
 def read_dumps(dump: Dump) -> History:
-    """Return the objects under a path, which should hold a good dump from the beginning."""
+    """Return the objects under a path. A dump is due there at once."""
     history = History(dump.path, Resource(dump.path, created=NEVER))
     bucket, _, prefix = dump.path.removeprefix("s3://").partition("/")
     pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

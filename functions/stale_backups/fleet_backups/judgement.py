@@ -7,9 +7,10 @@ from fleet.findings import Finding, span
 from fleet_backups.values import NEVER, RESTORABLE, History
 
 # In the words of all services, in small letters: a recovery point that ended in success and is
-# still there; a resource that comes or goes; a database that is stopped, or about to be.
+# still there; a resource that is being created or deleted; a database that is stopped, or about
+# to be.
 GOOD_POINT = {RESTORABLE, "available", "completed"}
-COMING_OR_GOING = {"creating", "deleting", "deleted"}
+CREATING_OR_DELETING = {"creating", "deleting", "deleted"}
 STOPPED = {"stopping", "stopped", "starting"}
 
 POINTS_SHOWN = 3
@@ -32,15 +33,15 @@ def judge(history: History, allowed: timedelta, now: datetime) -> Iterator[Findi
 def needs_newer_backup(history: History, allowed: timedelta, now: datetime) -> bool:
     """Whether the newest good backup is older than allowed.
 
-    A resource younger than that needs none yet. One that comes or goes needs none at all, and a
-    stopped database no newer one, as nothing changes in it.
+    A resource younger than that needs none yet. One that is being created or deleted needs none at
+    all, and a stopped database no newer one, as nothing changes in it.
     """
     resource = history.resource
     if resource is None or resource.created is None:
         return False
     status = resource.status.lower()
     newest = newest_good(history, now)
-    if status in COMING_OR_GOING:
+    if status in CREATING_OR_DELETING:
         return False
     if status in STOPPED and newest:
         return False
@@ -63,7 +64,7 @@ def describe(history: History, allowed: timedelta, now: datetime) -> str:
     name = short_name(history.subject)
     newest = newest_good(history, now)
     if history.unread:
-        return f"{name} has no recent backup that can be read"
+        return f"{name}: no recent backup found, and some backups could not be read"
     if newest is None:
         return f"{name} has no good backup"
     age = span(now - newest)

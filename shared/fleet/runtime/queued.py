@@ -92,7 +92,8 @@ def process(react: Callable[[Message], object], event: Any, context: Any) -> dic
 
 
 def for_each(items: Iterable[T], act: Callable[[T], None]) -> None:
-    """Do `act` for every item, then raise the failure that another attempt may help, if any.
+    """Do `act` for every item, then raise one of the failures: one that another attempt may cure,
+    if there is one.
 
     That is any error before a `Permanent`: in the next attempt, what is done already changes
     nothing, and what is hopeless fails again. `items` may be a generator that raises: it ends
@@ -184,7 +185,7 @@ def _hand_back(message: Message, record: SQSRecord) -> None:
 def _retry(message: Message, record: SQSRecord, error: BaseException) -> None:
     """Let the message be received again after a wait.
 
-    As long as the error asks, or as its attempts say.
+    The wait is what the error asks for, or else grows with the attempts.
     """
     seconds = _backoff_seconds(message.attempts)
     if isinstance(error, Transient) and error.retry_after is not None:

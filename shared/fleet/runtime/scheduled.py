@@ -44,7 +44,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Scattered:
-    """What a job returns that found nothing itself, but left its subjects to this many parts."""
+    """Returned by a run that looked at nothing itself, but sent itself this many parts."""
 
     parts: int
 
@@ -82,10 +82,10 @@ def scheduled(look: Look) -> Callable[[Any, Any], dict[str, Any]]:
 
 
 def scatter(run: Run, queue_url: str, subjects: Iterable[str], most: int) -> Scattered:
-    """Send parts of a run, each about at most so many of the subjects, to the job's own queue.
+    """Send parts of a run, each about at most `most` of the subjects, to the job's own queue.
 
-    Two runs of one moment send the same parts, or others: each part is right by itself, however
-    often it is done.
+    Two runs of one moment may divide the subjects differently: each part is right by itself,
+    however often it is done.
     """
     parts = divided(run.about, subjects, most)
     for about in parts:
@@ -99,7 +99,7 @@ def scatter(run: Run, queue_url: str, subjects: Iterable[str], most: int) -> Sca
 
 
 def divided(about: Range, subjects: Iterable[str], most: int) -> list[Range]:
-    """Divide a range into some that meet and hold at most so many of the subjects each."""
+    """Divide a range into some that meet and hold at most `most` of the subjects each."""
     bounds = [about.after, *sorted(subjects)[most - 1 : -1 : most], about.through]
     return [Range(after, through) for after, through in pairwise(bounds)]
 

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from functions.notify_slack.app import Channel, place_in_life
+from functions.notify_slack.app import Channel, order_in_life
 from tests.sample_alerts import SAMPLE, alert
 
 from fleet.alerts import AlertStatus
@@ -19,7 +19,7 @@ def test_the_alerts_of_a_finding_are_in_order() -> None:
         alert(status=AlertStatus.REMINDED, last_seen=LATER + timedelta(microseconds=1)),
         alert(status=AlertStatus.RESOLVED),
     ]
-    places = [place_in_life(each) for each in life]
+    places = [order_in_life(each) for each in life]
     assert places == sorted(places)
     assert len(set(places)) == len(places)
 

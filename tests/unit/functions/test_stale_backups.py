@@ -224,7 +224,7 @@ def test_a_table_that_cannot_be_read_is_a_finding_under_its_own_subject(
     account.has_tags(**{TABLE: ""})
     (finding,) = reported(account, context).values()
     assert finding["subject"] == TABLE
-    assert finding["title"].endswith("has no recent backup that can be read")
+    assert finding["title"].endswith("some backups could not be read")
     assert str(error) in finding["detail"]["unread"]
 
 
@@ -262,7 +262,7 @@ def test_a_vault_that_cannot_be_read_leaves_only_those_in_doubt_whose_backups_no
     account.pages["dumps"] = "[{path: s3://dumps/, max_age: 26h}]"
     found = reported(account, context)
     assert {subject: finding["title"] for subject, finding in found.items()} == {
-        TABLE: "dynamodb table/orders has no recent backup that can be read",
+        TABLE: "dynamodb table/orders: no recent backup found, and some backups could not be read",
         "s3://dumps/": "s3://dumps/ has no good backup",
     }
 
@@ -334,7 +334,7 @@ def test_a_path_without_a_new_and_large_dump_is_a_finding(
         "s3://dumps/old/": "s3://dumps/old/: newest good backup is 30 h old (allowed 26 h)",
         "s3://dumps/small/": "s3://dumps/small/ has no good backup",
         "s3://dumps/empty/": "s3://dumps/empty/ has no good backup",
-        "s3://denied": "s3://denied has no recent backup that can be read",
+        "s3://denied": "s3://denied: no recent backup found, and some backups could not be read",
         **{entry: f"{entry} cannot be used" for entry in unusable},
     }
 

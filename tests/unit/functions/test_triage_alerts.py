@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from functions.triage_alerts.app import handler, own_event, read_report
+from functions.triage_alerts.app import handler, read_report, report_or_sweep
 from tests.conftest import Context
 from tests.ledger_table import make_table
 
@@ -186,7 +186,7 @@ def test_a_report_that_is_none_is_parked(triage: Any, dead_letters: Any, change:
 
 
 def test_a_report_is_read_whole() -> None:
-    read = read_report(own_event(report("a", "b")) or Event("", "", ""), NOW)
+    read = read_report(report_or_sweep(report("a", "b")) or Event("", "", ""), NOW)
     assert [finding.subject for finding in read.findings] == ["a", "b"]
     with pytest.raises(Permanent, match="cannot be read"):
         read_report(Event("fleet", "Job Report", "e1"), NOW)
@@ -195,8 +195,8 @@ def test_a_report_is_read_whole() -> None:
 @pytest.mark.parametrize(
     "body", ["text", "[]", "5", '{"source": "aws.ecr", "detail-type": "Sweep", "detail": {}}']
 )
-def test_only_the_fleets_own_events_are_its_own(body: str) -> None:
-    assert own_event(body) is None
+def test_only_the_fleets_report_or_sweeps_are_its_own(body: str) -> None:
+    assert report_or_sweep(body) is None
 
 
 def test_a_sweep_pays_what_is_owed_and_reminds(
@@ -343,7 +343,7 @@ def _empty(table: Table) -> None:
 
 
 def test_a_report_with_an_id_that_is_too_long_for_the_ledger_is_refused() -> None:
-    event = own_event(SAMPLE["Records"][0]["body"])
+    event = report_or_sweep(SAMPLE["Records"][0]["body"])
     assert event
     with pytest.raises(Permanent, match="id has 256 characters"):
         read_report(replace(event, id="x" * 256), NOW)

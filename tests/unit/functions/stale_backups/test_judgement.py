@@ -114,7 +114,10 @@ def test_what_cannot_be_read_is_a_finding_only_when_nothing_else_shows_a_recent_
     assert judged(point(HOUR), unread="AccessDenied") == []
     (finding,) = judged(point(2 * ALLOWED), unread="AccessDenied")
     assert finding.subject == TABLE
-    assert finding.title == "dynamodb table/orders has no recent backup that can be read"
+    assert (
+        finding.title
+        == "dynamodb table/orders: no recent backup found, and some backups could not be read"
+    )
     assert finding.detail["unread"] == "AccessDenied"
 
 
