@@ -13,7 +13,13 @@ PROVEN_ELSEWHERE = {
     "tools/errors.py": "it has an error, and decides nothing",
     "tools/paths.py": "it has paths, and decides nothing",
     "tools/terminal.py": "it prints, and decides nothing",
-    "tools/local/": "tests/local runs the whole local fleet",
+    "tools/local/__main__.py": "tests/local runs its commands",
+    "tools/local/alert_waits.py": "tests/local plays the scenarios that wait",
+    "tools/local/emulator.py": "tests/local starts and ends it",
+    "tools/local/fleet.py": "tests/local asks a running fleet by it",
+    "tools/local/scenarios/": "tests/local plays them",
+    "tools/local/start.py": "tests/local starts the whole local fleet",
+    "tools/local/start_ministack.py": "tests/local starts the whole local fleet",
     "tools/develop/bench": "a benchmark measures, and decides nothing",
     "tools/develop/new_job/": "tests/fleet/test_new_job.py runs it as a user does",
     "tools/develop/retire_job.py": "tests/fleet/test_new_job.py runs it as a user does",
@@ -33,8 +39,6 @@ def twin(path: str) -> str:
 # Still without a test of their own: take each out when it has one, and add none.
 MISSING = {
     "shared/fleet/dead_letters/looking.py",
-    "tools/running.py",
-    "tools/sandbox.py",
 }
 
 
