@@ -1,6 +1,7 @@
 """A public key infrastructure with everything wrong that is met, and a server that shows it.
 
-The name that a client asks for chooses the certificates that it gets. All validity is relative to `NOW`.
+The name that a client asks for chooses the certificates that it gets. All validity is relative to
+`NOW`.
 """
 
 import socket
@@ -59,7 +60,10 @@ def issue(
     signed_with: str = "",
     key_of: str = "",
 ) -> Issued:
-    """Issue a certificate; without `by` it signs itself. `signed_with` another key makes its signature wrong."""
+    """Issue a certificate; without `by` it signs itself.
+
+    `signed_with` another key makes its signature wrong.
+    """
     own = key(key_of or ("leaf" if not ca else common_name))
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     issuer, signer = (by.certificate.subject, by.key) if by else (subject, own)

@@ -24,7 +24,7 @@ from fleet.runtime.telemetry import logger
 settings.register_profile("fleet", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("fleet")
 
-# Each test makes its clients anew, for which botocore would read all of its models anew.
+# Each test makes new clients; without this, botocore would read all of its models each time.
 botocore.session.create_loader = cache(botocore.session.create_loader)
 
 Event = dict[str, Any]
@@ -74,7 +74,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # The runtime ignores this too, but pytest sets the filters anew for each test.
+    # The runtime ignores this too, but pytest resets the filters for each test.
     config.addinivalue_line("filterwarnings", "ignore:No application metrics to publish")
 
 

@@ -2,7 +2,7 @@
 
 Each comes from `requirements/NAME.txt` into `.venv/NAME`. One that is complete and up to date is
 left alone; one whose requirements or Python changed, or that an interrupt left half made, is made
-anew. Standard library only: it runs first.
+again. Standard library only: it runs first.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def deliver(settings: Settings, alert: Alert, webhook: Webhook) -> None:
     send_alert = partial(send, alert, webhook)
     try:
         delivered = once(destination, alert.id, alert.id, send_alert)
-    except http.Gone:  # an alert of its own says so
+    except http.DestinationGone:  # an alert of its own says so
         logger.exception("the webhook is gone", webhook=webhook.name, alert=alert.id)
         mark_gone(destination, webhook, datetime.now(UTC))
     else:

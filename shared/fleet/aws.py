@@ -43,7 +43,7 @@ CONSOLES = {
 PARAMETER_SECONDS = 300
 
 
-def parameter(name: str, *, decrypt: bool = False, fresh: bool = False) -> str:
+def read_parameter(name: str, *, decrypt: bool = False, fresh: bool = False) -> str:
     """Return the value of an SSM parameter as it was at most 300 seconds ago, or `fresh`.
 
     Raises Powertools' `GetParameterError`.

@@ -31,7 +31,7 @@ SHOWN_CHARACTERS = 200
 PORTS = {"https": 443, "http": 80}
 
 
-class Gone(Permanent):
+class DestinationGone(Permanent):
     """The destination answered 410: it no longer exists, and wants no further calls."""
 
 
@@ -59,7 +59,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
 
     The environment variable `ALLOWED_DESTINATIONS` (host:port, comma-separated) names what may be
     private, or plain HTTP. Raises `Transient` for what may pass, `Refused` for a secret that was
-    not accepted, `Gone` for a destination that no longer exists, `Permanent` for the rest.
+    not accepted, `DestinationGone` for a destination that no longer exists, and `Permanent` for the
+    rest.
     """
     began = time.monotonic()
     allowed = os.environ.get("ALLOWED_DESTINATIONS", "")
@@ -144,7 +145,7 @@ def raise_unless_success(place: Url, answer: Answer) -> None:
     if status == 408 or status >= 500:
         raise Transient(text)
     if status == 410:
-        raise Gone(text)
+        raise DestinationGone(text)
     raise Permanent(text)
 
 

@@ -107,7 +107,7 @@ def _parameter_text(name: str, optional: bool, *, fresh: bool = False) -> str | 
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
     try:
-        return aws.parameter(name, fresh=fresh)
+        return aws.read_parameter(name, fresh=fresh)
     except GetParameterError as error:
         if optional and "ParameterNotFound" in str(error):
             return None

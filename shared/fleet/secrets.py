@@ -48,7 +48,7 @@ def _spellings(value: str) -> Iterator[str]:
 
 
 def _fetch(name: str, *, fresh: bool = False) -> str:
-    value = aws.parameter(name, decrypt=True, fresh=fresh)
+    value = aws.read_parameter(name, decrypt=True, fresh=fresh)
     if len(value) >= SHORTEST:
         _fetched.add(value)
     return value

@@ -49,7 +49,7 @@ HOSTILE = {
     "an empty object": "{}",
     "a list of everything": '[null, true, 0, "", [], {"a": [null]}]',
 }
-DECIDED = ("Gone", "NotAnEvent", "Permanent", "Refused", "SettingsError")
+DECIDED = ("DestinationGone", "NotAnEvent", "Permanent", "Refused", "SettingsError")
 TWICE = "the same key twice"
 
 

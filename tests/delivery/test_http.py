@@ -46,7 +46,7 @@ def test_a_success_is_returned(destinations: Destinations) -> None:
         (Answer(301, headers={"Location": "http://127.0.0.1:1/"}), Permanent, None),
         (Answer(307, headers={"Location": "http://169.254.169.254/"}), Permanent, None),
         (Answer(404, "no_service"), Permanent, None),
-        (Answer(410), http.Gone, None),
+        (Answer(410), http.DestinationGone, None),
         (Answer(403, "invalid_token"), Refused, None),
         (Answer(429, headers={"Retry-After": "30"}), Transient, 30.0),
         (Answer(503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}), Transient, 0.0),

@@ -74,7 +74,7 @@ class Account:
         way: signal.Signals | None = None,
     ) -> dict[str, Any]:
         """Hand a message to a function of its own, which gets a signal at this moment; each is a
-        time-out later.
+        timeout later.
         """
         self.now += VISIBILITY_SECONDS
         at = {
@@ -263,7 +263,7 @@ def moments(name: str) -> list[Moment]:
 def test_a_killed_attempt_is_repeated_and_a_key_makes_its_effect_one(
     name: str, running: Account, sqs_event: Any, at_length: bool, figure: Callable[[str], None]
 ) -> None:
-    """The message comes again when its visibility time-out is over."""
+    """The message comes again when its visibility timeout is over."""
     job, repeats = subject(name, running), {}
     for moment in moments(name):
         for number in (messages := running.messages(100 if at_length else 1)):

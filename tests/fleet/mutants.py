@@ -74,7 +74,7 @@ WEAKENED: dict[str, tuple[Weaker, ...]] = {
     "SqsManagedSseEnabled": (to(False),),
     "SSESpecification": (to({"SSEEnabled": False}),),
     "PointInTimeRecoverySpecification": (to({"PointInTimeRecoveryEnabled": False}),),
-    # Time-outs.
+    # Timeouts.
     "Timeout": (to(1), to(900)),
 }
 # What a rule says of a protection that was weakened, as a regular expression.

@@ -21,7 +21,7 @@ IAM_NAMES = {
 }
 # What the layer calls for a job that uses this name of it.
 OF_THE_LAYER = {
-    "fleet.aws.parameter": {"ssm:GetParameter"},
+    "fleet.aws.read_parameter": {"ssm:GetParameter"},
     "fleet.aws.put_events": {"events:PutEvents"},
     "fleet.lists.entries": {"ssm:GetParameter"},
     "fleet.lists.parameter_text": {"ssm:GetParameter"},

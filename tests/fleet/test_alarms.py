@@ -8,7 +8,7 @@ from tests.fleet.template import REMOVED, Template, covers, real, resources, see
 from fleet.runtime.telemetry import NAMESPACE
 
 TOPIC = {"Ref": "AlarmsTopic"}
-# Beside queues, which AWS measures: a job that stops is told of by its missing metric alone.
+# AWS measures queues. That a job has stopped shows only in its missing metric.
 SILENT = "MissedRunsSilent"
 
 

@@ -1,4 +1,4 @@
-"""One job is one folder, and everything else that belongs to a job bears its name."""
+"""One job is one folder, and everything else that belongs to a job has its name."""
 
 import ast
 import re
@@ -110,9 +110,9 @@ def _named(job: str, logical_id: str, function: Properties, summary: str) -> Ite
         yield f"{logical_id}: its lines are kept for ever: log to the group `Logs`"
 
 
-def _same(jobs: set[str], found: list[str], where: str, mend: str) -> Iterator[str]:
+def _same(jobs: set[str], found: list[str], where: str, remedy: str) -> Iterator[str]:
     for job in sorted(jobs - set(found)):
-        yield f"{job}: is missing in {where}: {mend.format(job=job)}"
+        yield f"{job}: is missing in {where}: {remedy.format(job=job)}"
     for job in sorted(set(found) - jobs):
         yield f"{where}: there is no job {job}: remove it, or add functions/{job}/app.py"
     for job in sorted({job for job in found if found.count(job) > 1}):

@@ -38,7 +38,7 @@ NETWORK = {
 }
 PROCESSES = {"subprocess", "os.system", "os.popen", "os.execv", "pty"}
 DYNAMIC = {"__import__", "importlib.import_module", "eval", "exec"}
-# Powertools makes clients of its own, without the fleet's time-outs; its exceptions are no way out.
+# Powertools makes clients of its own, without the fleet's timeouts; its exceptions are no way out.
 PARAMETERS = "aws_lambda_powertools.utilities.parameters"
 READERS = {"get_parameter", "get_parameters", "get_parameters_by_path"}
 
@@ -61,11 +61,11 @@ def violations(path: str, text: str) -> Iterator[str]:
             continue
         name = dotted(node, names)
         if name in MAKERS and path != CLIENTS:
-            yield f"{path}:{node.lineno}: {name} sets no time-outs: use fleet.aws.client"
+            yield f"{path}:{node.lineno}: {name} sets no timeouts: use fleet.aws.client"
         elif path != CLIENTS and _reads_parameters(name, node):
             yield (
                 f"{path}:{node.lineno}: {name or ast.unparse(node)} reads SSM by itself: use "
-                "fleet.aws.parameter"
+                "fleet.aws.read_parameter"
             )
         elif _within(name, PROCESSES):
             yield (
@@ -125,10 +125,10 @@ def test_the_module_has_no_way_out_of_its_own(path: str) -> None:
             "from os import system\nsystem('curl')", "os.system starts a process", id="shell"
         ),
         pytest.param(
-            "import boto3\nboto3.client('s3')", "boto3.client sets no time-outs", id="client"
+            "import boto3\nboto3.client('s3')", "boto3.client sets no timeouts", id="client"
         ),
         pytest.param(
-            "from boto3.session import Session\nSession()", "sets no time-outs", id="session"
+            "from boto3.session import Session\nSession()", "sets no timeouts", id="session"
         ),
         pytest.param(
             f"from {PARAMETERS} import get_parameter\nget_parameter('x')",
@@ -180,5 +180,6 @@ def test_only_the_module_of_clients_reads_parameters() -> None:
     assert list(violations(CLIENTS, reading)) == []
     assert list(violations("shared/fleet/settings.py", failing)) == []
     assert (
-        list(violations("functions/job/app.py", "from fleet import aws\naws.parameter('x')")) == []
+        list(violations("functions/job/app.py", "from fleet import aws\naws.read_parameter('x')"))
+        == []
     )

@@ -210,7 +210,7 @@ def of_actions(template: Template) -> Iterator[str]:
 
 
 def of_parameters(template: Template) -> Iterator[str]:
-    """Whoever deploys lists what jobs may touch; by default that is nothing."""
+    """The person who deploys lists what jobs may touch; by default that is nothing."""
     for name in sorted(
         {name for _, document in documents(template) for _, name in references(document)}
     ):

@@ -33,7 +33,7 @@ from fleet_console.reading import letters
 DEAD_LETTERS = "DeadLetters"
 # How long a single call of AWS may take: its attempts, as fleet.aws makes every client.
 LONGEST_CALL_SECONDS = 3 * (2 + 10)
-# All was hidden at first, so that it is begun anew; then both watches, each with a look.
+# All was hidden at first, so that it begins again; then both watches, each with a look.
 LONGEST_REDRIVE_SECONDS = (
     2 * operations.ACTING_SECONDS
     + pages.LOOK_PASSES_SECONDS
@@ -215,7 +215,7 @@ def of_operators(template: Template) -> Iterator[str]:
 
 def of_functions(template: Template) -> Iterator[str]:
     for job, function in functions(template):
-        # Whoever waits for the console can ask again: it is to outlast a redrive, not every attempt
+        # A user of the console can ask again: it must outlast a redrive, not every attempt
         # of a call.
         longest = (
             LONGEST_REDRIVE_SECONDS if job == "Console" else LONGEST_CALL_SECONDS + RESERVE_SECONDS

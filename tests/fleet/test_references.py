@@ -19,7 +19,7 @@ def violations(template: Template) -> list[str]:
     used = {name for _, name in found}
     return [
         *(
-            f"{place}: there is no {name}: declare it, or mend its name"
+            f"{place}: there is no {name}: declare it, or correct its name"
             for place, name in found
             if name not in declared
         ),

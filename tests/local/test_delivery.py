@@ -177,16 +177,16 @@ def test_nothing_is_lost_nothing_comes_twice_and_a_redrive_heals_what_was_poison
     fleet.renew(JOB, fleet.variables(JOB))
     causes = tuple({letter.cause.id for letter in letters if id_of(letter) in load.keyless})
     redriven = redrive(fleet, queue, Selection(causes=causes), Manner(wait=0))
-    mended = 0
+    repaired = 0
     for letter in letters:
         if id_of(letter) in load.malformed:
             body = letter.body.replace('"tilte"', '"title"')
-            mended += redrive(
+            repaired += redrive(
                 fleet, queue, Selection(ids=(letter.id,)), Manner(canary=False, wait=0, body=body)
             )
     fleet.wait_for(lambda: drained(fleet), "messages are left in the queue")
 
-    assert redriven + mended == len(letters)
+    assert redriven + repaired == len(letters)
     assert list(Sweep(queue)) == []
     assert {
         each.headers["webhook-id"] for each in accepted(fleet)

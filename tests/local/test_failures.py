@@ -80,7 +80,7 @@ def test_one_poison_message_in_a_batch_of_ten_harms_no_other(fleet: Fleet) -> No
     numbers = [start.variables["NUMBER"] for start in executions("deploy-batch")]
     assert sorted(numbers) == [str(number) for number in range(10) if number != 3]
     invocations = fleet.wait_for(
-        lambda: starting(fleet, "deploy-batch"), "no log line tells of the batch"
+        lambda: starting(fleet, "deploy-batch"), "no log line mentions the batch"
     )
     assert len(invocations) == 1
 
@@ -110,15 +110,15 @@ def starting(fleet: Fleet, pipeline: str) -> set[str]:
 
 
 def test_a_malformed_list_keeps_messages_until_it_is_mended(fleet: Fleet) -> None:
-    add_pipeline("deploy-mended")
+    add_pipeline("deploy-repaired")
     fleet.configure(JOB, "ROUTES_PARAMETER", "- {repository: shop-*, pipeline: [")
     fleet.account.sqs.send_message(QueueUrl=queue(fleet), MessageBody=delivered(sample(JOB)))
     fleet.wait_for(lambda: attempts(fleet), "the message was not tried")
     assert held(fleet) == 1
 
-    fleet.configure(JOB, "ROUTES_PARAMETER", "- {repository: '*', pipeline: deploy-mended}")
+    fleet.configure(JOB, "ROUTES_PARAMETER", "- {repository: '*', pipeline: deploy-repaired}")
 
-    fleet.wait_for(lambda: executions("deploy-mended"), "the message was not tried again")
+    fleet.wait_for(lambda: executions("deploy-repaired"), "the message was not tried again")
     fleet.wait_for(lambda: held(fleet) == 0, "the message is still in its queue")
     assert fleet.dead_letters(JOB) == []
 

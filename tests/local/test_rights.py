@@ -192,7 +192,7 @@ def attempts(fleet: Fleet, job: str, other: str) -> Iterator[Attempt]:
 
 
 class Impostor:
-    """Whoever has the credentials of a job."""
+    """Anybody who has the credentials of a job."""
 
     session = session()
 

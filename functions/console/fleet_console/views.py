@@ -31,7 +31,7 @@ MOST_SHOWN = 50
 class JobView:
     """A job as pages show it.
 
-    A time may be words instead, which say why there is none. What is None could not be read.
+    A time may be words instead, which say why there is no time. What is None could not be read.
     """
 
     name: str

@@ -45,7 +45,7 @@ class User:
     has_password: bool
     password_changed: datetime | None
     password_used: str
-    """A time, or why there is none, such as `no_information`."""
+    """A time, or why there is no time, such as `no_information`."""
     lacks_mfa: bool
     keys: tuple[Key, ...]
 

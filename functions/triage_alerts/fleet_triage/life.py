@@ -44,7 +44,7 @@ class Rules:
     """More openings of one source than this within `storm_window` are a storm."""
     storm_window: timedelta = timedelta(minutes=5)
     runbook_url: str = ""
-    """The page that has a section for each job, named after it; empty when there is none."""
+    """The page that has a section for each job, named after it; empty for no link."""
 
     def __post_init__(self) -> None:
         within("flapping_changes", self.flapping_changes, 2, 100)

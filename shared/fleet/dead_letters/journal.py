@@ -16,7 +16,7 @@ SERVICE = "dead_letters"
 
 
 class NotRecorded(Exception):
-    """CloudWatch Logs did not take a line, so that what it tells of must not be done."""
+    """CloudWatch Logs did not take a line, so the action that it records must not be done."""
 
 
 def recorder(

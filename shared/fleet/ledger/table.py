@@ -69,7 +69,7 @@ class Ledger(Protocol):
     """What triage needs of a store; `Table` is the one in DynamoDB."""
 
     def get(self, kind: type[T], key: Key) -> T | None:
-        """Return the item as it is now; None when there is none."""
+        """Return the item as it is now; None when it does not exist."""
 
     def query(self, kind: type[T], pk: str) -> list[T]:
         """Return all items under `pk` as they are now."""

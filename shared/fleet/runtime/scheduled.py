@@ -56,9 +56,9 @@ def scheduled(look: Look) -> Callable[[Any, Any], dict[str, Any]]:
     """Make a Lambda handler of a function that returns all findings of a run.
 
     The findings are published as one `Job Report` (as several, when they are too many for one
-    event), also when there are none. When `look` raises, nothing is reported and the invocation
-    fails: Lambda then tries it again, and at last sends the event to the dead letters. A run that
-    dies after publishing reports the same once more.
+    event); a run without findings publishes an empty one. When `look` raises, nothing is reported
+    and the invocation fails: Lambda then tries it again, and at last sends the event to the dead
+    letters. A run that dies after publishing reports the same once more.
 
     A job with more subjects than one run can look at returns `scatter`: its handler then also takes
     the parts from the job's queue, with the retries and the parking of any queue job.

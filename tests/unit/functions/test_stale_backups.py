@@ -32,7 +32,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     made = Account()
     monkeypatch.setattr(aws, "client", lambda _: Client(made))
     monkeypatch.setattr(services, "sleep", lambda _: None)
-    monkeypatch.setattr(aws, "parameter", lambda *_, **__: made.pages.get("dumps", "[]"))
+    monkeypatch.setattr(aws, "read_parameter", lambda *_, **__: made.pages.get("dumps", "[]"))
     for name, value in {
         "ACCOUNT": "123456789012",
         "DUMPS_PARAMETER": "/fleet/stale_backups/dumps",

@@ -20,7 +20,7 @@ def test_a_client_is_made_once_for_each_service() -> None:
     assert first is again is not other
 
 
-def test_every_client_has_short_time_outs_and_bounded_retries() -> None:
+def test_every_client_has_short_timeouts_and_bounded_retries() -> None:
     configs: list[Any] = [aws.client("sqs").meta.config, aws.client("events").meta.config]
     assert [(config.connect_timeout, config.read_timeout) for config in configs] == [(2, 10)] * 2
     assert [config.retries for config in configs] == [
@@ -49,18 +49,18 @@ def test_a_parameter_is_at_most_300_seconds_old(
 ) -> None:
     monkeypatch.setattr(base, "datetime", Clock)
     keep("old")
-    assert aws.parameter("/fleet/list") == "old"
+    assert aws.read_parameter("/fleet/list") == "old"
     keep("new")
     monkeypatch.setattr(Clock, "passed", passed)
-    assert aws.parameter("/fleet/list") == value
+    assert aws.read_parameter("/fleet/list") == value
 
 
 @pytest.mark.usefixtures("moto")
 def test_a_parameter_may_be_read_afresh_and_is_then_kept() -> None:
     keep("old")
-    aws.parameter("/fleet/list")
+    aws.read_parameter("/fleet/list")
     keep("new")
-    assert [aws.parameter("/fleet/list", fresh=fresh) for fresh in (False, True, False)] == [
+    assert [aws.read_parameter("/fleet/list", fresh=fresh) for fresh in (False, True, False)] == [
         "old",
         "new",
         "new",
@@ -71,13 +71,13 @@ def test_a_parameter_may_be_read_afresh_and_is_then_kept() -> None:
 @pytest.mark.parametrize("decrypt", [True, False])
 def test_a_parameter_is_decrypted_when_one_asks_for_it(decrypt: bool) -> None:
     keep("s3cr3t", "SecureString")
-    assert (aws.parameter("/fleet/list", decrypt=decrypt) == "s3cr3t") is decrypt
+    assert (aws.read_parameter("/fleet/list", decrypt=decrypt) == "s3cr3t") is decrypt
 
 
 @pytest.mark.usefixtures("moto")
 def test_a_parameter_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(GetParameterError, match="ParameterNotFound"):
-        aws.parameter("/fleet/gone")
+        aws.read_parameter("/fleet/gone")
 
 
 @pytest.mark.usefixtures("moto")
@@ -93,7 +93,7 @@ def test_a_parameter_that_does_not_come_is_asked_for_three_times_by_the_fleets_o
 
     aws.client("ssm").meta.events.register_first("before-send.ssm.GetParameter", time_out)
     with pytest.raises(GetParameterError, match="Read timeout"):
-        aws.parameter("/fleet/list")
+        aws.read_parameter("/fleet/list")
     assert len(asked) == 3
 
 

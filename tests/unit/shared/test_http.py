@@ -6,7 +6,7 @@ import pytest
 
 from fleet import secrets
 from fleet.errors import Permanent, Refused, Transient
-from fleet.http import Gone, Url, parse_url, raise_unless_success, retry_after
+from fleet.http import DestinationGone, Url, parse_url, raise_unless_success, retry_after
 from fleet.network import Answer
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -108,7 +108,7 @@ def test_plain_http_needs_the_allow_list() -> None:
         *((status, Refused) for status in (401, 403)),
         *((status, Transient) for status in (408, 429, 500, 501, 502, 503, 504, 599)),
         *((status, Permanent) for status in (100, 199, 0)),
-        (410, Gone),
+        (410, DestinationGone),
     ],
 )
 def test_what_is_not_a_success_raises(status: int, kind: type[Exception]) -> None:

@@ -7,6 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fleet.alerts import Observation
+from fleet_triage.messages import from_message
+
 EVENTS = Path(__file__).parents[3] / "events" / "alerts"
 FILES = sorted(path for path in EVENTS.glob("*/*") if path.name != "expected.txt")
 
@@ -20,6 +23,15 @@ def text(name: str) -> str:
 def document(name: str) -> Any:
     """Return a decoded message."""
     return json.loads(text(name))
+
+
+def observed(name: str, **changes: Any) -> Observation:
+    """Return the one observation of an event, with changes to its detail."""
+    event = document(name)
+    if changes:
+        event["detail"] |= changes
+    (observation,) = from_message(event)
+    return observation
 
 
 def expected(folder: Path) -> dict[str, list[str]]:

@@ -251,9 +251,9 @@ def test_a_letter_of_unknown_origin_is_kept_until_somebody_says_where_to(account
         Step.KEPT,
         "its origin is unknown: say where to send it",
     )
-    manner = Manner(canary=False, wait=0, to=account.queue("job"), body="mended")
+    manner = Manner(canary=False, wait=0, to=account.queue("job"), body="repaired")
     assert [outcome.step for outcome in account.redrive(manner=manner)] == [Step.SENT]
-    assert (bodies(account.arrived()), account.left()) == (["mended"], [])
+    assert (bodies(account.arrived()), account.left()) == (["repaired"], [])
 
 
 def test_an_origin_that_refuses_keeps_its_letters_and_no_others(account: Account) -> None:
