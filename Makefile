@@ -97,7 +97,7 @@ bench: dev-environment ## Measure the imports, the console's first response, tri
 	@$(DEV)/python -m tools.develop.bench_probes
 
 .PHONY: lock
-lock: ## Pin the requirements anew: [UPGRADE=1]
+lock: ## Pin the requirements again: [UPGRADE=1]
 	@$(ENVIRONMENT) uv
 	@for name in uv dev emulator sam checkov console; do $(COMPILE) --python-version 3.11 requirements/$$name.in -o requirements/$$name.txt || exit; done
 	@$(COMPILE) --python-version 3.13 shared/requirements.in -o shared/requirements.txt

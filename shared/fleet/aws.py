@@ -18,7 +18,9 @@ from fleet.errors import Transient
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SSMProvider
-    from boto3 import client as client  # noqa: PLC0414 - boto3's stubs know each service's client by its name
+
+    # boto3's stubs know each service's client by its name.
+    from boto3 import client as client  # noqa: PLC0414 - it is exported
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 else:

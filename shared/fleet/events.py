@@ -27,7 +27,7 @@ class Event:
 
     `source` and `type` are EventBridge's source and detail type; S3 notifications become `aws.s3`
     and their event name (`ObjectCreated:Put`), with `detail` shaped as S3's EventBridge events are;
-    an SNS message that is no event itself becomes `aws.sns` / `Notification`, with `message` (text,
+    an SNS message without an event becomes `aws.sns` / `Notification`, with `message` (text,
     or the decoded JSON), `subject` and `topic`. `id` stays the same when the event is delivered
     again, so idempotency keys derive from it. `time` is ISO 8601.
     """

@@ -161,7 +161,7 @@ class Fleet:
         self.renew(job, variables)
 
     def configuration(self, job: str, variable: str) -> str:
-        """Return the list of the job that a variable names, empty if there is none."""
+        """Return the list of the job that a variable names, empty if it does not exist."""
         name = self.variables(job)[variable]
         ssm = self.account.ssm
         try:

@@ -93,7 +93,7 @@ def _attempt(check: Check, deadline: float) -> Check:
     try:
         result = _probe(endpoint, seconds)
         failure = find_failure(endpoint, result)
-    except Exception as error:  # noqa: BLE001 - one odd endpoint, or a missing secret, must not hide the others
+    except Exception as error:  # noqa: BLE001 - one fault must not hide the others
         reason = f"{type(error).__name__}: {error}"
         failure = Failure("preparation", reason, "a probe")
         return Check(endpoint, attempts, failure=failure)

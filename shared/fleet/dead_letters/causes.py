@@ -52,7 +52,7 @@ class Cause:
         ).hexdigest()[:8]
 
 
-def folded(reason: str) -> str:
+def generalise(reason: str) -> str:
     """Return a reason without ids, figures and addresses, which differ each time."""
     plain = VARYING.sub("#", " ".join(masked(reason).split()))
     return FIGURES.sub("#", plain)[:CAUSE_CHARACTERS]

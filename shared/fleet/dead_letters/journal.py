@@ -45,7 +45,11 @@ def recorder(
             "source": letter.source,
         }
         event = {"timestamp": int(time.time() * 1000), "message": json.dumps(line)}
-        answer = logs.put_log_events(logGroupName=group, logStreamName=STREAM, logEvents=[event])  # type: ignore[list-item]
+        answer = logs.put_log_events(
+            logGroupName=group,
+            logStreamName=STREAM,
+            logEvents=[event],  # type: ignore[list-item]
+        )
         if rejected := answer.get("rejectedLogEventsInfo"):
             raise NotRecorded(f"the log group {group} did not take the line: {rejected}")
 

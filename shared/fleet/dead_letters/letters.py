@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fleet import aws
-from fleet.dead_letters.causes import Cause, decoded, folded
+from fleet.dead_letters.causes import Cause, decoded, generalise
 from fleet.dead_letters.parking import MAX_RECEIVES, REASON_CHARACTERS
 from fleet.events import moment
 from fleet.findings import cut
@@ -71,7 +71,7 @@ class Letter:
     @property
     def cause(self) -> Cause:
         """Return the cause that it shares with others."""
-        return Cause(self.job, self.error_type, folded(self.reason))
+        return Cause(self.job, self.error_type, generalise(self.reason))
 
 
 def read(message: "MessageTypeDef") -> Letter:

@@ -103,7 +103,8 @@ class Redrive:
     selection: Selection
     manner: Manner
     now: datetime
-    clients: Clients = field(default_factory=lambda: aws.client)  # type: ignore[assignment] # boto3's stubs overload it
+    # boto3's stubs overload `client`, so mypy does not take it for one function.
+    clients: Clients = field(default_factory=lambda: aws.client)  # type: ignore[assignment]
     sleep: Callable[[float], None] = time.sleep
     unseen: str = ""
     _sent: dict[str, Letter] = field(default_factory=dict)

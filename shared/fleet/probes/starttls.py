@@ -13,7 +13,7 @@ from fleet.network import TimedSocket
 from fleet.probes.target import Phase, Timer
 
 # SMTP lines have at most 512 bytes (RFC 5321, 4.5.3.1), and IMAP servers should take 8,192 bytes
-# (RFC 7162, 4): what is longer, or goes on for more lines, is no dialogue that leads to TLS.
+# (RFC 7162, 4): a dialogue with longer or more lines does not lead to TLS.
 LINE_BYTES = 8_192
 LINES = 100
 

@@ -1,7 +1,7 @@
 """One module for each job: it seeds something for the job to find, has it run, and checks what it
 did.
 
-A module bears the job's name. It says how the job is triggered (`TRIGGER`, for the table), and has
+A module has the job's name. It says how the job is triggered (`TRIGGER`, for the table), and has
 two functions: `seed` puts things into the local account, and `play` pulls the job's real trigger,
 raises `Failed` when the job did not do its work, and returns in a few words what it did.
 """

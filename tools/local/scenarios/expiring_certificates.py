@@ -45,7 +45,7 @@ class Server:
         try:
             with self._context.wrap_socket(connection, server_side=True) as session:
                 session.recv(1)
-        except OSError:  # whoever looked at it has gone, as probes do
+        except OSError:  # the client has gone, as probes do
             connection.close()
 
 

@@ -1,4 +1,4 @@
-"""A web server of which one page fails until it is mended and two are well, and an entry that
+"""A web server of which one page fails until it is repaired and two are well, and an entry that
 someone mistyped.
 """
 

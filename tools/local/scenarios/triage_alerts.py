@@ -132,7 +132,7 @@ def report(
 
 
 def next_alert(tap: Tap, status: str) -> dict[str, Any]:
-    """Return the next alert, which must tell of this transition."""
+    """Return the next alert, which must be about this transition."""
     alert: dict[str, Any] = tap.next(f"no alert came that something {status}")["detail"]
     expect(alert["status"] == status, f"expected something {status}; the alert says: {alert}")
     return alert

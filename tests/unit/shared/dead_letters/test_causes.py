@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.dead_letters.causes import CAUSE_CHARACTERS, Cause, folded, masked, outline
+from fleet.dead_letters.causes import CAUSE_CHARACTERS, Cause, generalise, masked, outline
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ from fleet.dead_letters.causes import CAUSE_CHARACTERS, Cause, folded, masked, o
 )
 def test_reasons_that_differ_in_ids_and_figures_are_one_cause(reasons: tuple[str, ...]) -> None:
     assert all(one != other for one, other in pairwise(reasons))
-    assert len({Cause("job", "Error", folded(reason)).id for reason in reasons}) == 1
+    assert len({Cause("job", "Error", generalise(reason)).id for reason in reasons}) == 1
 
 
 @pytest.mark.parametrize(
     "other", ["no such bucket", "no such pipeline: deploy-shop", "no such pipelines"]
 )
 def test_reasons_that_differ_in_words_are_not(other: str) -> None:
-    assert folded("no such pipeline") != folded(other)
+    assert generalise("no such pipeline") != generalise(other)
 
 
 def test_job_and_type_tell_causes_apart() -> None:
@@ -52,7 +52,7 @@ def test_job_and_type_tell_causes_apart() -> None:
 
 @given(st.text(max_size=200) | st.from_regex("[0-9a-f -]{0,200}"))
 def test_folding_bounds_any_text_and_is_stable(text: str) -> None:
-    once = folded(text)
+    once = generalise(text)
     assert len(once) <= CAUSE_CHARACTERS
     assert not any(character.isdecimal() for character in once)
 
