@@ -53,8 +53,10 @@ class CallLog:
         with self.file.open() as file:
             file.seek(mark)
             decisions = [Decision(**json.loads(line)) for line in file if line.endswith("\n")]
-        return {
-            Call(jobs[each.key], each.action, each.resource, each.allowed)
-            for each in decisions
-            if each.key in jobs
-        }
+        calls = set()
+        for decision in decisions:
+            job = jobs.get(decision.key)
+            if job:
+                call = Call(job, decision.action, decision.resource, decision.allowed)
+                calls.add(call)
+        return calls

@@ -21,13 +21,11 @@ from typing import Any, Literal
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-SLACK, SLACK_WEBHOOK, PAGERDUTY, WEBHOOK, GONE = (
-    "slack",
-    "slack webhook",
-    "pagerduty",
-    "webhook",
-    "gone",
-)
+SLACK = "slack"
+SLACK_WEBHOOK = "slack webhook"
+PAGERDUTY = "pagerduty"
+WEBHOOK = "webhook"
+GONE = "gone"
 SLACK_TOKEN = "xoxb-of-the-local-fleet"  # noqa: S105 - it opens nothing
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 SIGNING_KEY = "whsec_bG9jYWwgZmxlZXQgc2lnbmluZyBrZXk="
@@ -136,39 +134,44 @@ class Destinations:
 
     def take(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Decide the answer to one request, and keep both."""
-        destination = next(
-            (name for prefix, name in PATHS.items() if path.startswith(prefix)), path
-        )
+        destination = destination_of(path)
+        text = body.decode(errors="replace")
         with self._lock:
-            arranged = self.arranged[destination]
-            meant = bool(arranged) and arranged[0].about.encode() in body
-            answer = arranged.popleft() if meant else self.choose(destination)
+            answer = self._next_arranged(destination, body) or self.choose(destination)
             try:
                 document = json.loads(body)
-                answer = answer or self._proper(destination, path, headers, body.decode(), document)
+                if answer is None:
+                    answer = self._proper(destination, path, headers, body.decode(), document)
             except ValueError:
-                document, answer = (
-                    body.decode(errors="replace"),
-                    answer or Answer(400, "invalid_payload"),
-                )
+                document = text
+                answer = answer or Answer(400, "invalid_payload")
             if answer.manner == "echo":
-                answer = replace(
-                    answer,
-                    body=f"{headers.get('authorization')} {path} {body.decode(errors='replace')}",
-                )
-            self.deliveries.append(
-                Delivery(destination, self.clock(), path, headers, document, answer)
-            )
+                echo = f"{headers.get('authorization')} {path} {text}"
+                answer = replace(answer, body=echo)
+            delivery = Delivery(destination, self.clock(), path, headers, document, answer)
+            self.deliveries.append(delivery)
         return answer
+
+    def _next_arranged(self, destination: str, body: bytes) -> Answer | None:
+        """Take the next arranged answer if it is for this request; otherwise return None."""
+        arranged = self.arranged[destination]
+        if not arranged:
+            return None
+        about = arranged[0].about.encode()
+        if about not in body:
+            return None
+        return arranged.popleft()
 
     def _proper(
         self, destination: str, path: str, headers: dict[str, str], text: str, document: Any
     ) -> Answer:
+        """Return what the real destination would answer."""
         match destination:
             case "slack":
-                return Answer(200, json.dumps(self._slack(path, headers, document)))
+                result = self._slack(path, headers, document)
+                return Answer(200, json.dumps(result))
             case "slack webhook":
-                return Answer(200, "ok") if document.get("text") else Answer(400, "no_text")
+                return self._slack_webhook(document)
             case "pagerduty":
                 return self._pagerduty(document)
             case "webhook":
@@ -182,17 +185,25 @@ class Destinations:
     ) -> dict[str, Any]:
         if headers.get("authorization") != f"Bearer {self.slack_token}":
             return {"ok": False, "error": "invalid_auth"}
-        ts = document.get("ts") or f"{len(self.messages) + 1}.000000"
+        number = len(self.messages) + 1
+        ts = document.get("ts") or f"{number}.000000"
         if path.endswith("chat.update") and ts not in self.messages:
             return {"ok": False, "error": "message_not_found"}
         self.messages[ts] = document
         return {"ok": True, "channel": document["channel"], "ts": ts}
 
+    def _slack_webhook(self, document: dict[str, Any]) -> Answer:
+        if not document.get("text"):
+            return Answer(400, "no_text")
+        return Answer(200, "ok")
+
     def _pagerduty(self, document: dict[str, Any]) -> Answer:
         if document.get("routing_key") != ROUTING_KEY:
             return Answer(400, '{"status": "invalid event", "errors": ["invalid routing key"]}')
-        self.incidents[document["dedup_key"]].append(document["event_action"])
-        return Answer(202, json.dumps({"status": "success", "dedup_key": document["dedup_key"]}))
+        key = document["dedup_key"]
+        self.incidents[key].append(document["event_action"])
+        result = {"status": "success", "dedup_key": key}
+        return Answer(202, json.dumps(result))
 
     def _webhook(self, headers: dict[str, str], text: str, document: Any) -> Answer:
         try:
@@ -220,14 +231,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer as the destinations decide."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.close_connection = True
         answer = self.server.destinations.take(self.path, headers, body)
         match answer.manner:
             case "reset":
-                self.connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
-                self.connection.close()
+                self.reset()
             case "hang":
                 time.sleep(HANG_SECONDS)
             case "drip":
@@ -235,12 +246,23 @@ class _Handler(BaseHTTPRequestHandler):
             case "drip headers":
                 self.drip(f"HTTP/1.1 {answer.status} \r\nSlow: ")
             case _:
-                headers = {"Content-Length": str(len(answer.body.encode())), **answer.headers}
-                lines = [
-                    f"HTTP/1.1 {answer.status} ",
-                    *(f"{name}: {value}" for name, value in headers.items()),
-                ]
-                self.wfile.write("\r\n".join([*lines, "", answer.body]).encode())
+                self.send(answer)
+
+    def send(self, answer: Answer) -> None:
+        """Send the whole answer."""
+        body = answer.body.encode()
+        headers = {"Content-Length": str(len(body)), **answer.headers}
+        lines = [f"HTTP/1.1 {answer.status} "]
+        for name, value in headers.items():
+            lines.append(f"{name}: {value}")
+        head = "\r\n".join(lines)
+        self.wfile.write(f"{head}\r\n\r\n".encode() + body)
+
+    def reset(self) -> None:
+        """Close the connection so that the caller gets a reset: by lingering for no time."""
+        no_time = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(SOL_SOCKET, SO_LINGER, no_time)
+        self.connection.close()
 
     def drip(self, beginning: str) -> None:
         """Send a byte now and then."""
@@ -263,22 +285,38 @@ def serving(
     with _Server(kept) as server:
         if tls:
             server.socket = tls.wrap_socket(
-                server.socket, server_side=True, do_handshake_on_connect=False
+                server.socket,
+                server_side=True,
+                do_handshake_on_connect=False,
             )
-        kept.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-        threading.Thread(
-            target=server.serve_forever, args=(0.05,), name="destinations", daemon=True
-        ).start()
+        scheme = "https" if tls else "http"
+        kept.url = f"{scheme}://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(
+            target=server.serve_forever,
+            args=(0.05,),
+            name="destinations",
+            daemon=True,
+        )
+        thread.start()
         try:
             yield kept
         finally:
             server.shutdown()
 
 
+def destination_of(path: str) -> str:
+    """Return the destination that a path belongs to, or the path itself when there is none."""
+    for prefix, destination in PATHS.items():
+        if path.startswith(prefix):
+            return destination
+    return path
+
+
 def environment(destinations: Destinations) -> dict[str, str]:
     """Return the variables by which the fleet's sinks reach the destinations."""
+    url = destinations.url
     return {
-        "ALLOWED_DESTINATIONS": re.sub("https?://", "", destinations.url),
-        "SLACK_URL": f"{destinations.url}/api",
-        "PAGERDUTY_URL": f"{destinations.url}/v2/enqueue",
+        "ALLOWED_DESTINATIONS": re.sub("https?://", "", url),
+        "SLACK_URL": f"{url}/api",
+        "PAGERDUTY_URL": f"{url}/v2/enqueue",
     }

@@ -30,16 +30,27 @@ from tools.sandbox import ISOLATED
 TEMPLATE = BUILD / "sam-local.json"
 HOST = "host.docker.internal"
 
+AS_DEPLOYED = {
+    "FunctionName",
+    "Runtime",
+    "Handler",
+    "Timeout",
+    "MemorySize",
+    "Architectures",
+}
+"""Properties that `sam local invoke` takes from the deployed function as they are."""
+
 
 @contextmanager
 def reachable(account: Account) -> Iterator[None]:
     """Make the fleet reachable from containers for a while; write `sam local invoke` a template."""
-    if (
-        sys.platform != "darwin"
-    ):  # Docker Desktop leads its containers to the host's loopback by itself
+    # Docker Desktop leads its containers to the host's loopback by itself.
+    if sys.platform != "darwin":
         gateway = _gateway()
-        for port in {port for url in account.environment.values() if (port := urlsplit(url).port)}:
-            _listen(gateway, port)
+        ports = {urlsplit(url).port for url in account.environment.values()}
+        for port in ports:
+            if port:
+                _listen(gateway, port)
     TEMPLATE.write_text(json.dumps(template(account), indent=2) + "\n")
     try:
         yield
@@ -56,25 +67,20 @@ def template(account: Account) -> dict[str, Any]:
         if name.startswith("AWS_") and "FILE" not in name
     }
     functions = account.functions()
+    layer = {"ContentUri": str(_layer())}
     resources: dict[str, Any] = {
-        "Layer": {
-            "Type": "AWS::Serverless::LayerVersion",
-            "Properties": {"ContentUri": str(_layer())},
-        }
+        "Layer": {"Type": "AWS::Serverless::LayerVersion", "Properties": layer}
     }
     for job in jobs():
         deployed = functions[f"{STACK}-{job}"]
-        same = ("FunctionName", "Runtime", "Handler", "Timeout", "MemorySize", "Architectures")
+        properties = {name: value for name, value in deployed.items() if name in AS_DEPLOYED}
+        variables = deployed["Environment"]["Variables"] | credentials | reach
+        properties["CodeUri"] = str(_code(job))
+        properties["Layers"] = [{"Ref": "Layer"}]
+        properties["Environment"] = {"Variables": variables}
         resources[logical_id(job)] = {
             "Type": "AWS::Serverless::Function",
-            "Properties": {
-                **{name: value for name, value in deployed.items() if name in same},
-                "CodeUri": str(_code(job)),
-                "Layers": [{"Ref": "Layer"}],
-                "Environment": {
-                    "Variables": {**deployed["Environment"]["Variables"], **credentials, **reach}
-                },
-            },
+            "Properties": properties,
         }
     return {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
 

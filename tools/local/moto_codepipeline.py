@@ -18,6 +18,9 @@ from moto.core.exceptions import JsonRESTError
 
 from tools.sandbox import ACCOUNT, REGION
 
+OPERATOR = f"arn:aws:iam::{ACCOUNT}:user/operator"
+"""Whose name a transition has that a test changes."""
+
 PAGE = 100
 """Pipelines in one answer of ListPipelines when the caller names no number."""
 
@@ -78,18 +81,24 @@ def add_pipeline(
 
 def pause(name: str, stage: str, reason: str, since: datetime, region: str = REGION) -> None:
     """Disable the transition into `stage` as though someone had done so at `since`."""
-    _change(
-        _backend(region),
-        name,
-        stage,
-        Transition(False, since, f"arn:aws:iam::{ACCOUNT}:user/operator", reason),
+    transition = Transition(
+        enabled=False,
+        changed_at=since,
+        changed_by=OPERATOR,
+        reason=reason,
     )
+    _change(_backend(region), name, stage, transition)
 
 
 def resume(name: str, stage: str, region: str = REGION) -> None:
     """Enable the transition into `stage` again."""
-    operator = f"arn:aws:iam::{ACCOUNT}:user/operator"
-    _change(_backend(region), name, stage, Transition(True, datetime.now(UTC), operator, ""))
+    transition = Transition(
+        enabled=True,
+        changed_at=datetime.now(UTC),
+        changed_by=OPERATOR,
+        reason="",
+    )
+    _change(_backend(region), name, stage, transition)
 
 
 def throttle(name: str, attempts: int, region: str = REGION) -> None:
@@ -112,25 +121,22 @@ def get_pipeline_state(response: CodePipelineResponse) -> str:
     """Answer GetPipelineState."""
     pipeline = _pipeline(response.codepipeline_backend, _asked(response)["name"])
     transitions = _state(pipeline).transitions
-    stages = [stage["name"] for stage in pipeline.pipeline["stages"]]
-    return json.dumps(
-        {
-            "pipelineName": pipeline.pipeline["name"],
-            "pipelineVersion": pipeline.pipeline["version"],
-            # Nothing leads into the first stage, so AWS shows no transition there.
-            "stageStates": [{"stageName": stages[0], "actionStates": []}]
-            + [
-                {
-                    "stageName": stage,
-                    "actionStates": [],
-                    "inboundTransitionState": _shape(transitions.get(stage)),
-                }
-                for stage in stages[1:]
-            ],
-            "created": pipeline.metadata["created"],
-            "updated": pipeline.metadata["updated"],
-        }
-    )
+    states: list[dict[str, Any]] = []
+    for stage in pipeline.pipeline["stages"]:
+        name = stage["name"]
+        state = {"stageName": name, "actionStates": []}
+        # Nothing leads into the first stage, so AWS shows no transition there.
+        if states:
+            state["inboundTransitionState"] = _shape(transitions.get(name))
+        states.append(state)
+    document = {
+        "pipelineName": pipeline.pipeline["name"],
+        "pipelineVersion": pipeline.pipeline["version"],
+        "stageStates": states,
+        "created": pipeline.metadata["created"],
+        "updated": pipeline.metadata["updated"],
+    }
+    return json.dumps(document)
 
 
 def disable_stage_transition(response: CodePipelineResponse) -> str:
@@ -147,33 +153,28 @@ def enable_stage_transition(response: CodePipelineResponse) -> str:
 
 def start_pipeline_execution(response: CodePipelineResponse) -> str:
     """Answer StartPipelineExecution; the same client request token gives the same execution."""
-    backend, asked = response.codepipeline_backend, _asked(response)
-    name, token, variables = (
-        asked["name"],
-        asked.get("clientRequestToken", ""),
-        asked.get("variables", []),
-    )
+    backend = response.codepipeline_backend
+    asked = _asked(response)
+    name = asked["name"]
+    token = asked.get("clientRequestToken", "")
+    variables = asked.get("variables", [])
     state = _state(_pipeline(backend, name))
-    # botocore numbers the calls of one attempt here; a call from anything else is an attempt by
-    # itself.
-    if re.search(r"attempt=1\b", response.headers.get("amz-sdk-request", "attempt=1")):
-        state.throttled, state.throttled_attempts = (
-            state.throttled_attempts > 0,
-            max(0, state.throttled_attempts - 1),
-        )
-    known = state.executions.get(token)
-    execution = (
-        None if state.throttled else known or backend.start_pipeline_execution(name, variables)
+    if _is_new_attempt(response):
+        state.throttled = state.throttled_attempts > 0
+        state.throttled_attempts = max(0, state.throttled_attempts - 1)
+    execution = state.executions.get(token)
+    if state.throttled:
+        execution = None
+    elif execution is None:
+        execution = backend.start_pipeline_execution(name, variables)
+    start = Start(
+        at=datetime.now(UTC),
+        execution=execution,
+        token=token,
+        variables={variable["name"]: variable["value"] for variable in variables},
+        source_revisions=asked.get("sourceRevisions", []),
     )
-    state.starts.append(
-        Start(
-            at=datetime.now(UTC),
-            execution=execution,
-            token=token,
-            variables={variable["name"]: variable["value"] for variable in variables},
-            source_revisions=asked.get("sourceRevisions", []),
-        )
-    )
+    state.starts.append(start)
     if execution is None:
         raise JsonRESTError("ThrottlingException", "Rate exceeded")
     if token:
@@ -181,10 +182,20 @@ def start_pipeline_execution(response: CodePipelineResponse) -> str:
     return json.dumps({"pipelineExecutionId": execution})
 
 
+def _is_new_attempt(response: CodePipelineResponse) -> bool:
+    """Whether a call is no retry: botocore numbers the calls of one attempt.
+
+    A call from anything else is an attempt by itself.
+    """
+    number = response.headers.get("amz-sdk-request", "attempt=1")
+    return re.search(r"attempt=1\b", number) is not None
+
+
 def list_pipelines(response: CodePipelineResponse) -> str:
     """Answer ListPipelines page by page; the token is the name of the last pipeline shown."""
     asked = _asked(response)
-    after, size = asked.get("nextToken", ""), asked.get("maxResults", PAGE)
+    after = asked.get("nextToken", "")
+    size = asked.get("maxResults", PAGE)
     left = [
         pipeline
         for pipeline in response.codepipeline_backend.list_pipelines()
@@ -230,7 +241,9 @@ def _change_now(response: CodePipelineResponse, enabled: bool) -> None:
 
 def _change(backend: CodePipelineBackend, name: str, stage: str, transition: Transition) -> None:
     pipeline = _pipeline(backend, name)
-    if stage not in [each["name"] for each in pipeline.pipeline["stages"][1:]]:
+    _, *later_stages = pipeline.pipeline["stages"]
+    names = [later_stage["name"] for later_stage in later_stages]
+    if stage not in names:
         raise JsonRESTError(
             "StageNotFoundException", f"Nothing leads into a stage '{stage}' of pipeline '{name}'"
         )

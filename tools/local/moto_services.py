@@ -57,7 +57,8 @@ class Caller:
     @property
     def session(self) -> str:
         """Return the ARN by which AWS names the function in its role."""
-        return f"arn:aws:sts::{ACCOUNT}:assumed-role/{self.role.rsplit('/', 1)[-1]}/{self.function}"
+        _, _, role = self.role.rpartition("/")
+        return f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{self.function}"
 
 
 class Gate:
@@ -97,8 +98,12 @@ class Gate:
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
             )
-        action = f"{service}:{request.headers.get('X-Amz-Target', '').rpartition('.')[2]}"
-        resource = RESOURCES[service](json.loads(body or b"{}")) if service in RESOURCES else "*"
+        _, _, operation = request.headers.get("X-Amz-Target", "").rpartition(".")
+        action = f"{service}:{operation}"
+        resource = "*"
+        if service in RESOURCES:
+            parameters = json.loads(body or b"{}")
+            resource = RESOURCES[service](parameters)
         allowed = self._account.allowed(caller.role, action, resource)
         self._calls.add(Decision(key, action, resource, allowed))
         if allowed:
@@ -112,9 +117,8 @@ class Gate:
     def _caller(self, key: str) -> Caller | None:
         if key not in self._callers:
             for name, function in self._account.functions().items():
-                self._callers[credentials(function)["aws_access_key_id"]] = Caller(
-                    name, function["Role"]
-                )
+                function_key = credentials(function)["aws_access_key_id"]
+                self._callers[function_key] = Caller(name, function["Role"])
         return self._callers.get(key)
 
 
@@ -127,9 +131,8 @@ class _Silent(WSGIRequestHandler):
 def serving(emulator: str, calls: CallLog) -> Iterator[dict[str, str]]:
     """Serve what the emulator at that address lacks; yield the variables that lead there."""
     codepipeline.install()
-    server = make_server(
-        "127.0.0.1", 0, Gate(Account(emulator, {}), calls), threaded=True, request_handler=_Silent
-    )
+    gate = Gate(Account(emulator, {}), calls)
+    server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=_Silent)
     thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
     thread.start()
     try:

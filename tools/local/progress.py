@@ -68,7 +68,8 @@ class Progress:
         self, done: Callable[[], object], messages: Callable[[], Mapping[str, int]]
     ) -> None:
         """Look by these functions, at most once a second; `Look` says what each returns."""
-        self._done, self._messages = done, messages
+        self._done = done
+        self._messages = messages
         self._lock = Lock()
         now = time.monotonic()
         self._last = Look(now, now, None, {})
@@ -90,22 +91,28 @@ class Progress:
         return result
 
     def _look(self) -> Look:
+        """Return the last look, which is at most `LOOK_SECONDS` old."""
         with self._lock:
-            now, last = time.monotonic(), self._last
-            if now - last.at >= LOOK_SECONDS:
-                done = self._done()
-                moved_at = now if done != last.done else last.moved_at
-                messages = self._messages() if now - moved_at > QUIET_SECONDS else {}
-                self._last = Look(now, moved_at, done, messages)
+            now = time.monotonic()
+            last = self._last
+            if now - last.at < LOOK_SECONDS:
+                return last
+            done = self._done()
+            moved_at = now if done != last.done else last.moved_at
+            is_quiet = now - moved_at > QUIET_SECONDS
+            messages = self._messages() if is_quiet else {}
+            self._last = Look(now, moved_at, done, messages)
             return self._last
 
 
 def _gave_up(look: Look) -> str:
-    waited = f"gave up after {LAST_RESORT_SECONDS / 60:.0f} minutes"
+    minutes = LAST_RESORT_SECONDS / 60
+    waited = f"gave up after {minutes:.0f} minutes"
     if look.messages:
-        counts = ", ".join(f"{count} in {queue}" for queue, count in look.messages.items())
-        return f"{waited}, with messages on their way: {counts}"
-    load, cores = os.getloadavg()[0], os.cpu_count()
+        counts = [f"{count} in {queue}" for queue, count in look.messages.items()]
+        return f"{waited}, with messages on their way: {', '.join(counts)}"
+    load = os.getloadavg()[0]
+    cores = os.cpu_count()
     return (
         f"{waited}, while the fleet was still working: "
         f"this machine is too slow (load {load:.0f} on {cores} cores), or something never ends"
@@ -125,8 +132,11 @@ def cpu_ticks(group: int) -> int:
             process, _, fields = stat.read_text().rpartition(")")
         except OSError:  # the process has ended
             continue
-        _, _, process_group, *_ = values = fields.split()
-        if int(process_group) == group and int(process.split()[0]) != group:
+        values = fields.split()
+        process_id, *_ = process.split()
+        process_group = int(values[2])
+        is_leader = int(process_id) == group
+        if process_group == group and not is_leader:
             user, system = values[11:13]
             ticks += int(user) + int(system)
     return ticks
