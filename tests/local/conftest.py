@@ -56,7 +56,7 @@ def played(fleet: Fleet) -> Played:
     """Every job, run once through its real trigger."""
     began = fleet.calls.mark()
     outcomes = {outcome.job: outcome for outcome in play.play_all(fleet)}
-    return Played(outcomes, fleet.called(began))
+    return Played(outcomes, fleet.calls_since(began))
 
 
 @pytest.fixture(scope="package")

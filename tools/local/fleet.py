@@ -111,13 +111,13 @@ class Fleet:
         """Return the names of the deployed jobs."""
         return sorted(self._functions())
 
-    def called(self, since: int) -> set[Call]:
+    def calls_since(self, mark: int) -> set[Call]:
         """Return what the jobs have called of AWS since a mark of `calls`."""
         jobs = {}
         for job, function in self._functions().items():
             key = credentials(function)["aws_access_key_id"]
             jobs[key] = job
-        return self.calls.since(since, jobs)
+        return self.calls.since(mark, jobs)
 
     def _functions(self) -> dict[str, "FunctionConfigurationTypeDef"]:
         """Return the deployed functions by the names of their jobs."""
@@ -181,7 +181,7 @@ class Fleet:
         )
         return parameter
 
-    def delivered(self, destination: str, text: str, count: int) -> list[Delivery]:
+    def wait_for_deliveries(self, destination: str, text: str, count: int) -> list[Delivery]:
         """Wait until a destination accepted `count` requests with this text, and return them."""
 
         def accepted() -> list[Delivery] | None:

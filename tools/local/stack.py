@@ -112,10 +112,10 @@ def update(account: Account, deployed: Mapping[str, str]) -> list[str]:
 
 def _update_job(account: Account, job: str) -> None:
     source = ROOT / "functions" / job
-    with _built(source) as folder:
+    with _build_folder(source) as folder:
         account.lambda_.update_function_code(
             FunctionName=f"{STACK}-{job}",
-            ZipFile=_zipped(folder),
+            ZipFile=_zip(folder),
             Publish=False,
         )
 
@@ -124,10 +124,10 @@ def _update_layer(account: Account) -> None:
     functions = account.functions().values()
     with_layer = [function for function in functions if function.get("Layers")]
     name = _layer_name(with_layer)
-    with _built(ROOT / "shared") as folder:
+    with _build_folder(ROOT / "shared") as folder:
         published = account.lambda_.publish_layer_version(
             LayerName=name,
-            Content={"ZipFile": _zipped(folder)},
+            Content={"ZipFile": _zip(folder)},
         )
     for function in with_layer:
         account.lambda_.update_function_configuration(
@@ -150,7 +150,7 @@ def _layer_name(functions: "Iterable[FunctionConfigurationTypeDef]") -> str:
 
 
 @contextmanager
-def _built(source: Path) -> Iterator[Path]:
+def _build_folder(source: Path) -> Iterator[Path]:
     """Yield what sam would make of a folder: what its Makefile does, or the folder itself."""
     makefile = source / "Makefile"
     if not makefile.exists():
@@ -250,7 +250,7 @@ def _digest(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _zipped(directory: Path) -> bytes:
+def _zip(directory: Path) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for file in _files(directory):

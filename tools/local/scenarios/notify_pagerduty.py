@@ -33,7 +33,7 @@ def play(fleet: Fleet) -> str:
     }
     fleet.publish({**alert, "detail": warning})
     fleet.publish(alert)
-    fleet.delivered(PAGERDUTY, key, 1)
+    fleet.wait_for_deliveries(PAGERDUTY, key, 1)
 
     resolved = {
         **opened,
@@ -41,7 +41,7 @@ def play(fleet: Fleet) -> str:
         "status": "resolved",
     }
     fleet.publish({**alert, "detail": resolved})
-    fleet.delivered(PAGERDUTY, key, 2)
+    fleet.wait_for_deliveries(PAGERDUTY, key, 2)
     incidents = fleet.destinations.incidents
     actions = incidents[key]
     expect(actions == ["trigger", "resolve"], f"the incident's events are {actions}")

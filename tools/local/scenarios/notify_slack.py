@@ -59,7 +59,7 @@ def expect_patience(fleet: Fleet, mark: str, alert: Event) -> float:
     )
     fleet.destinations.misbehave(SLACK, busy)
     fleet.publish(alert)
-    (posted,) = fleet.delivered(SLACK, title, 1)
+    (posted,) = fleet.wait_for_deliveries(SLACK, title, 1)
 
     deliveries = fleet.destinations.of(SLACK)
     refusals = [delivery for delivery in deliveries if not delivery.accepted]
@@ -81,8 +81,8 @@ def expect_resolution_in_place(fleet: Fleet, mark: str, alert: Event) -> None:
     }
     fleet.publish({**alert, "detail": resolved})
 
-    (*_, update) = fleet.delivered(SLACK, f"Resolved: {title}", 1)
+    (*_, update) = fleet.wait_for_deliveries(SLACK, f"Resolved: {title}", 1)
     path = update.path
     in_place = path.endswith("chat.update")
     expect(in_place, f"the resolution was sent by {path}, not in place")
-    fleet.delivered(SLACK, "Resolved: since", 1)
+    fleet.wait_for_deliveries(SLACK, "Resolved: since", 1)

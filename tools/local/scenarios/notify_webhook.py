@@ -31,7 +31,7 @@ def play(fleet: Fleet) -> str:
     failure = Answer(503, headers={"Retry-After": "1"})
     fleet.destinations.misbehave(WEBHOOK, failure)
     fleet.publish(alert)
-    fleet.delivered(WEBHOOK, alert_id, 1)
+    fleet.wait_for_deliveries(WEBHOOK, alert_id, 1)
     fleet.publish(alert)
     expect_one_call_to_the_departed(fleet, alert)
     expect_one_delivery(fleet, alert_id)
@@ -54,8 +54,8 @@ def expect_one_call_to_the_departed(fleet: Fleet, alert: Event) -> None:
             "owner": DEPARTED,
         }
         fleet.publish({**alert, "detail": departed})
-        fleet.delivered(WEBHOOK, alert_id, 1)
-        fleet.delivered(WEBHOOK, "it gets no more alerts", 1)
+        fleet.wait_for_deliveries(WEBHOOK, alert_id, 1)
+        fleet.wait_for_deliveries(WEBHOOK, "it gets no more alerts", 1)
     calls = len(fleet.destinations.of(GONE)) - len(earlier)
     expect(calls == 1, f"the receiver that is gone was called {calls} times")
 
@@ -64,7 +64,7 @@ def expect_one_delivery(fleet: Fleet, alert_id: str) -> None:
     """Expect the receiver to have accepted this alert once."""
     accepted = [
         delivery
-        for delivery in fleet.delivered(WEBHOOK, alert_id, 1)
+        for delivery in fleet.wait_for_deliveries(WEBHOOK, alert_id, 1)
         if delivery.body["data"]["id"] == alert_id
     ]
     expect(len(accepted) == 1, f"the receiver accepted the alert {len(accepted)} times")

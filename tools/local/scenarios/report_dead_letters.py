@@ -45,17 +45,17 @@ def play(fleet: Fleet) -> str:
     """Send triage what it can never read, and expect a finding until it is repaired."""
     fleet.send(fleet.outputs["TriageAlertsQueue"], UNREADABLE)
     fleet.wait_for(partial(is_parked, fleet), "what triage cannot read was not parked")
-    letter = retry(partial(own_letter, fleet), "`make dead-letters` does not list the letter")
+    letter = retry(partial(find_own_letter, fleet), "`make dead-letters` does not list the letter")
     cause = letter["cause"]
     subject = f"letters/triage_alerts/{cause}"
-    finding = retry(partial(reported, fleet, subject), f"{subject} was not reported")
+    finding = retry(partial(report_subject, fleet, subject), f"{subject} was not reported")
     title = finding["title"]
     expect(MARK in title, f"the finding lacks the reason: {title}")
     wait_until_opened(fleet, f"{JOB}/{subject}", SLACK)
 
-    while letter := own_letter(fleet):  # this fleet may have played the scenario before
+    while letter := find_own_letter(fleet):  # this fleet may have played the scenario before
         redrive_repaired(fleet, letter)
-    retry(partial(resolved, fleet, subject), f"{subject} is still reported")
+    retry(partial(is_resolved, fleet, subject), f"{subject} is still reported")
     wait_until_resolved(fleet, f"{JOB}/{subject}", SLACK)
     return (
         "a message that triage parked: opened at Slack and webhook; `make dead-letters` sent it "
@@ -69,7 +69,7 @@ def is_parked(fleet: Fleet) -> bool:
     return any(MARK in letter["reason"] for letter in letters)
 
 
-def own_letter(fleet: Fleet) -> dict[str, Any] | None:
+def find_own_letter(fleet: Fleet) -> dict[str, Any] | None:
     """Return the scenario's letter, unless somebody looks at it and so hides it just now."""
     document = run_tool(fleet, "list", "--job", "triage_alerts")
     for letter in document["letters"]:
@@ -103,7 +103,7 @@ def redrive_repaired(fleet: Fleet, letter: dict[str, Any]) -> None:
     expect(queue == letter["origin"], f"the letter was sent to {queue}")
 
 
-def reported(fleet: Fleet, subject: str) -> Finding | None:
+def report_subject(fleet: Fleet, subject: str) -> Finding | None:
     """Run the job once; return its finding about the subject, or None if it has none."""
     for finding in fleet.report(JOB):
         if finding["subject"] == subject:
@@ -111,7 +111,7 @@ def reported(fleet: Fleet, subject: str) -> Finding | None:
     return None
 
 
-def resolved(fleet: Fleet, subject: str) -> bool:
+def is_resolved(fleet: Fleet, subject: str) -> bool:
     """Run the job once; return whether its report, which saw all letters, lacks the subject."""
     findings = fleet.report(JOB)
     subjects = by_subject(findings, "title")

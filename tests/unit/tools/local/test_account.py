@@ -48,13 +48,22 @@ def test_a_bucket_that_is_there_is_kept(account: Account) -> None:
 
 
 @pytest.mark.parametrize(
-    ("decision", "allowed"),
-    [("allowed", True), ("implicitDeny", False), ("explicitDeny", False)],
+    ("decisions", "allowed"),
+    [
+        (["allowed"], True),
+        (["implicitDeny"], False),
+        (["explicitDeny"], False),
+        (["allowed", "explicitDeny"], False),
+    ],
 )
-def test_only_what_iam_allows_is_allowed(account: Account, decision: str, allowed: bool) -> None:
-    result = {"EvalActionName": "sqs:SendMessage", "EvalDecision": decision}
+def test_only_what_iam_allows_is_allowed(
+    account: Account, decisions: list[str], allowed: bool
+) -> None:
+    results = [
+        {"EvalActionName": "sqs:SendMessage", "EvalDecision": decision} for decision in decisions
+    ]
     with Stubber(account.iam) as answers:
-        answers.add_response("simulate_principal_policy", {"EvaluationResults": [result]})
+        answers.add_response("simulate_principal_policy", {"EvaluationResults": results})
 
         role = "arn:aws:iam::123456789012:role/job"
         assert account.allowed(role, "sqs:SendMessage", "arn:aws:sqs:::queue") is allowed
