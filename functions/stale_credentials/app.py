@@ -1,22 +1,22 @@
 """Report IAM credentials that are old or unused, and users who can sign in without MFA.
 
 Trigger: schedule, daily. Reads: IAM's credential report, and IAM itself about what that shows.
-Reports: one finding per stale key or password.
+Reports: one finding per stale key or password, and one per user whose line cannot be read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from fleet import aws
-from fleet.findings import Finding, Severity
+from fleet.findings import Finding, Severity, Unread
 from fleet.runtime.scheduled import Run, scheduled
 from fleet.settings import load
 from fleet.staleness import Thresholds, judge
 from fleet_credentials.lookup import Credential, confirm
-from fleet_credentials.report import Key, User, read_report
+from fleet_credentials.report import Key, User, parse_user, read_report, subject_of
 
 LOOKUPS_AT_ONCE = 8
 
@@ -40,12 +40,13 @@ def examine_user(user: User, settings: Settings, now: datetime) -> Iterator[Cred
 
 
 def examine_password(user: User, settings: Settings, now: datetime) -> Credential:
-    """Return the password of a user without MFA."""
-    age = now - (user.password_changed or user.created)
-    flaw = f"can sign in without MFA, by a password that is {age.days} d old"
-    flaws = settings.flaws("no_mfa", flaw, age)
+    """Return the password of a user without MFA. Raises `ValueError` if nobody knows its age."""
     if user.is_root:
         flaws = {"can sign in without MFA": Severity.CRITICAL}
+    else:
+        age = now - user.password_since
+        flaw = f"can sign in without MFA, by a password that is {age.days} d old"
+        flaws = settings.flaws("no_mfa", flaw, age)
     return Credential(
         subject=f"{user.subject}/password",
         name=str(user),
@@ -81,14 +82,29 @@ def examine_key(user: User, key: Key, settings: Settings, now: datetime) -> Cred
     )
 
 
+def unreadable(line: Mapping[str, str], error: ValueError) -> Unread:
+    """Say that a user's line of the report cannot be read: earlier findings about it stay open."""
+    name = line["user"]
+    return Unread(
+        subject=subject_of(name),
+        title=f"IAM's credential report cannot be read about {name}",
+        detail={"error": str(error)},
+    )
+
+
 @scheduled
 def handler(run: Run) -> Iterator[Finding]:
     settings = load(Settings)
     iam = aws.client("iam")
     report = read_report(iam)
     stale = []
-    for user in report.users:
-        credentials = examine_user(user, settings, run.scheduled_at)
+    for line in report.lines:
+        try:
+            user = parse_user(line)
+            credentials = list(examine_user(user, settings, run.scheduled_at))
+        except ValueError as error:
+            yield unreadable(line, error)
+            continue
         stale += [credential for credential in credentials if credential.flaws]
     with ThreadPoolExecutor(LOOKUPS_AT_ONCE) as pool:
         for credential in pool.map(partial(confirm, iam, report.made), stale):

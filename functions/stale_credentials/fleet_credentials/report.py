@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = "<root_account>"
 SLOTS = ("access_key_1", "access_key_2")
+NO_TIME = ("", "N/A", "no_information", "not_supported")
+"""What the report has in the place of a time that there is not."""
 WAITS = (1, 2, 4, *[8] * 20)
 """Seconds to wait while IAM makes its report: over half of the job's timeout."""
 
@@ -41,7 +43,8 @@ class User:
 
     name: str
     arn: str
-    created: datetime
+    created: datetime | None
+    """None if the report has no time there."""
     has_password: bool
     password_changed: datetime | None
     password_used: str
@@ -57,7 +60,15 @@ class User:
     @property
     def subject(self) -> str:
         """How the subjects of findings about the user's credentials begin."""
-        return "root" if self.is_root else f"user/{self.name}"
+        return subject_of(self.name)
+
+    @property
+    def password_since(self) -> datetime:
+        """When the password was set: if it never changed, with the user. Raises `ValueError`."""
+        since = self.password_changed or self.created
+        if since is None:
+            raise ValueError("neither the password nor the user has a time")
+        return since
 
     @property
     def page(self) -> str:
@@ -76,7 +87,13 @@ class CredentialReport:
     """What IAM knew of all users at the moment when it made the report."""
 
     made: datetime
-    users: Iterable[User]
+    lines: Iterable[Mapping[str, str]]
+    """One for each user, by the report's columns; `parse_user` reads it."""
+
+
+def subject_of(name: str) -> str:
+    """Return how the subjects of findings about the credentials of the user `name` begin."""
+    return "root" if name == ROOT else f"user/{name}"
 
 
 def read_report(iam: "IAMClient") -> CredentialReport:
@@ -85,19 +102,24 @@ def read_report(iam: "IAMClient") -> CredentialReport:
         if iam.generate_credential_report().get("State") == "COMPLETE":
             answer = iam.get_credential_report()
             lines = csv.DictReader(io.StringIO(answer["Content"].decode()))
-            return CredentialReport(answer["GeneratedTime"], map(parse_user, lines))
+            return CredentialReport(answer["GeneratedTime"], lines)
         time.sleep(seconds)
     raise TimeoutError(f"IAM has not made its credential report in {sum(WAITS)} s")
 
 
 def parse_user(line: Mapping[str, str]) -> User:
-    """Read a line of the report by its columns. Raises `ValueError` for a time it should have."""
+    """Read a line of the report by its columns.
+
+    Raises `ValueError` for a line that is cut, or that has something else for a time that counts.
+    """
+    if None in line.values():  # which is how csv fills a line that ends early
+        raise ValueError("its line ends early")
     return User(
         name=line["user"],
         arn=line["arn"],
-        created=datetime.fromisoformat(line["user_creation_time"]),
+        created=moment(line["user_creation_time"]),
         has_password=_has_password(line),
-        password_changed=moment(line["password_last_changed"]),
+        password_changed=_time(line["password_last_changed"]),
         password_used=line["password_last_used"],
         lacks_mfa=line["mfa_active"].lower() == "false",
         keys=tuple(_parse_key(line, slot) for slot in SLOTS if _is_active(line, slot)),
@@ -118,9 +140,21 @@ def _is_active(line: Mapping[str, str], slot: str) -> bool:
 def _parse_key(line: Mapping[str, str], slot: str) -> Key:
     service = line[f"{slot}_last_used_service"]
     region = line[f"{slot}_last_used_region"]
+    made = _time(line[f"{slot}_last_rotated"])
+    if made is None:
+        raise ValueError(f"{slot} is active, and has no time when it was made")
     return Key(
         slot=slot,
-        made=datetime.fromisoformat(line[f"{slot}_last_rotated"]),
-        used=moment(line[f"{slot}_last_used_date"]),
+        made=made,
+        used=_time(line[f"{slot}_last_used_date"]),
         used_for=f"{service} in {region}",
     )
+
+
+def _time(text: str) -> datetime | None:
+    if text in NO_TIME:
+        return None
+    time = moment(text)
+    if time is None:
+        raise ValueError(f"expected a time such as 2026-11-21T09:00:00+00:00, got {text!r:.100}")
+    return time

@@ -70,9 +70,12 @@ def _punycode(name: str) -> str:
     import idna
 
     try:
-        return idna.encode(name, uts46=True).decode()
+        encoded = idna.encode(name, uts46=True).decode()
     except idna.IDNAError as error:
         raise ValueError(f"{name!r} is not a host name: {error}") from None
+    if network.NUMERIC_END.fullmatch(encoded.removesuffix(".")):
+        raise ValueError(f"{name!r} is not a host name: write the digits of an address in ASCII")
+    return encoded
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from tests.unit.functions.stale_credentials.iam import NOW, Fake, key, line, pas
 from tools.sandbox import ACCOUNT
 
 from fleet import aws
-from fleet.findings import Severity
+from fleet.findings import Range, Severity
 from fleet.settings import SettingsError, load
 from fleet_credentials.lookup import Credential, confirm
 from fleet_credentials.report import parse_user, read_report
@@ -210,6 +210,30 @@ def test_an_exception_of_the_user_holds_for_all_that_is_the_users(
     assert all(title.endswith("; its exception has ended: '2026-10-31'") for title in titles)
 
 
+def test_a_line_that_cannot_be_read_hides_no_other_user_and_ends_no_earlier_finding(
+    job: Callable[[Fake], None], context: Context, published: Published
+) -> None:
+    garbled = [
+        line("bob", **key(100) | {"access_key_1_last_rotated": "soon"}),
+        line("eve", user_creation_time="N/A", **password(password_last_changed="N/A")),
+    ]
+    root_user = root(mfa_active="false", user_creation_time="N/A")
+    job(Fake(root_user, *garbled, line("ann", **password()), line("zoe", **key(100))))
+    assert handler(EVENT, context)["findings"] == 5
+    details = [event["detail"] for event in published()]
+    subjects = [finding["subject"] for detail in details for finding in detail["findings"]]
+    assert subjects == [
+        "root/password",
+        "user/ann/password",
+        "user/bob",
+        "user/eve",
+        "user/zoe/access_key_1",
+    ]
+    covered = [Range(detail["after"], detail["through"]) for detail in details]
+    for subject in ("user/bob/access_key_1", "user/eve/password"):
+        assert not any(subject in part for part in covered)
+
+
 @pytest.mark.parametrize(
     "code", ["AccessDenied", "LimitExceededException", "ServiceFailureException"]
 )
@@ -236,7 +260,7 @@ def test_what_moto_reports_of_a_user_is_read_and_confirmed(
     iam.create_login_profile(UserName="ann", Password="x" * 20)
     report = read_report(iam)
     later = datetime.now(UTC) + timedelta(days=100)
-    (user,) = report.users
+    (user,) = map(parse_user, report.lines)
     stale = examine_user(user, Settings(), later)
     found = [confirm(iam, report.made, each) or pytest.fail("gone") for each in stale]
     assert [(each.subject, list(each.flaws.values())) for each in found] == [

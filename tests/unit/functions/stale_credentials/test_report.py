@@ -18,7 +18,7 @@ from fleet_credentials.report import Key, parse_user, read_report
 def test_a_report_that_is_being_made_is_waited_for(waits: list[int]) -> None:
     iam: Any = Fake(line("ann"), states=("STARTED", "INPROGRESS", "INPROGRESS", "COMPLETE"))
     report = read_report(iam)
-    assert [user.name for user in report.users] == ["ann"]
+    assert [line["user"] for line in report.lines] == ["ann"]
     assert (report.made, waits) == (REPORTED, [1, 2, 4])
 
 
@@ -59,3 +59,32 @@ def test_a_password_is_there_if_the_line_says_so_and_the_root_users_unless_it_de
 def test_a_password_that_never_changed_has_no_moment() -> None:
     assert parse_user(line(**password(9))).password_changed == NOW - timedelta(days=9)
     assert parse_user(line()).password_changed is None
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"user_creation_time": "N/A"},
+        {"user_creation_time": "yesterday", **password(9)},
+        {"user_creation_time": "", **key(9)},
+    ],
+    ids=["no credential", "a password with a time of its own", "a key"],
+)
+def test_a_user_may_be_without_a_time_that_does_not_count(columns: dict[str, str]) -> None:
+    assert parse_user(line(**columns)).created is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        (key(9) | {"access_key_1_last_rotated": "N/A"}, "access_key_1 is active, and has no time"),
+        (key(9) | {"access_key_1_last_rotated": "soon"}, "got 'soon'"),
+        (key(9) | {"access_key_1_last_used_date": "2026-13-01"}, "got '2026-13-01'"),
+        (password(9) | {"password_last_changed": "soon"}, "got 'soon'"),
+        ({"mfa_active": None}, "its line ends early"),
+    ],
+    ids=["no time of a key", "garbled time of a key", "garbled use", "garbled password", "cut"],
+)
+def test_a_line_that_cannot_be_read_is_refused(columns: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        parse_user(line(**columns))

@@ -71,6 +71,9 @@ def test_a_host_is_taken_as_people_write_it(written: str, host: str, name: str, 
             "::g",
         ),
         *("a" * 64 + ".example", ".".join(["a" * 60] * 5), "ex\x00ample", "\u0661.\u0662"),
+        "１２７.0.0.1",
+        "127.0.0.１",
+        "１２７.０.０.１.",
     ],
 )
 def test_what_is_no_host_is_refused(written: str) -> None:
