@@ -1,5 +1,6 @@
 """What watches the fleet is heard: by the alarms' topic, and for a metric that is there."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -26,7 +27,20 @@ def violations(template: Template) -> Iterator[str]:
         wanted = "breaching" if name == SILENT else "notBreaching"
         if alarm.get("TreatMissingData") != wanted:
             yield f"{name}: must take missing data for {wanted}"
+        expected = alarm_name(name)
+        if alarm.get("AlarmName") != {"Fn::Sub": expected}:
+            yield f"{name}: must have the AlarmName {expected}, so that both change together"
     yield from of_the_silent(template, alarms[SILENT])
+
+
+def alarm_name(logical_id: str) -> str:
+    """CloudFormation makes a resource with a new logical id before it deletes the one it replaces.
+
+    If both had the same name, no stack that has the earlier one could be updated.
+    """
+    words = re.findall("[A-Z][a-z0-9]*", logical_id)
+    name = "-".join(words).lower()
+    return f"${{AWS::StackName}}-{name}"
 
 
 def of_the_silent(template: Template, alarm: Template) -> Iterator[str]:
@@ -86,6 +100,12 @@ ALARM = f"Resources/{SILENT}/Properties"
             "dead-letters-present",
             "DeadLettersPresent: may not publish",
             id="name of no stack",
+        ),
+        pytest.param(
+            "Resources/TriageAlertsTooLate/Properties/AlarmName",
+            {"Fn::Sub": "${AWS::StackName}-triage-too-late"},
+            "TriageAlertsTooLate: must have the AlarmName ${AWS::StackName}-triage-alerts-too-late",
+            id="name of another logical id",
         ),
     ],
 )
