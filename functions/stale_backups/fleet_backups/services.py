@@ -2,6 +2,7 @@
 
 When the resources of a service cannot be listed, its reader raises what botocore raises, which
 ends the run. A single table or vault that cannot be read does not: it is yielded as unreadable.
+A page may lack its list, as some services leave out empty ones.
 """
 
 from collections.abc import Container, Iterator, Mapping
@@ -56,7 +57,7 @@ def rds_instances(place: Place) -> Iterator[Evidence]:
     """Yield instances, and to what moment each can be restored."""
     paginator = aws.client("rds").get_paginator("describe_db_instances")
     for page in paginator.paginate():
-        for instance in page["DBInstances"]:
+        for instance in page.get("DBInstances", []):
             if shares_backups(instance):
                 continue
             arn = place.arn("rds", "db:", instance["DBInstanceIdentifier"])
@@ -83,7 +84,7 @@ def rds_snapshots(place: Place) -> Iterator[Evidence]:
     """Yield snapshots of instances. A copy is as old as its original."""
     paginator = aws.client("rds").get_paginator("describe_db_snapshots")
     for page in paginator.paginate():
-        for snapshot in page["DBSnapshots"]:
+        for snapshot in page.get("DBSnapshots", []):
             original = snapshot.get("OriginalSnapshotCreateTime")
             created = original or snapshot.get("SnapshotCreateTime")
             if created:  # it has no time while it is being created
@@ -99,7 +100,7 @@ def rds_clusters(place: Place) -> Iterator[Evidence]:
     """Yield clusters, also of Neptune and DocumentDB, and to what moment each can be restored."""
     paginator = aws.client("rds").get_paginator("describe_db_clusters")
     for page in paginator.paginate():
-        for cluster in page["DBClusters"]:
+        for cluster in page.get("DBClusters", []):
             arn = place.arn("rds", "cluster:", cluster["DBClusterIdentifier"])
             yield Resource(
                 subject=arn,
@@ -114,7 +115,7 @@ def ebs_volumes(place: Place) -> Iterator[Evidence]:
     """Yield volumes."""
     paginator = aws.client("ec2").get_paginator("describe_volumes")
     for page in paginator.paginate():
-        for volume in page["Volumes"]:
+        for volume in page.get("Volumes", []):
             arn = place.arn("ec2", "volume/", volume["VolumeId"])
             yield Resource(
                 subject=arn,
@@ -128,7 +129,7 @@ def ebs_snapshots(place: Place) -> Iterator[Evidence]:
     paginator = aws.client("ec2").get_paginator("describe_snapshots")
     pages = paginator.paginate(OwnerIds=["self"], PaginationConfig={"PageSize": 1_000})
     for page in pages:
-        for snapshot in page["Snapshots"]:
+        for snapshot in page.get("Snapshots", []):
             arn = place.arn("ec2", "volume/", snapshot["VolumeId"])
             yield RecoveryPoint(
                 subject=arn,
@@ -141,7 +142,7 @@ def efs_file_systems(place: Place) -> Iterator[Evidence]:
     """Yield file systems, of which only AWS Backup has backups."""
     paginator = aws.client("efs").get_paginator("describe_file_systems")
     for page in paginator.paginate():
-        for system in page["FileSystems"]:
+        for system in page.get("FileSystems", []):
             arn = place.arn("elasticfilesystem", "file-system/", system["FileSystemId"])
             yield Resource(
                 subject=arn,
@@ -164,7 +165,7 @@ def dynamodb_backups(place: Place) -> Iterator[Evidence]:
     """Yield the on-demand backups of all tables."""
     paginator = aws.client("dynamodb").get_paginator("list_backups")
     for page in paginator.paginate():
-        for backup in page["BackupSummaries"]:
+        for backup in page.get("BackupSummaries", []):
             arn = place.arn("dynamodb", "table/", backup["TableName"])
             yield RecoveryPoint(
                 subject=arn,
@@ -177,7 +178,7 @@ def dynamodb_tables(place: Place, selected: Container[str] | None) -> Iterator[E
     """Yield the tables whose ARNs are selected (None: all), one by one."""
     paginator = aws.client("dynamodb").get_paginator("list_tables")
     for page in paginator.paginate():
-        for name in page["TableNames"]:
+        for name in page.get("TableNames", []):
             arn = place.arn("dynamodb", "table/", name)
             if selected is None or arn in selected:
                 sleep(SECONDS_BETWEEN_TABLES)
@@ -217,7 +218,7 @@ def backup_vaults() -> Iterator[Evidence]:
     """Yield the recovery points in all vaults of AWS Backup, of whatever service."""
     paginator = aws.client("backup").get_paginator("list_backup_vaults")
     for page in paginator.paginate():
-        for vault in page["BackupVaultList"]:
+        for vault in page.get("BackupVaultList", []):
             yield from backup_vault(vault["BackupVaultName"])
 
 
@@ -226,7 +227,7 @@ def backup_vault(name: str) -> Iterator[Evidence]:
     paginator = aws.client("backup").get_paginator("list_recovery_points_by_backup_vault")
     try:
         for page in paginator.paginate(BackupVaultName=name):
-            for point in page["RecoveryPoints"]:
+            for point in page.get("RecoveryPoints", []):
                 yield RecoveryPoint(
                     subject=point["ResourceArn"],
                     at=point["CreationDate"],

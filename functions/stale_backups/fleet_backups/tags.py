@@ -32,7 +32,7 @@ def read_age_tags(select_tag: str) -> dict[str, str]:
     )
     ages = {}
     for page in pages:
-        for resource in page["ResourceTagMappingList"]:
+        for resource in page.get("ResourceTagMappingList", []):
             tags = {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
             ages[resource["ResourceARN"]] = tags.get(AGE_TAG, "")
     return ages

@@ -18,6 +18,7 @@ from fleet_backups.services import (
     dynamodb_tables,
     rds_instances,
     rds_snapshots,
+    read_services,
 )
 from fleet_backups.values import NEVER, RecoveryPoint, Resource, Unreadable, UnreadableVault
 
@@ -118,3 +119,36 @@ def test_a_vault_that_cannot_be_read_to_the_end_keeps_what_it_showed(account: Ac
         RecoveryPoint(TABLE, began, "AVAILABLE", continuous=True),
         UnreadableVault(f"cannot be read: {denied()}"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("rds", "DescribeDBInstances"),
+        ("rds", "DescribeDBSnapshots"),
+        ("rds", "DescribeDBClusters"),
+        ("ec2", "DescribeVolumes"),
+        ("ec2", "DescribeSnapshots"),
+        ("efs", "DescribeFileSystems"),
+        ("s3", "ListBuckets"),
+        ("dynamodb", "ListBackups"),
+        ("dynamodb", "ListTables"),
+        ("backup", "ListBackupVaults"),
+    ],
+)
+def test_a_page_without_its_list_hides_no_other_service(
+    service: str, operation: str, account: Account
+) -> None:
+    account.has(service, operation, {})
+    vaults = {"BackupVaultList": [{"BackupVaultName": "v1"}]}
+    account.has("backup", "ListBackupVaults", vaults)
+    account.has("backup", "ListRecoveryPointsByBackupVault", {})
+    point = {
+        "ResourceArn": TABLE,
+        "CreationDate": NOW,
+        "Status": "COMPLETED",
+        "RecoveryPointArn": "arn:aws:backup:1",
+    }
+    account.has("backup", "ListRecoveryPointsByBackupVault", {"RecoveryPoints": [point]})
+    found = list(read_services(PLACE, selected=None))
+    assert found == [RecoveryPoint(TABLE, NOW, "COMPLETED")]
