@@ -319,7 +319,7 @@ def _alert_id(row: Row, status: AlertStatus) -> str:
 
 
 def _runbook(row: Row, rules: Rules) -> str:
-    reported_by_a_job = row.run > 0
+    reported_by_a_job = row.run != 0
     if not rules.runbook_url or not reported_by_a_job:
         return ""
     return f"{rules.runbook_url}#{row.source}"

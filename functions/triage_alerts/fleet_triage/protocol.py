@@ -129,7 +129,7 @@ class Triage:
         row = self.ledger.get(Row, key)
         if row is None:
             return
-        reported_by_a_job = row.run > 0
+        reported_by_a_job = row.run != 0
         if reported_by_a_job:
             reports = self._stored(Reports(row.source))
 

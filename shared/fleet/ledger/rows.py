@@ -74,7 +74,11 @@ class Row:
     storm: str = ""
     """The episode of the storm that it is folded into; empty when it alerts by itself."""
     run: int = 0
-    """The ordinal of the job's run that opened it; 0 for a finding that no job reports."""
+    """The ordinal of the job's run that opened it; 0 for a finding that no job reports.
+
+    It is negative for a finding that flapped more often than the job ran, as retries of one run
+    can let it.
+    """
     owed: tuple[Alert, ...] = ()
     """Alerts of committed transitions that may not have been published yet."""
     history: tuple[Moment, ...] = ()

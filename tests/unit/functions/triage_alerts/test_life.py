@@ -192,6 +192,16 @@ def test_an_alert_says_what_the_row_knows() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("run", "runbook"),
+    [(1, "https://example.com/ops#aws.x"), (-3, "https://example.com/ops#aws.x"), (0, "")],
+)
+def test_what_a_job_reports_has_a_runbook(run: int, runbook: str) -> None:
+    rules = Rules(runbook_url="https://example.com/ops")
+    (alert,) = apply_observation(Row("aws.x", "disk", run=run), seen(0), rules).owed
+    assert alert.runbook == runbook
+
+
 def test_ids_tell_transitions_apart_and_copies_together() -> None:
     story = [seen(0), seen(1, severity=CRITICAL), seen(2, OK), seen(3), seen(4, OK)]
     row, ids = NEW, []
