@@ -28,11 +28,19 @@ settings.load_profile("fleet")
 botocore.session.create_loader = cache(botocore.session.create_loader)
 
 Event = dict[str, Any]
+# Files whose tests share a costly fixture, and so a process. The local fleet is started twice, as
+# its tests wait more than they work: once for those that play the scenarios, once for the others.
 TOGETHER = (
-    "tests/local/test_ending.py",
-    "tests/local/",
-    "tests/fleet/test_new_job.py",
-    "tests/delivery/test_killed.py",
+    ("tests/local/test_ending.py",),
+    (
+        "tests/local/test_console_pages.py",
+        "tests/local/test_dead_letters.py",
+        "tests/local/test_delivery.py",
+        "tests/local/test_failures.py",
+    ),
+    ("tests/local/",),
+    ("tests/fleet/test_new_job.py",),
+    ("tests/delivery/test_killed.py",),
 )
 FIGURE = "figure"
 
@@ -41,7 +49,10 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no type
     """Hand out tests one by one, but what shares a costly fixture to one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
+        for places in TOGETHER:
+            if nodeid.startswith(places):
+                return places[0]
+        return nodeid
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from queue import Empty, SimpleQueue
@@ -23,6 +24,8 @@ RESULT = BUILD / "demo.json"
 AT_ONCE_PER_CORE = 4
 FEWEST_AT_ONCE = 3
 TELL_SECONDS = 10.0
+# The console's scenario mostly watches whether redriven letters come back, so it takes no room.
+WATCHING = {"console"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def play_all(fleet: Fleet) -> list[Outcome]:
         with room:
             failure = seed(fleet, job, acted)
         seeded.wait()
-        with room:
+        with nullcontext() if job in WATCHING else room:
             outcome = failure or play(fleet, job, acted)
         outcomes.put(outcome)
 
