@@ -253,7 +253,8 @@ class Fleet:
             self._schedule_once(job, due)
             report = tap.next(f"{job} was due at {due:%H:%M:%S} UTC and has not reported")
         findings: list[Finding] = report["detail"]["findings"]
-        say(f"  {job} reported {len(findings)} findings")
+        noun = "finding" if len(findings) == 1 else "findings"
+        say(f"  {job} reported {len(findings)} {noun}")
         return findings
 
     def report_nothing(self, job: str, why: str) -> None:
