@@ -50,7 +50,7 @@ console: ## Serve the operators' console: [STACK=name [PROFILE=name]] [PORT=8321
 
 .PHONY: test
 test: local-environments ## Run all tests: [ARGS="tests/unit -k name"]
-	@$(DEV)/python -m pytest -n 3 $(ARGS) # a process more than two cores: tests of the running fleet mostly wait
+	@$(DEV)/python -m pytest -n 4 $(ARGS) # more processes than cores, as tests of the running fleet mostly wait
 
 .PHONY: prove
 prove: local-environments ## Prove the guarantees at full length, which takes up to an hour: 10,000 messages, 100 kills

@@ -137,6 +137,20 @@ def of_resources(template: Template, sources: dict[str, tuple[str, ...]]) -> Ite
         )
 
 
+@cache
+def _read_beside_lists(sources: tuple[str, ...]) -> frozenset[str]:
+    """Return what a job reads of SSM beside its lists: their `parts`, `secrets`, `authorities`."""
+    source = "\n".join(sources)
+    found = set()
+    if "secrets.using(" in source or "fleet_endpoints.checks" in source:
+        found.add("secrets")
+    if re.search(r"\bparts=[A-Z0-9]", source):  # a constant, as `entries` takes it
+        found.add("parts")
+    if "parameter_text(" in source:
+        found.add("authorities")
+    return frozenset(found)
+
+
 def _of_ssm(
     template: Template, job: str, function: Properties, sources: tuple[str, ...]
 ) -> Iterator[str]:
@@ -144,7 +158,6 @@ def _of_ssm(
 
     Lists may go on in further parts, and name the job's secrets and the authorities that it trusts.
     """
-    source = "\n".join(sources)
     variables = function["Environment"]["Variables"].items()
     given = {
         name: text(value)
@@ -164,12 +177,11 @@ def _of_ssm(
     ]
     permitted = {text(arn) or str(arn) for grant in reading for arn in listed(grant["Resource"])}
     needed = {f"{PARAMETERS}{name}" for name in given.values()}
-    if "secrets.using(" in source or "fleet_endpoints.checks" in source:
-        needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/secrets/*"}
-    if re.search(r"\bparts=[A-Z0-9]", source):  # a constant, as `entries` takes it
+    also = _read_beside_lists(sources)
+    if "parts" in also:
         needed |= {f"{PARAMETERS}{name}-*" for name in given.values()}
-    if "parameter_text(" in source:
-        needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/authorities/*"}
+    for folder in also - {"parts"}:
+        needed |= {f"{PARAMETERS}/${{AWS::StackName}}/{snake_case(job)}/{folder}/*"}
     for arn in sorted(needed - permitted):
         yield f"{job}Role: may not read {arn}, which its environment names: permit ssm:GetParameter"
     for arn in sorted(permitted - needed):

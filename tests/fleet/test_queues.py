@@ -293,8 +293,9 @@ def _let_in(template: Template, statement: Properties) -> Iterator[str]:
     """Yield each rule or topic of the template that a statement permits to send."""
     for name, resource in template["Resources"].items():
         service = SENDERS.get(resource["Type"], "")
-        covered = any(covers(template, source, name) for source in _sources(statement))
-        if covered and statement["Principal"] == {"Service": service}:
+        if statement["Principal"] != {"Service": service}:
+            continue
+        if any(covers(template, source, name) for source in _sources(statement)):
             yield name
 
 
